@@ -1,0 +1,27 @@
+"""Spiking neuron models and how they run.
+
+>>> import neurons, torch
+>>> layer = neurons.layer("clif", channels=64, timesteps=8)
+>>> spikes = layer(torch.randn(8, 16, 64))
+"""
+
+from neurons.errors import BackendUnavailable, InvalidValue, NeuronError, UnknownName
+from neurons.model import Learnable, Neuron
+from neurons.registry import get, load_file, names, register
+
+from neurons.layer import NeuronLayer, layer  # isort: skip (needs the registry)
+
+__all__ = [
+    "BackendUnavailable",
+    "InvalidValue",
+    "Learnable",
+    "Neuron",
+    "NeuronError",
+    "NeuronLayer",
+    "UnknownName",
+    "get",
+    "layer",
+    "load_file",
+    "names",
+    "register",
+]

@@ -1,0 +1,82 @@
+"""A layer of neurons over time: an `nn.Module` from input current [T, N, *features] to spikes of the same shape."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from neurons import registry
+from neurons.backends import backend_for, get_backend
+from neurons.errors import InvalidValue, UnknownName
+from neurons.model import Neuron
+
+PROTOCOLS = ("controlled", "published")
+
+
+class NeuronLayer(nn.Module):
+    """A layer of one neuron model, run by one backend. State starts at zero at each call and none is kept.
+
+    Args:
+        neuron: the model with its constants.
+        channels: entries of input dimension 2; needed if a parameter is learned per channel.
+        backend: how the step is run, see `neurons.backends`; "auto" is the fused backend of the input's device.
+    """
+
+    def __init__(self, neuron: Neuron, channels: int | None = None, backend: str = "auto") -> None:
+        super().__init__()
+        if backend != "auto":
+            get_backend(backend)
+        self.neuron = neuron
+        self.channels = channels
+        self.backend = backend
+        for name, value in neuron.initial_parameters(channels).items():
+            self.register_parameter(name, nn.Parameter(value))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Spikes [T, N, *features] (dtype of `x`) for the input current `x` of that shape.
+
+        Raises:
+            BackendUnavailable: the backend cannot run this model on this device; nothing falls back silently.
+            InvalidValue: the shape does not fit the layer.
+        """
+        self._check_shape(x)
+        return backend_for(self.backend, self.neuron, x.device).run(self.neuron, dict(self.named_parameters()), x)
+
+    def _check_shape(self, x: Tensor) -> None:
+        if x.ndim < 2 or (self.channels is not None and x.ndim < 3):
+            raise InvalidValue(f"input must be [T, N, *features] with the time first, not {list(x.shape)}")
+        if self.channels is not None and x.shape[2] != self.channels:
+            raise InvalidValue(f"input has {x.shape[2]} channels in dimension 2, the layer {self.channels}")
+        steps = self.neuron.timesteps
+        per_step = any(declared.per == "step_channel" for declared in self.neuron.learnables().values())
+        if per_step and x.shape[0] != steps:
+            raise InvalidValue(f"input has {x.shape[0]} time steps, the parameters of {self.neuron.name} {steps}")
+
+    def extra_repr(self) -> str:
+        return f"{self.neuron.name}, channels={self.channels}, backend={self.backend}"
+
+
+def layer(
+    name: str,
+    channels: int | None = None,
+    timesteps: int | None = None,
+    backend: str = "auto",
+    protocol: str = "controlled",
+    **parameters: Any,
+) -> NeuronLayer:
+    """Make a layer of the neuron registered as `name`.
+
+    Args:
+        name: see `neurons.names()`.
+        channels: entries of input dimension 2, for parameters learned per channel.
+        timesteps: length of the input, for parameters learned per step.
+        backend: one of `neurons.backends.names()`, or "auto".
+        protocol: "controlled" (all models alike) or "published" (each model as in its own paper).
+        **parameters: constants of the model (`tau=1.5`) or first values of its learnable parameters.
+    """
+    if protocol not in PROTOCOLS:
+        raise UnknownName("protocol", protocol, PROTOCOLS)
+    cls = registry.get(name)
+    constants = dict(cls.published) if protocol == "published" else {}
+    return NeuronLayer(cls(timesteps, **(constants | parameters)), channels, backend)

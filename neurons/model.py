@@ -1,0 +1,183 @@
+"""A neuron model: its states, its parameters and one step in time, in plain torch.
+
+Everything the suite knows of a model (reference, fused kernels, gradients, costs) derives from `Neuron.step`.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Self
+
+import torch
+from torch import Tensor
+
+from neurons.errors import InvalidValue, UnknownName
+from neurons.surrogate import SURROGATES, spike
+
+Granularity = Literal["layer", "channel", "step_channel"]
+CONSTANTS = ("tau", "v_th", "v_reset", "surrogate", "surrogate_width", "reset", "decay_input", "detach_reset")
+
+
+@dataclass(frozen=True)
+class Learnable:
+    """A trainable parameter of a neuron, declared as a class attribute.
+
+    Args:
+        initial: its first value, or a function of the neuron that gives it (so that it can follow `tau`, `v_th`,
+            `timesteps`).
+        per: "layer" (a scalar), "channel" (one value for each entry of input dimension 2) or "step_channel"
+            (one for each time step and channel).
+        spread: half-width of a uniform draw around the initial value; 0 starts every entry alike.
+    """
+
+    initial: float | Callable[[Any], float]
+    per: Granularity = "layer"
+    spread: float = 0.0
+
+    def shape(self, channels: int | None, timesteps: int | None) -> tuple[int, ...]:
+        """The stored shape: (), (channels,) or (timesteps, channels)."""
+        if self.per == "layer":
+            return ()
+        if channels is None:
+            raise InvalidValue(f"a parameter per {self.per} needs the number of channels: layer(..., channels=64)")
+        if self.per == "channel":
+            return (channels,)
+        if timesteps is None:
+            raise InvalidValue("a parameter per step_channel needs the number of steps: layer(..., timesteps=8)")
+        return (timesteps, channels)
+
+
+class Neuron:
+    """Base of all models. A subclass declares `states`, its `Learnable`s and `step`.
+
+    Attributes (the controlled protocol; a class attribute or a keyword of `layer` overrides each):
+        tau: membrane time constant in steps; the decay of a step is 1 − 1/tau.
+        v_th: firing threshold.  v_reset: potential after a hard reset.
+        surrogate, surrogate_width: derivative used for the spike, see `neurons.surrogate`.
+        reset: "soft" subtracts the threshold, "hard" sets `v_reset`.
+        decay_input: scale the input by 1/tau, as the leak of the membrane does.
+        detach_reset: keep the reset out of the gradient.
+    """
+
+    name: ClassVar[str]
+    states: ClassVar[tuple[str, ...]] = ()
+    published: ClassVar[Mapping[str, Any]] = {}
+    """Constants that the model's own paper used, where they differ from the controlled protocol."""
+    spiking: ClassVar[bool] = True
+    """False for a baseline with real-valued output."""
+
+    tau: Any = 2.0
+    v_th: Any = 1.0
+    v_reset: float = 0.0
+    surrogate: str = "rectangle"
+    surrogate_width: float = 1.0
+    reset: str = "soft"
+    decay_input: bool = False
+    detach_reset: bool = False
+
+    def __init__(self, timesteps: int | None = None, **overrides: Any) -> None:
+        self.timesteps = timesteps
+        learnables = self.learnables()
+        for key, value in overrides.items():
+            if key in learnables:
+                value = Learnable(float(value), learnables[key].per)
+            elif key not in self.constants():
+                raise UnknownName(f"parameter of {self.name}", key, [*self.constants(), *learnables])
+            setattr(self, key, value)
+        self._check_constants()
+
+    def step(self, x: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
+        """One time step: input current and states in, (output, *states) out, all of one shape; pointwise."""
+        raise NotImplementedError
+
+    @property
+    def inverse_tau(self) -> Any:
+        """1/tau, the share of the membrane potential that leaks in a step."""
+        return 1 / self.tau
+
+    @property
+    def decay(self) -> Any:
+        """1 − 1/tau, the paper's γ: the share of the membrane potential that stays after a step."""
+        return 1 - self.inverse_tau
+
+    def spike(self, distance: Tensor) -> Tensor:
+        """Θ(distance) with the model's surrogate gradient; `distance` is the potential minus the threshold."""
+        return spike(distance, self.surrogate, self.surrogate_width)
+
+    def charge(self, u: Tensor, x: Tensor) -> Tensor:
+        """Leak and integrate: decay·u + x, the input scaled by 1/tau where the protocol decays it."""
+        return self.decay * u + (x * self.inverse_tau if self.decay_input else x)
+
+    def fire_reset(self, u: Tensor, spike: Tensor) -> Tensor:
+        """The potential after a spike: u − v_th·spike (soft) or u·(1 − spike) + v_reset·spike (hard)."""
+        if self.detach_reset:
+            spike = spike.detach()
+        if self.reset == "soft":
+            return u - spike * self.v_th
+        return u * (1 - spike) + self.v_reset * spike
+
+    @classmethod
+    def learnables(cls) -> dict[str, Learnable]:
+        """The declared trainable parameters by name, base classes first."""
+        found: dict[str, Learnable] = {}
+        for base in reversed(cls.__mro__):
+            for name, value in vars(base).items():
+                if isinstance(value, Learnable):
+                    found[name] = value
+                elif name in found:
+                    del found[name]
+        return found
+
+    @classmethod
+    def constants(cls) -> list[str]:
+        """The names that `layer(..., name=value)` may set: common constants and the class's own numbers."""
+        own = [
+            name
+            for base in cls.__mro__
+            if base not in (Neuron, object)
+            for name, value in vars(base).items()
+            if isinstance(value, (int, float, str)) and not name.startswith("_") and name not in ("name", "spiking")
+        ]
+        learnable = cls.learnables()
+        return [name for name in dict.fromkeys([*CONSTANTS, *own]) if name not in learnable]
+
+    @classmethod
+    def runs_over_time(cls) -> bool:
+        """False for a model that is no step over time and brings a `forward` of its own instead."""
+        return not hasattr(cls, "forward")
+
+    def initial_parameters(self, channels: int | None) -> dict[str, Tensor]:
+        """First values of the trainable parameters, float32, drawn from torch's global generator."""
+        values = {}
+        for name in self.learnables():
+            declared: Learnable = getattr(self, name)
+            start = declared.initial(self) if callable(declared.initial) else declared.initial
+            value = torch.full(declared.shape(channels, self.timesteps), float(start))
+            if declared.spread:
+                value += (2 * torch.rand(value.shape) - 1) * declared.spread
+            values[name] = value
+        return values
+
+    def bind(self, parameters: Mapping[str, Any]) -> Self:
+        """A copy whose trainable parameters are the given tensors, so that `step` can use them."""
+        bound = copy.copy(self)
+        vars(bound).update(parameters)
+        return bound
+
+    def _check_constants(self) -> None:
+        if self.surrogate not in SURROGATES:
+            raise UnknownName("surrogate", self.surrogate, SURROGATES)
+        if self.reset not in ("soft", "hard"):
+            raise UnknownName("reset", self.reset, ("soft", "hard"))
+        if isinstance(self.tau, (int, float)) and not (self.tau >= 1 and math.isfinite(self.tau)):
+            raise InvalidValue(f"tau must be at least 1 step (1 keeps nothing of the potential), not {self.tau}")
+        if not self.surrogate_width > 0:
+            raise InvalidValue(f"surrogate_width must be above 0, not {self.surrogate_width}")
+
+
+def logit(probability: float) -> float:
+    """The value whose sigmoid is `probability`."""
+    return math.log(probability / (1 - probability))

@@ -1,0 +1,24 @@
+"""LIF with a learnable slope before the threshold."""
+
+import torch
+from torch import Tensor
+
+from neurons import Learnable, Neuron, register
+
+
+@register
+class KLIF(Neuron):
+    """KLIF (Jiang & Zhang 2023): the charged potential is scaled by a learnable k and rectified before it fires.
+
+    u = γ·u + x; f = relu(k·u); s = Θ(f − v_th); u = f after its reset. Published: input decays with the leak, hard
+    reset, arctangent surrogate, as in the PLIF code that it builds on.
+    """
+
+    states = ("u",)
+    published = {"decay_input": True, "reset": "hard", "surrogate": "atan", "surrogate_width": 1.0}
+    k = Learnable(1.0)
+
+    def step(self, x: Tensor, u: Tensor) -> tuple[Tensor, ...]:
+        f = torch.relu(self.k * self.charge(u, x))
+        spike = self.spike(f - self.v_th)
+        return spike, self.fire_reset(f, spike)

@@ -1,0 +1,29 @@
+"""LIF with a learnable time constant."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from neurons import Learnable, Neuron, register
+
+
+@register
+class PLIF(Neuron):
+    """Parametric LIF (Fang et al., ICCV 2021): a LIF whose 1/tau = sigmoid(w) is learned, one w a layer.
+
+    w starts at −ln(tau − 1). Published: input decays with the leak, hard reset, arctangent surrogate (α = 2).
+    """
+
+    states = ("u",)
+    published = {"decay_input": True, "reset": "hard", "surrogate": "atan", "surrogate_width": 1.0}
+    w = Learnable(lambda neuron: -math.log(neuron.tau - 1))
+
+    @property
+    def inverse_tau(self) -> Tensor:
+        return torch.sigmoid(self.w)
+
+    def step(self, x: Tensor, u: Tensor) -> tuple[Tensor, ...]:
+        u = self.charge(u, x)
+        spike = self.spike(u - self.v_th)
+        return spike, self.fire_reset(u, spike)

@@ -1,0 +1,145 @@
+"""Where models come from: every module of `neurons/models/`, installed entry points, and files named by the user."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.metadata
+import importlib.util
+import inspect
+import pkgutil
+import sys
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+
+from neurons.errors import NeuronError, UnknownName
+from neurons.model import Neuron
+
+ENTRY_POINT_GROUP = "neuron_suite.neurons"
+
+_models: dict[str, type[Neuron]] = {}
+_discovered = False
+
+N = TypeVar("N", bound=type[Neuron])
+
+
+def register(cls: N) -> N:
+    """Class decorator: check a model and add it under `name`, or under its class name in lower case.
+
+    Raises:
+        NeuronError: one line with file, class and fault, if the class is wrong or its name is taken.
+    """
+    cls.name = vars(cls).get("name", cls.__name__.lower())
+    fault = find_fault(cls)
+    known = _models.get(cls.name)
+    if fault is None and known is not None and source_file(known) != source_file(cls):
+        fault = f"the name '{cls.name}' is taken by {known.__name__} in {source_file(known)}; give the class another"
+    if fault is not None:
+        raise NeuronError(f"{source_file(cls)}: class {cls.__name__}: {fault}")
+    _models[cls.name] = cls
+    return cls
+
+
+def get(name: str) -> type[Neuron]:
+    """The model class registered as `name`; UnknownName with the nearest name otherwise."""
+    _discover()
+    if name not in _models:
+        raise UnknownName("neuron", name, _models)
+    return _models[name]
+
+
+def names() -> list[str]:
+    """All registered names, sorted."""
+    _discover()
+    return sorted(_models)
+
+
+def load_file(path: str | Path) -> list[str]:
+    """Import a user's Python file and return the names of the neurons that it registers."""
+    _discover()
+    path = Path(path).resolve()
+    if not path.is_file():
+        raise NeuronError(f"{path}: no such file; --neuron-file takes a Python file that registers a neuron")
+    module_name = f"neuron_file_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
+    if module_name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(module_name, path)
+        if spec is None or spec.loader is None:
+            raise NeuronError(f"{path}: not a Python file")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[module_name] = module
+        try:
+            spec.loader.exec_module(module)
+        except NeuronError:
+            del sys.modules[module_name]
+            raise
+        except Exception as error:
+            del sys.modules[module_name]
+            raise NeuronError(f"{path}: {type(error).__name__}: {error}") from error
+    added = [name for name, cls in _models.items() if cls.__module__ == module_name]
+    if not added:
+        raise NeuronError(f"{path}: registers no neuron; decorate a subclass of Neuron with @register")
+    return added
+
+
+def source_file(cls: type[Neuron]) -> Path:
+    """The file that defines a model."""
+    module = sys.modules.get(cls.__module__)
+    return Path(getattr(module, "__file__", None) or "<interactive>")
+
+
+def find_fault(cls: type[Neuron]) -> str | None:
+    """What is wrong with a model class, in words, or None. An exception inside `step` is left to the run."""
+    if not (isinstance(cls, type) and issubclass(cls, Neuron)):
+        return "not a subclass of neurons.Neuron"
+    if not cls.runs_over_time():
+        return None
+    if cls.step is Neuron.step:
+        return "has no step(self, x, *states)"
+    expected = ["x", *cls.states]
+    arguments = list(inspect.signature(cls.step).parameters.values())[1:]
+    open_ended = any(argument.kind is argument.VAR_POSITIONAL for argument in arguments)
+    if not open_ended and len(arguments) != len(expected):
+        return f"step takes {len(arguments)} tensors, but x and the states {cls.states} make {len(expected)}"
+    for name, declared in cls.learnables().items():
+        if declared.per not in ("layer", "channel", "step_channel"):
+            return f"{name} is learnable per '{declared.per}'; right are layer, channel and step_channel"
+    return _probe_step(cls)
+
+
+def _probe_step(cls: type[Neuron]) -> str | None:
+    neuron = cls(timesteps=2)
+    tensors = [torch.linspace(0.2, 1.4, 4) for _ in range(1 + len(cls.states))]
+    versions = [tensor._version for tensor in tensors]
+    parameters = {name: torch.full((4,), 0.1) for name in cls.learnables()}
+    try:
+        result = neuron.bind(parameters).step(*tensors)
+    except Exception:
+        return None
+    if [tensor._version for tensor in tensors] != versions:
+        return "step changes a tensor in place; write u = u + x, not u += x"
+    if not isinstance(result, tuple):
+        return "step must return a tuple (spike, *states)"
+    if len(result) != len(tensors):
+        missing = f"the spike and the states {cls.states}" if cls.states else "the output alone, as a tuple"
+        return f"step returns {len(result)} values, not {len(tensors)}: {missing}"
+    if any(not isinstance(value, torch.Tensor) or value.shape != tensors[0].shape for value in result):
+        return "step must return tensors of the shape of its input (pointwise operations only)"
+    return None
+
+
+def _discover() -> None:
+    global _discovered
+    if _discovered:
+        return
+    _discovered = True
+    package = importlib.import_module("neurons.models")
+    for module in pkgutil.iter_modules(package.__path__):
+        importlib.import_module(f"neurons.models.{module.name}")
+    for entry in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP):
+        loaded = entry.load()
+        if isinstance(loaded, type) and loaded not in _models.values():
+            register(loaded)
+
+

@@ -1,0 +1,49 @@
+"""Sessions of the project. One environment in `.nox/environment` serves all of them (torch alone takes 6 GB)."""
+
+import os
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2024.4.15"
+nox.options.sessions = ["lint", "tests"]
+nox.options.default_venv_backend = "venv"
+
+ENVIRONMENT = "environment"
+
+
+@nox.session(reuse_venv=True)
+def environment(session: nox.Session) -> None:
+    """Install the project with its tools; quick when nothing changed."""
+    session.install("--editable", ".[dev]")
+
+
+def python(session: nox.Session) -> str:
+    """The interpreter of the shared environment."""
+    folder = Path(session._runner.global_config.envdir).resolve() / ENVIRONMENT
+    return str(folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
+
+
+def shared(function):  # noqa: ANN001, ANN201
+    """A session that runs in the shared environment."""
+    return nox.session(venv_backend="none", requires=[ENVIRONMENT])(function)
+
+
+@shared
+def bench(session: nox.Session) -> None:
+    """Run the quick profile and make its report: nox -s bench [-- options of `suite run`]."""
+    session.run(python(session), "-m", "suite", "run", *session.posargs)
+
+
+@shared
+def tests(session: nox.Session) -> None:
+    """Run all tests: nox -s tests [-- options of pytest]."""
+    session.run(python(session), "-m", "pytest", *session.posargs)
+
+
+@shared
+def lint(session: nox.Session) -> None:
+    """Check style, format and types."""
+    session.run(python(session), "-m", "ruff", "check", ".")
+    session.run(python(session), "-m", "ruff", "format", "--check", ".")
+    session.run(python(session), "-m", "mypy")

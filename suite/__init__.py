@@ -1,0 +1,1 @@
+"""The machine around the tasks: plan of cells, execution, store, statistics, report and command line."""

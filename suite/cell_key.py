@@ -1,0 +1,78 @@
+"""The key of a cell: a hash of what it is and of the code and versions that decide its value."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+import neurons
+import tasks
+from neurons import registry
+from suite import machine
+from tasks import Cell
+
+NEURONS = Path(neurons.__file__).parent
+TASKS = Path(tasks.__file__).parent
+SHARED_TASK_FILES = ("base.py",)
+PACKAGES = ("torch", "numpy", "triton")
+
+
+def identity(cell: Cell) -> str:
+    """A hash of (task, neuron, backend, settings, seed) alone, free of order: the same question, whatever the code."""
+    return _digest([cell.task, cell.neuron, cell.backend, cell.seed, dict(cell.settings)])
+
+
+def key(cell: Cell) -> str:
+    """The identity with code and versions; for tasks that measure the machine, also with the machine."""
+    task = tasks.get(cell.task)
+    decided_by = [identity(cell), code_hash(cell), versions()]
+    if task.exclusive:
+        decided_by.append(machine.describe())
+    return _digest(decided_by)
+
+
+def code_hash(cell: Cell) -> str:
+    """Hash of the sources behind a cell: the neurons package without other models, the model's file, the task."""
+    task = tasks.get(cell.task)
+    module = Path(__import__(type(task).__module__, fromlist=["_"]).__file__ or "")
+    sources = [module, *(TASKS / name for name in (*SHARED_TASK_FILES, *task.sources))]
+    return _digest([_core_hash(), _hash_files([registry.source_file(neurons.get(cell.neuron))]), _hash_files(sources)])
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Versions of the packages that decide values."""
+    return {name: metadata.version(name) for name in PACKAGES if _installed(name)}
+
+
+@cache
+def _core_hash() -> str:
+    return _hash_files(path for path in NEURONS.rglob("*.py") if path.parent.name != "models")
+
+
+def _hash_files(paths: Iterable[Path]) -> str:
+    files: set[Path] = set()
+    for path in paths:
+        files.update(path.rglob("*.py") if path.is_dir() else [path])
+    return _digest([_file_hash(path) for path in sorted(files)])
+
+
+@cache
+def _file_hash(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _installed(name: str) -> bool:
+    try:
+        metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:20]

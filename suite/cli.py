@@ -1,0 +1,115 @@
+"""The command line: `python -m suite …`. Bad input gives one line and exit code 2."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from neurons import InvalidValue, NeuronError, UnknownName
+
+USER_ERRORS = (UnknownName, InvalidValue, NeuronError)
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; the exit code is 0, 1 if a cell failed, 2 for bad input, 130 after Ctrl-C."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    options = _parser().parse_args(arguments)
+    from suite.store import RunError
+
+    try:
+        return options.command(options, arguments)
+    except (*USER_ERRORS, RunError) as error:
+        print(f"suite: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> Parser:
+    parser = Parser(prog="python -m suite", description="Compare spiking neuron models.", allow_abbrev=False)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_run(commands)
+    report = commands.add_parser("report", help="make tables, plots and page of a run", allow_abbrev=False)
+    report.add_argument("run", type=Path, metavar="RUN", help="a run directory")
+    report.set_defaults(command=_report)
+    listing = commands.add_parser("list", help="what there is", allow_abbrev=False)
+    listing.add_argument("kind", metavar="KIND", help="neurons, tasks, datasets or backends")
+    listing.add_argument("--json", action="store_true", help="a JSON list of objects")
+    listing.set_defaults(command=_list)
+    return parser
+
+
+def _add_run(commands: Any) -> None:
+    run = commands.add_parser("run", help="run tasks over neurons", allow_abbrev=False)
+    run.add_argument("--profile", default="quick", help="smoke, quick (default) or full")
+    run.add_argument("--tasks", type=_names, default=(), metavar="A,B", help="default: all")
+    run.add_argument("--neurons", type=_names, default=(), metavar="A,B", help="default: all")
+    run.add_argument("--backends", type=_names, default=("auto",), metavar="A,B", help="default: auto")
+    run.add_argument("--datasets", type=_names, default=(), metavar="A,B", help="default: all of the profile")
+    run.add_argument("--seeds", type=int, metavar="N", help="seeds 0 to N - 1; default by profile")
+    run.add_argument("--set", action="append", default=[], dest="settings", metavar="KEY=VALUE", help="change a setting")
+    run.add_argument("--neuron-file", action="append", default=[], metavar="F.py", help="a file that registers neurons")
+    run.add_argument("--out", type=Path, metavar="RUN", help="run directory; default results/runs/PROFILE")
+    run.add_argument("--time-limit", type=float, metavar="SECONDS", help="for one cell; default by profile")
+    run.set_defaults(command=_run)
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _settings(pairs: Sequence[str]) -> dict[str, Any]:
+    settings = {}
+    for pair in pairs:
+        key, separator, text = pair.partition("=")
+        if not separator or not key:
+            raise InvalidValue(f"--set {pair}: write it as key=value, for example --set epochs=20")
+        try:
+            settings[key] = json.loads(text)
+        except json.JSONDecodeError:
+            settings[key] = text
+    return settings
+
+
+def _run(options: argparse.Namespace, arguments: list[str]) -> int:
+    from suite import run
+    from suite.plan import Request
+
+    request = Request(
+        profile=options.profile,
+        tasks=options.tasks,
+        neurons=options.neurons,
+        backends=options.backends,
+        datasets=options.datasets,
+        seeds=options.seeds,
+        settings=_settings(options.settings),
+    )
+    out = options.out or Path("results/runs") / options.profile
+    return run.run(request, options.neuron_file, out, options.time_limit, arguments)
+
+
+def _report(options: argparse.Namespace, arguments: list[str]) -> int:
+    from suite.run import print_report
+
+    print_report(options.run)
+    return 0
+
+
+def _list(options: argparse.Namespace, arguments: list[str]) -> int:
+    from suite.listing import listing, print_listing
+
+    entries = listing(options.kind)
+    if options.json:
+        print(json.dumps(entries, indent=2))
+    else:
+        print_listing(entries)
+    return 0

@@ -1,0 +1,112 @@
+"""What the terminal shows while a run goes on: counts, running cells, failures, time left."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.text import Text
+
+from suite import machine
+from suite.store import Result
+from tasks import Cell
+
+PLAIN_INTERVAL = 15.0
+
+
+class Display:
+    """A live status on a terminal; a line every 15 s where the output is no terminal.
+
+    Args:
+        cells: all cells of the plan.
+        cached: how many of them are reused from an earlier run.
+    """
+
+    def __init__(self, cells: Sequence[Cell], cached: int, console: Console | None = None) -> None:
+        self.console = console or Console(stderr=True)
+        self.total, self.cached = len(cells), cached
+        self.counts: Counter[str] = Counter()
+        self.running: dict[int, Cell] = {}
+        self.waiting: Counter[tuple[str, str | None]] = Counter()
+        self.seconds: dict[tuple[str, str | None], list[float]] = defaultdict(list)
+        self.begun = self.last_plain = time.monotonic()
+        self.live = Live(console=self.console, refresh_per_second=4, transient=True, get_renderable=self._render)
+
+    def plan(self, cells: Sequence[Cell]) -> None:
+        """Set the cells that are still to be run."""
+        self.waiting = Counter(_kind(cell) for cell in cells)
+
+    def started(self, cells: Sequence[Cell]) -> None:
+        for cell in cells:
+            self.running[id(cell)] = cell
+
+    def finished(self, cell: Cell, result: Result) -> None:
+        self.running.pop(id(cell), None)
+        self.counts[result.status] += 1
+        self.waiting[_kind(cell)] -= 1
+        if result.seconds:
+            self.seconds[_kind(cell)].append(result.seconds)
+        if result.status != "ok":
+            self.console.print(f"{result.status}: {label(cell)}: {result.detail}", style="red", markup=False)
+        if not self.console.is_terminal and time.monotonic() - self.last_plain > PLAIN_INTERVAL:
+            self.last_plain = time.monotonic()
+            self.console.print(self._line(), highlight=False)
+
+    def __enter__(self) -> Self:
+        if self.console.is_terminal:
+            self.live.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        if self.console.is_terminal:
+            self.live.stop()
+        self.console.print(self._line(), highlight=False)
+
+    def seconds_left(self) -> float | None:
+        """Estimate from the cells done so far; None before the first."""
+        known = [second for seconds in self.seconds.values() for second in seconds]
+        if not known:
+            return None
+        typical = statistics.mean(known)
+        left = 0.0
+        for kind, count in self.waiting.items():
+            seconds = self.seconds.get(kind)
+            left += max(count, 0) * (statistics.mean(seconds) if seconds else typical)
+        return left / (machine.usable_cores() if len(self.running) > 1 else 1)
+
+    def _line(self) -> str:
+        done = self.cached + sum(self.counts.values())
+        parts = [f"{done}/{self.total} cells", f"{self.counts['ok']} ok", f"{self.cached} cached"]
+        parts += [f"{self.counts[status]} {status}" for status in ("failed", "timeout", "unavailable") if self.counts[status]]
+        parts.append(_clock(time.monotonic() - self.begun))
+        left = self.seconds_left()
+        if left is not None and done < self.total:
+            parts.append(f"about {_clock(left)} left")
+        return " · ".join(parts)
+
+    def _render(self) -> Group:
+        done = self.cached + sum(self.counts.values())
+        bar = ProgressBar(total=max(self.total, 1), completed=done, width=60)
+        running = [Text(f"  running {label(cell)}", style="dim") for cell in list(self.running.values())[:8]]
+        return Group(bar, Text(self._line()), *running)
+
+
+def label(cell: Cell) -> str:
+    """A cell in a few words."""
+    where = cell.dataset or f"T={cell.settings.get('timesteps')}"
+    return f"{cell.task} {cell.neuron} {cell.backend} {where} seed {cell.seed}"
+
+
+def _kind(cell: Cell) -> tuple[str, str | None]:
+    return cell.task, cell.dataset
+
+
+def _clock(seconds: float) -> str:
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"

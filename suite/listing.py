@@ -1,0 +1,93 @@
+"""What there is to choose from: `python -m suite list KIND`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+import neurons
+import tasks
+from neurons import UnknownName, backends
+from tasks.accuracy import datasets
+
+Entry = dict[str, Any]
+
+
+def _neurons() -> list[Entry]:
+    entries = []
+    for name in neurons.names():
+        cls = neurons.get(name)
+        entries.append(
+            {
+                "name": name,
+                "states": list(cls.states),
+                "learnable": {key: learnable.per for key, learnable in cls.learnables().items()},
+                "published": dict(cls.published),
+                "description": _first_line(cls.__doc__),
+            }
+        )
+    return entries
+
+
+def _tasks() -> list[Entry]:
+    return [
+        {"name": task.name, "description": task.description, "metrics": list(task.metrics), "settings": dict(task.settings)}
+        for task in tasks.TASKS.values()
+    ]
+
+
+def _datasets() -> list[Entry]:
+    return [
+        {"name": name, "description": source.description, "network": source.network}
+        for name, source in datasets.SOURCES.items()
+    ]
+
+
+def _backends() -> list[Entry]:
+    lif = neurons.get("lif")()
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return [
+        {"name": name, "description": backend.description, "available": backend.unavailable(lif, device) or "yes"}
+        for name, backend in backends.BACKENDS.items()
+    ]
+
+
+KINDS: dict[str, Callable[[], list[Entry]]] = {
+    "neurons": _neurons,
+    "tasks": _tasks,
+    "datasets": _datasets,
+    "backends": _backends,
+}
+
+
+def listing(kind: str) -> list[Entry]:
+    """One object for each thing of that kind, `name` first; UnknownName for another kind."""
+    if kind not in KINDS:
+        raise UnknownName("kind", kind, KINDS)
+    return KINDS[kind]()
+
+
+def print_listing(entries: list[Entry]) -> None:
+    """A table on the terminal."""
+    table = Table(box=None, header_style="bold")
+    for column in entries[0]:
+        table.add_column(column, overflow="fold")
+    for entry in entries:
+        table.add_row(*(_text(value) for value in entry.values()))
+    Console().print(table)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key}={item}" for key, item in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return str(value)
+
+
+def _first_line(text: str | None) -> str:
+    return (text or "").strip().splitlines()[0] if text else ""

@@ -1,0 +1,55 @@
+"""Where a run comes from: commit, versions, machine, date."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import subprocess
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from suite import machine
+
+PACKAGES = ("torch", "triton", "numpy", "pandas", "scipy", "snntorch", "spikingjelly", "norse")
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def collect(arguments: list[str]) -> dict[str, Any]:
+    """Everything that a reader needs to judge or repeat a run. What cannot be found out is None."""
+    status = _output("git", "status", "--porcelain", "--untracked-files=no")
+    return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": ["python", "-m", "suite", *arguments],
+        "commit": _output("git", "rev-parse", "HEAD"),
+        "dirty": None if status is None else bool(status),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": {name: _version(name) for name in PACKAGES},
+        "compiler": _first_line(_output("cc", "--version")),
+        "machine": machine.describe(),
+        "cuda": torch.version.cuda if torch.cuda.is_available() else None,
+        "gpu_driver": _first_line(_output("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader")),
+        "threads": torch.get_num_threads(),
+    }
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _output(*command: str) -> str | None:
+    if shutil.which(command[0]) is None:
+        return None
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _first_line(text: str | None) -> str | None:
+    return text.splitlines()[0] if text else None

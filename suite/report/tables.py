@@ -1,0 +1,156 @@
+"""Which tables a report has, and how they are read off the rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import pandas as pd
+
+import tasks
+from suite.report.table import Entry, Table, format_estimate
+from suite.statistics import Estimate
+
+MISSING = Entry("—")
+
+
+def all_tables(rows: pd.DataFrame) -> list[Table]:
+    """Every table for which the rows hold something."""
+    candidates = [
+        accuracy(rows, "accuracy_selected", "accuracy", "Test accuracy at the best validation epoch (%)."),
+        accuracy(rows, "accuracy_final", "accuracy_final", "Test accuracy after the last epoch (%)."),
+        accuracy(
+            rows, "accuracy_paper_style", "accuracy_paper_style", "Paper-style: best test accuracy over epochs (%)."
+        ),
+        temporal_gradient(rows),
+        memory(rows),
+        layer_throughput(rows),
+        training_speed(rows),
+        firing_rate(rows),
+        problems(rows),
+    ]
+    return [table for table in candidates if table.rows]
+
+
+def accuracy(rows: pd.DataFrame, metric: str, name: str, title: str) -> Table:
+    """Neuron × data set: mean ± 95 % interval over seeds, the best of each data set in bold."""
+    chosen = rows[(rows.task == "accuracy") & ((rows.metric == metric) | (rows.status != "ok"))]
+    return _pivot(
+        chosen, name, title, "Mean ± 95 % t-interval over seeds; best mean in bold.", ["dataset"], digits=1, metric=metric
+    )
+
+
+def temporal_gradient(rows: pd.DataFrame) -> Table:
+    """Ratio, horizon and vanished share by neuron, data set and training, averaged over layers."""
+    chosen = rows[(rows.task == "temporal_gradient")].copy()
+    if chosen.empty:
+        return _empty("temporal_gradient")
+    trained = chosen.settings.map(lambda text: "trained" if json.loads(text)["trained"] else "untrained")
+    chosen["where"] = chosen.dataset + ", " + trained
+    shown = {"temporal_ratio": "ratio", "horizon": "horizon", "vanished_fraction": "vanished"}
+    chosen = chosen[chosen.metric.isin(shown) | (chosen.status != "ok")]
+    chosen["column"] = chosen["where"] + ": " + chosen.metric.map(shown).fillna("")
+    caption = (
+        "Mean over layers. Ratio: Σ over lags of mean |𝒯| / mean |P|; horizon: largest lag with mean |𝒯| ≥ 1 % of "
+        "mean |P| (steps); vanished: share of the Jacobian's entries t' > t that are exactly 0."
+    )
+    per_seed = chosen.groupby(["neuron", "backend", "column", "seed", "metric"], as_index=False).value.mean()
+    return _pivot(per_seed, "temporal_gradient", "Temporal gradient.", caption, ["column"], digits=2)
+
+
+def memory(rows: pd.DataFrame) -> Table:
+    """Bytes per element-step by neuron and length."""
+    chosen = rows[(rows.task == "memory")].copy()
+    chosen["column"] = chosen.metric.str.replace("_bytes", "") + ", T=" + chosen.timesteps.astype(str)
+    caption = "Bytes for each neuron and time step; float32 input alone is 4. Saved is exact; peak is forward + backward."
+    return _pivot(chosen[chosen.metric.notna()], "memory", "Memory of a layer (B/element-step).", caption, ["column"], 1)
+
+
+def layer_throughput(rows: pd.DataFrame) -> Table:
+    """Nanoseconds per element-step, and times the limit of the memory bandwidth."""
+    chosen = rows[(rows.task == "throughput") & rows.metric.notna() & rows.dataset.isna()].copy()
+    names = {"forward_time": "forward", "forward_backward_time": "both", "forward_backward_limit": "both / limit"}
+    chosen = chosen[chosen.metric.isin(names)]
+    elements = chosen.settings.map(lambda text: json.loads(text)["elements"])
+    sizes = "T=" + chosen.timesteps.astype(str) + ", " + elements.astype(str) + " neurons: "
+    chosen["column"] = sizes + chosen.metric.map(names)
+    caption = (
+        "Median of interleaved rounds (ns for each neuron and time step). The limit is 2.5 copies of the input, "
+        "measured in the same rounds."
+    )
+    return _pivot(chosen, "throughput", "Time of a layer alone.", caption, ["column"], digits=2)
+
+
+def training_speed(rows: pd.DataFrame) -> Table:
+    """Samples per second in training, by data set."""
+    chosen = rows[(rows.task == "throughput") & (rows.metric == "training_speed")]
+    caption = "Samples per second, all threads, median of interleaved rounds."
+    return _pivot(chosen, "training_speed", "Training throughput of the networks.", caption, ["dataset"], digits=0)
+
+
+def firing_rate(rows: pd.DataFrame) -> Table:
+    """Spikes per neuron and step after training, by data set and layer."""
+    chosen = rows[(rows.task == "accuracy") & (rows.metric == "firing_rate")].copy()
+    chosen["column"] = chosen.dataset + " " + chosen.layer.str.replace("neurons.", "layer ")
+    table = _pivot(chosen, "firing_rate", "Firing rate after training.", "Mean output for each neuron and step.", ["column"], 2)
+    return table
+
+
+def problems(rows: pd.DataFrame) -> Table:
+    """Every cell that did not end ok, with its cause."""
+    bad = rows[rows.status != "ok"].drop_duplicates("cell")
+    entries = [
+        (row.neuron, [Entry(text) for text in (row.task, row.dataset or "", row.backend, str(row.seed), row.status, row.detail)])
+        for row in bad.itertuples()
+    ]
+    header = ["neuron", "task", "data set", "backend", "seed", "status", "cause"]
+    return Table("problems", "Cells that did not end ok.", "", header, entries)
+
+
+def _pivot(
+    rows: pd.DataFrame,
+    name: str,
+    title: str,
+    caption: str,
+    by: Sequence[str],
+    digits: int,
+    metric: str | None = None,
+) -> Table:
+    if rows.empty:
+        return _empty(name)
+    (column,) = by
+    columns = list(dict.fromkeys(rows[column]))
+    estimates = {
+        group: Estimate.of(list(values))
+        for group, values in rows.dropna(subset=["value"]).groupby(["neuron", "backend", column]).value
+    }
+    best = {at: _best(at, rows, column, estimates, metric) for at in columns}
+    several = rows.backend.nunique() > 1
+    table: list[tuple[str, list[Entry]]] = []
+    for neuron, backend in sorted(set(zip(rows.neuron, rows.backend, strict=True))):
+        entries = []
+        for at in columns:
+            estimate = estimates.get((neuron, backend, at))
+            if estimate is None:
+                entries.append(MISSING)
+                continue
+            is_best = best[at] is not None and round(estimate.mean, digits) == round(best[at], digits)
+            entries.append(Entry(format_estimate(estimate, digits), estimate, is_best))
+        table.append((f"{neuron} ({backend})" if several else neuron, entries))
+    missing = any(entry is MISSING for _, entries in table for entry in entries)
+    notes = ["— no cell of this kind ended ok; see the table of problems."] if missing else []
+    return Table(name, title, caption, ["neuron", *map(str, columns)], table, notes)
+
+
+def _best(at: str, rows: pd.DataFrame, column: str, estimates: dict, metric: str | None) -> float | None:
+    metrics = {metric} if metric else set(rows.loc[rows[column] == at, "metric"].dropna())
+    means = [estimate.mean for (_, _, where), estimate in estimates.items() if where == at]
+    if len(metrics) != 1 or not means:
+        return None
+    known = {name: entry for task in tasks.TASKS.values() for name, entry in task.metrics.items()}
+    better = known[metrics.pop()].better
+    return {"higher": max(means), "lower": min(means), None: None}[better]
+
+
+def _empty(name: str) -> Table:
+    return Table(name, "", "", ["neuron"], [])

@@ -1,0 +1,22 @@
+"""What is measured. Each task turns a cell (neuron, backend, settings, seed) into values."""
+
+from __future__ import annotations
+
+from neurons import UnknownName
+from tasks.accuracy.task import Accuracy
+from tasks.base import Cell, Metric, NotFinite, Task, Value
+from tasks.memory import Memory
+from tasks.temporal_gradient import TemporalGradient
+from tasks.throughput import Throughput
+
+TASKS: dict[str, Task] = {task.name: task for task in (Accuracy(), TemporalGradient(), Memory(), Throughput())}
+
+
+def get(name: str) -> Task:
+    """The task of that name; UnknownName with the nearest name otherwise."""
+    if name not in TASKS:
+        raise UnknownName("task", name, TASKS)
+    return TASKS[name]
+
+
+__all__ = ["TASKS", "Cell", "Metric", "NotFinite", "Task", "Value", "get"]

@@ -1,0 +1,1 @@
+"""Accuracy of trained networks: data sets, networks, training."""

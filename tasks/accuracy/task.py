@@ -1,0 +1,132 @@
+"""The accuracy task: train one network with one neuron and one seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar
+
+import torch
+
+import neurons
+
+from tasks import networks
+from tasks.accuracy import datasets
+from tasks.accuracy.training import Epoch, Recipe, check_finite, firing_rates, train
+from tasks.base import Cell, Metric, Task, Value
+
+NETWORK_SETTINGS: dict[str, Any] = {
+    "dataset": "digits",
+    "network": None,
+    "width": None,
+    "timesteps": 4,
+    "delay": 4,
+    "protocol": "controlled",
+    "loss": "tet",
+    "optimizer": "adamw",
+    "learning_rate": None,
+    "weight_decay": None,
+    "batch_size": 64,
+    "epochs": 10,
+    "train_samples": None,
+}
+"""Settings of every task that trains a network. None: the data set's network, its width, the optimiser's usual rate."""
+
+BUDGETS: dict[str, dict[str, dict[str, Any]]] = {
+    "smoke": {
+        "digits": {"epochs": 2, "width": 32, "train_samples": 256},
+        "mnist5k": {"epochs": 1, "width": 4, "train_samples": 128, "timesteps": 2},
+        "mnist5k_rows": {"epochs": 1, "width": 32, "train_samples": 256},
+        "japanese_vowels": {"epochs": 2, "width": 32},
+        "delayed_recall": {"epochs": 1, "width": 32, "train_samples": 256},
+    },
+    "quick": {
+        "digits": {"epochs": 10},
+        "mnist5k": {"epochs": 3, "width": 8, "train_samples": 1500},
+        "mnist5k_rows": {"epochs": 4, "width": 96},
+        "japanese_vowels": {"epochs": 20},
+        "delayed_recall": {"epochs": 12},
+    },
+    "full": {
+        "digits": {"epochs": 50},
+        "mnist5k": {"epochs": 30},
+        "mnist5k_rows": {"epochs": 30},
+        "japanese_vowels": {"epochs": 60},
+        "delayed_recall": {"epochs": 40},
+    },
+}
+"""How much training each data set gets in each profile."""
+
+
+def budget(profile: str, dataset: str) -> dict[str, Any]:
+    """The settings of a data set in a profile."""
+    return {"dataset": dataset, "network": datasets.SOURCES[dataset].network} | BUDGETS[profile].get(dataset, {})
+
+
+def prepare(cell: Cell) -> tuple[datasets.Dataset, networks.SpikingNetwork]:
+    """The data set and the freshly initialised network of a cell, drawn from its seed."""
+    torch.manual_seed(cell.seed)
+    settings = cell.settings
+    dataset = datasets.load(settings["dataset"], settings["delay"])
+    model = neurons.get(cell.neuron)
+    stateless = model.runs_over_time() and not model.states
+    shown = (1 if stateless else settings["timesteps"]) if dataset.timesteps is None else None
+    steps = shown or dataset.timesteps
+    network = networks.build(
+        settings["network"] or datasets.SOURCES[dataset.name].network,
+        lambda channels: cell.neuron_layer(channels, steps),
+        dataset.features,
+        dataset.classes,
+        shown,
+        settings["width"],
+    )
+    return dataset, network
+
+
+class Accuracy(Task):
+    """Test accuracy after training, chosen by validation, with curves, firing rates and training time."""
+
+    name = "accuracy"
+    description = "accuracy of a trained network, learning curves, firing rates"
+    settings: ClassVar[dict[str, Any]] = NETWORK_SETTINGS
+    sources = ("accuracy", "networks.py", "cache.py")
+    metrics = {
+        "accuracy_selected": Metric("%", "test accuracy at the epoch of best validation accuracy", "higher"),
+        "accuracy_final": Metric("%", "test accuracy after the last epoch", "higher"),
+        "accuracy_validation_best": Metric("%", "best validation accuracy over epochs", "higher"),
+        "accuracy_paper_style": Metric("%", "best test accuracy over epochs (paper-style; selects on the test set)", "higher"),
+        "train_loss": Metric("1", "training loss by epoch (step: epoch)", "lower"),
+        "validation_loss": Metric("1", "validation loss by epoch (step: epoch)", "lower"),
+        "test_loss": Metric("1", "test loss by epoch (step: epoch)", "lower"),
+        "validation_accuracy": Metric("%", "validation accuracy by epoch (step: epoch)", "higher"),
+        "test_accuracy": Metric("%", "test accuracy by epoch (step: epoch)", "higher"),
+        "firing_rate": Metric("spikes/step", "mean output of a layer on the test set after training"),
+        "training_seconds": Metric("s", "time in training steps, beside other cells", "lower"),
+    }
+
+    def grid(self, profile: str, datasets: Sequence[str]) -> list[dict[str, Any]]:
+        return [budget(profile, dataset) for dataset in datasets]
+
+    def run(self, cell: Cell) -> Iterator[Value]:
+        dataset, network = prepare(cell)
+        recipe = Recipe.from_settings(dict(cell.settings))
+        epochs = list(train(network, dataset, recipe, cell.settings["train_samples"], cell.seed))
+        yield from summarise(epochs)
+        for name, rate in firing_rates(network, dataset).items():
+            check_finite(torch.tensor(rate), f"output of {name}")
+            yield Value("firing_rate", rate, layer=name)
+
+
+def summarise(epochs: Sequence[Epoch]) -> Iterator[Value]:
+    """Final, selected and best accuracies, and the curves by epoch (from 1)."""
+    selected = max(epochs, key=lambda epoch: epoch.validation_accuracy)
+    yield Value("accuracy_selected", 100 * selected.test_accuracy)
+    yield Value("accuracy_final", 100 * epochs[-1].test_accuracy)
+    yield Value("accuracy_validation_best", 100 * selected.validation_accuracy)
+    yield Value("accuracy_paper_style", 100 * max(epoch.test_accuracy for epoch in epochs))
+    for number, epoch in enumerate(epochs, 1):
+        yield Value("train_loss", epoch.train_loss, step=number)
+        yield Value("validation_loss", epoch.validation_loss, step=number)
+        yield Value("test_loss", epoch.test_loss, step=number)
+        yield Value("validation_accuracy", 100 * epoch.validation_accuracy, step=number)
+        yield Value("test_accuracy", 100 * epoch.test_accuracy, step=number)
+    yield Value("training_seconds", sum(epoch.seconds for epoch in epochs))

@@ -1,0 +1,43 @@
+"""Keys are free of order and change with what decides a value."""
+
+from __future__ import annotations
+
+import pytest
+
+from suite import cell_key
+from tasks import Cell
+
+
+def test_order_of_settings_does_not_matter() -> None:
+    one = Cell("accuracy", "lif", "reference", 0, {"epochs": 3, "dataset": "digits"})
+    other = Cell("accuracy", "lif", "reference", 0, {"dataset": "digits", "epochs": 3})
+    assert cell_key.key(one) == cell_key.key(other)
+
+
+@pytest.mark.parametrize(
+    "change", [{"neuron": "clif"}, {"backend": "compile"}, {"seed": 1}, {"settings": {"epochs": 4}}, {"task": "memory"}]
+)
+def test_every_part_matters(change: dict[str, object]) -> None:
+    parts = {"task": "accuracy", "neuron": "lif", "backend": "reference", "seed": 0, "settings": {"epochs": 3}}
+    assert cell_key.key(Cell(**parts)) != cell_key.key(Cell(**(parts | change)))
+
+
+def test_versions_and_code_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    cell = Cell("accuracy", "lif", "reference", 0, {"epochs": 3})
+    before = cell_key.key(cell)
+    with monkeypatch.context() as patch:
+        patch.setattr(cell_key, "versions", lambda: {"torch": "0"})
+        assert cell_key.key(cell) != before
+    with monkeypatch.context() as patch:
+        patch.setattr(cell_key, "_file_hash", lambda path: "edited" if path.name == "lif.py" else "same")
+        lif = cell_key.code_hash(cell)
+        patch.setattr(cell_key, "_file_hash", lambda path: "same")
+        assert cell_key.code_hash(cell) != lif
+
+
+def test_another_model_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    cell = Cell("accuracy", "lif", "reference", 0, {"epochs": 3})
+    before = cell_key.code_hash(cell)
+    original = cell_key._file_hash
+    monkeypatch.setattr(cell_key, "_file_hash", lambda path: "edited" if path.name == "clif.py" else original(path))
+    assert cell_key.code_hash(cell) == before

@@ -1,0 +1,178 @@
+"""The suite as a user runs it: a whole run, a new neuron, failures, a kill, and wrong input."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.conftest import REPOSITORY, Suite
+
+NEW_NEURON = '''
+@register
+class Slow(Neuron):
+    """A LIF with a second, slower potential that its spikes feed."""
+    states = ("u", "trace")
+    leak = Learnable(0.3, per="channel")
+    def step(self, x, u, trace):
+        u = self.charge(u, x) - torch.sigmoid(self.leak) * trace
+        spike = self.spike(u - self.v_th)
+        trace = 0.9 * trace + 0.1 * spike
+        return spike, self.fire_reset(u, spike), trace
+'''
+
+
+@pytest.mark.slow
+def test_smoke_run_with_a_new_neuron(suite: Suite, neuron_file: Callable[[str], Path], tmp_path: Path) -> None:
+    path = neuron_file(NEW_NEURON)
+    assert len(path.read_text().splitlines()) <= 20
+    out = tmp_path / "run"
+    done = suite("run", "--profile", "smoke", "--neuron-file", path, "--out", out)
+    assert done.returncode == 0, done.stderr
+    assert "slow" in done.stdout
+    assert "report:" in done.stdout
+    table = pd.read_parquet(out / "results.parquet")
+    assert set(table.status) == {"ok"}
+    assert set(table.task) == {"accuracy", "temporal_gradient", "memory", "throughput"}
+    assert "slow" in set(table[table.metric == "accuracy_selected"].neuron)
+    assert list(table.columns) == list(pd.read_csv(out / "results.csv").columns)
+    assert "| slow |" in (out / "report/tables/accuracy.md").read_text()
+    page = (out / "report/index.html").read_text()
+    for picture in ("accuracy", "gradient_by_lag", "loss_curves"):
+        assert f"plots/{picture}.png" in page
+        assert (out / f"report/plots/{picture}.svg").stat().st_size > 1000
+    provenance = json.loads((out / "provenance.json").read_text())
+    assert provenance["packages"]["torch"]
+    assert provenance["machine"]["cores"] >= 1
+
+    again = suite("run", "--profile", "smoke", "--neuron-file", path, "--out", out)
+    assert again.returncode == 0
+    assert "0 ok" in again.stderr
+    pd.testing.assert_frame_equal(table, pd.read_parquet(out / "results.parquet"))
+
+
+@pytest.mark.slow
+def test_bad_neurons_fail_alone(suite: Suite, neuron_file: Callable[[str], Path], tmp_path: Path) -> None:
+    path = neuron_file(
+        "@register\nclass Nan(Neuron):\n    def step(self, x):\n        return (x * float('nan'),)\n\n"
+        "@register\nclass Raises(Neuron):\n    def step(self, x):\n        raise ValueError('the cause')\n\n"
+        "@register\nclass Dies(Neuron):\n    def step(self, x):\n"
+        "        import os\n        if x.numel() > 4:\n            os._exit(7)\n        return (x,)\n"
+    )
+    out = tmp_path / "run"
+    done = suite(
+        *("run", "--profile", "smoke", "--neurons", "lif,nan,raises,dies", "--neuron-file", path, "--out", out),
+        *("--datasets", "digits"),
+    )
+    assert done.returncode == 1
+    table = pd.read_parquet(out / "results.parquet")
+    ended = table.groupby("neuron").status.unique().map(list).to_dict()
+    assert ended == {"lif": ["ok"], "nan": ["failed"], "raises": ["failed"], "dies": ["failed"]}
+    details = table.groupby("neuron").detail.unique()
+    assert all("NaN" in text for text in details["nan"])
+    assert all("ValueError: the cause" in text for text in details["raises"])
+    assert all("exit code 7" in text for text in details["dies"])
+    assert set(table[table.neuron == "lif"].task) == {"accuracy", "temporal_gradient", "memory", "throughput"}
+    problems = (out / "report/tables/problems.md").read_text()
+    assert "ValueError: the cause" in problems
+    traces = [json.loads(path.read_text())["traceback"] for path in (out / "cells").glob("*.json")]
+    assert any("raise ValueError('the cause')" in trace for trace in traces)
+
+
+def test_time_limit(suite: Suite, neuron_file: Callable[[str], Path], tmp_path: Path) -> None:
+    path = neuron_file(
+        "@register\nclass Sleeps(Neuron):\n    def step(self, x):\n"
+        "        import time\n        if x.numel() > 4:\n            time.sleep(60)\n        return (x,)\n"
+    )
+    arguments = ("--profile", "smoke", "--tasks", "throughput,memory", "--datasets", "digits", "--time-limit", "6")
+    done = suite("run", *arguments, "--neurons", "sleeps", "--neuron-file", path, "--out", tmp_path / "run")
+    assert done.returncode == 1
+    table = pd.read_parquet(tmp_path / "run/results.parquet")
+    assert set(table.status) == {"timeout"}
+    assert "--time-limit" in table.detail.iloc[0]
+
+
+@pytest.mark.slow
+def test_resume_after_kill(suite: Suite, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    arguments = ["run", "--profile", "smoke", "--tasks", "accuracy", "--seeds", "2", "--out", str(out)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "suite", *arguments], cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 120
+    while len(list((out / "cells").glob("*.json"))) < 3:
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.05)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    kept = {path.name: path.read_bytes() for path in (out / "cells").glob("*.json")}
+    done = suite(*arguments)
+    assert done.returncode == 0, done.stderr
+    assert f"{len(kept)} cached" in done.stderr or any(f"{n} cached" in done.stderr for n in range(len(kept), len(kept) + 3))
+    for name, content in kept.items():
+        assert (out / "cells" / name).read_bytes() == content
+    table = pd.read_parquet(out / "results.parquet")
+    selected = table[table.metric == "accuracy_selected"]
+    assert len(selected) == 6 * 2 * 2
+    assert not selected.duplicated(["neuron", "dataset", "seed"]).any()
+    assert not table.duplicated(["cell", "metric", "layer", "step", "lag"]).any()
+
+
+@pytest.mark.slow
+def test_interrupt_leaves_a_run_that_resumes(suite: Suite, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    arguments = ["run", "--profile", "smoke", "--tasks", "accuracy", "--out", str(out)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "suite", *arguments], cwd=REPOSITORY, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    while not list((out / "cells").glob("*.json")):
+        assert process.poll() is None
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "the same line again goes on from here" in errors
+    assert len(pd.read_parquet(out / "results.parquet")) > 0
+    assert suite(*arguments).returncode == 0
+
+
+WRONG = {
+    ("run", "--neurons", "cliff"): "unknown neuron 'cliff'; did you mean 'clif'?",
+    ("run", "--tasks", "acuracy"): "unknown task 'acuracy'; did you mean 'accuracy'?",
+    ("run", "--datasets", "digit"): "unknown data set 'digit'; did you mean 'digits'?",
+    ("run", "--profile", "quik"): "unknown profile 'quik'; did you mean 'quick'?",
+    ("run", "--backends", "refrence"): "unknown backend 'refrence'; did you mean 'reference'?",
+    ("run", "--set", "epoch=3"): "unknown setting 'epoch'; did you mean 'epochs'?",
+    ("run", "--set", "epochs=many"): "setting epochs=many is not a int like its default 10",
+    ("run", "--set", "epochs"): "write it as key=value",
+    ("run", "--seeds", "0"): "--seeds must be at least 1, not 0",
+    ("run", "--neuron-file", "nowhere.py"): "no such file",
+    ("list", "neuron"): "unknown kind 'neuron'; did you mean 'neurons'?",
+    ("report", "nowhere"): "nowhere: no results.parquet",
+    ("run", "--profil", "quick"): "unrecognized arguments: --profil quick",
+}
+
+
+@pytest.mark.parametrize("arguments", WRONG, ids=" ".join)
+def test_wrong_input_is_one_line_and_exit_code_2(arguments: tuple[str, ...], suite: Suite, tmp_path: Path) -> None:
+    out = ("--out", tmp_path / "run") if arguments[0] == "run" else ()
+    done = suite(*arguments, *out)
+    assert done.returncode == 2
+    assert WRONG[arguments] in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("kind", ["neurons", "tasks", "datasets", "backends"])
+def test_list_as_json(kind: str, suite: Suite) -> None:
+    entries = json.loads(suite("list", kind, "--json").stdout)
+    assert all(entry["name"] for entry in entries)
