@@ -24,7 +24,7 @@ def python(session: nox.Session) -> str:
     return str(folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
 
 
-def shared(function):  # noqa: ANN001, ANN201
+def shared(function):
     """A session that runs in the shared environment."""
     return nox.session(venv_backend="none", requires=[ENVIRONMENT])(function)
 

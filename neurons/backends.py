@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from functools import cache
+from collections.abc import Callable, Hashable, Mapping
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -46,24 +46,17 @@ class Compile(Backend):
     name = "compile"
     description = "torch.compile of the reference loop"
 
+    def __init__(self) -> None:
+        self._loops: dict[Hashable, Callable[[Mapping[str, Tensor], Tensor], Tensor]] = {}
+
     def unavailable(self, neuron: Neuron, device: torch.device) -> str | None:
         return _no_step(self.name, neuron)
 
     def run(self, neuron: Neuron, parameters: Mapping[str, Tensor], x: Tensor) -> Tensor:
-        constants = tuple(sorted((name, getattr(neuron, name)) for name in neuron.constants()))
-        return _compiled_loop(type(neuron), neuron.timesteps, constants)(parameters, x)
-
-
-@cache
-def _compiled_loop(
-    cls: type[Neuron], timesteps: int | None, constants: tuple[tuple[str, object], ...]
-) -> Callable[[Mapping[str, Tensor], Tensor], Tensor]:
-    neuron = cls(timesteps, **dict(constants))
-
-    def loop(parameters: Mapping[str, Tensor], x: Tensor) -> Tensor:
-        return step_loop(neuron, parameters, x)
-
-    return torch.compile(loop, fullgraph=True, dynamic=False)
+        key = neuron.signature()
+        if key not in self._loops:
+            self._loops[key] = torch.compile(partial(step_loop, neuron), fullgraph=True, dynamic=False)
+        return self._loops[key](parameters, x)
 
 
 def step_loop(neuron: Neuron, parameters: Mapping[str, Tensor], x: Tensor) -> Tensor:

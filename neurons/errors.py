@@ -1,4 +1,4 @@
-"""The errors that a user of the neurons package can meet. Each message is one line: what is wrong, what would be right."""
+"""The errors that a user of the neurons package can meet; each message is one line that says what would be right."""
 
 from __future__ import annotations
 

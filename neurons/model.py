@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import torch
 from torch import Tensor
@@ -36,6 +36,10 @@ class Learnable:
     initial: float | Callable[[Any], float]
     per: Granularity = "layer"
     spread: float = 0.0
+
+    if TYPE_CHECKING:
+
+        def __get__(self, instance: object, owner: type) -> Tensor: ...  # inside `step` it is the bound tensor
 
     def shape(self, channels: int | None, timesteps: int | None) -> tuple[int, ...]:
         """The stored shape: (), (channels,) or (timesteps, channels)."""
@@ -83,14 +87,15 @@ class Neuron:
         learnables = self.learnables()
         for key, value in overrides.items():
             if key in learnables:
-                value = Learnable(float(value), learnables[key].per)
-            elif key not in self.constants():
+                setattr(self, key, Learnable(float(value), learnables[key].per))
+            elif key in self.constants():
+                setattr(self, key, value)
+            else:
                 raise UnknownName(f"parameter of {self.name}", key, [*self.constants(), *learnables])
-            setattr(self, key, value)
         self._check_constants()
 
-    def step(self, x: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
-        """One time step: input current and states in, (output, *states) out, all of one shape; pointwise."""
+    def step(self, *args: Any, **kwargs: Any) -> tuple[Tensor, ...]:
+        """step(x, *states): one time step, (output, *states) from input current and states; pointwise, of one shape."""
         raise NotImplementedError
 
     @property
@@ -148,6 +153,10 @@ class Neuron:
     def runs_over_time(cls) -> bool:
         """False for a model that is no step over time and brings a `forward` of its own instead."""
         return not hasattr(cls, "forward")
+
+    def signature(self) -> Hashable:
+        """What a compiled version of this model depends on: the class and its constants."""
+        return type(self), self.timesteps, tuple((name, getattr(self, name)) for name in self.constants())
 
     def initial_parameters(self, channels: int | None) -> dict[str, Tensor]:
         """First values of the trainable parameters, float32, drawn from torch's global generator."""

@@ -9,6 +9,7 @@ import importlib.util
 import inspect
 import pkgutil
 import sys
+from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,7 +21,6 @@ from neurons.model import Neuron
 ENTRY_POINT_GROUP = "neuron_suite.neurons"
 
 _models: dict[str, type[Neuron]] = {}
-_discovered = False
 
 N = TypeVar("N", bound=type[Neuron])
 
@@ -129,11 +129,8 @@ def _probe_step(cls: type[Neuron]) -> str | None:
     return None
 
 
+@cache
 def _discover() -> None:
-    global _discovered
-    if _discovered:
-        return
-    _discovered = True
     package = importlib.import_module("neurons.models")
     for module in pkgutil.iter_modules(package.__path__):
         importlib.import_module(f"neurons.models.{module.name}")
@@ -141,5 +138,3 @@ def _discover() -> None:
         loaded = entry.load()
         if isinstance(loaded, type) and loaded not in _models.values():
             register(loaded)
-
-

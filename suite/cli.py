@@ -56,7 +56,9 @@ def _add_run(commands: Any) -> None:
     run.add_argument("--backends", type=_names, default=("auto",), metavar="A,B", help="default: auto")
     run.add_argument("--datasets", type=_names, default=(), metavar="A,B", help="default: all of the profile")
     run.add_argument("--seeds", type=int, metavar="N", help="seeds 0 to N - 1; default by profile")
-    run.add_argument("--set", action="append", default=[], dest="settings", metavar="KEY=VALUE", help="change a setting")
+    run.add_argument(
+        "--set", action="append", default=[], dest="settings", metavar="KEY=VALUE", help="change a setting"
+    )
     run.add_argument("--neuron-file", action="append", default=[], metavar="F.py", help="a file that registers neurons")
     run.add_argument("--out", type=Path, metavar="RUN", help="run directory; default results/runs/PROFILE")
     run.add_argument("--time-limit", type=float, metavar="SECONDS", help="for one cell; default by profile")

@@ -64,7 +64,9 @@ class Display:
             self.live.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self.console.is_terminal:
             self.live.stop()
         self.console.print(self._line(), highlight=False)
@@ -84,7 +86,9 @@ class Display:
     def _line(self) -> str:
         done = self.cached + sum(self.counts.values())
         parts = [f"{done}/{self.total} cells", f"{self.counts['ok']} ok", f"{self.cached} cached"]
-        parts += [f"{self.counts[status]} {status}" for status in ("failed", "timeout", "unavailable") if self.counts[status]]
+        parts += [
+            f"{self.counts[status]} {status}" for status in ("failed", "timeout", "unavailable") if self.counts[status]
+        ]
         parts.append(_clock(time.monotonic() - self.begun))
         left = self.seconds_left()
         if left is not None and done < self.total:

@@ -18,7 +18,7 @@ from suite.store import Result
 from tasks import Cell
 
 PRELOADED = ["suite.worker", "torch._dynamo", "sklearn.datasets"]
-"""Imported once and shared by fork: an optimiser and a data set of scikit-learn cost 2.3 s in each process otherwise."""
+"""Imported once and shared by fork; an optimiser and a data set of scikit-learn cost each process 2.3 s otherwise."""
 
 Report = Callable[[Cell, Result], None]
 

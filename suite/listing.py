@@ -35,7 +35,12 @@ def _neurons() -> list[Entry]:
 
 def _tasks() -> list[Entry]:
     return [
-        {"name": task.name, "description": task.description, "metrics": list(task.metrics), "settings": dict(task.settings)}
+        {
+            "name": task.name,
+            "description": task.description,
+            "metrics": list(task.metrics),
+            "settings": dict(task.settings),
+        }
         for task in tasks.TASKS.values()
     ]
 

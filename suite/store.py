@@ -1,9 +1,9 @@
 """The run directory: one JSON file a cell, the plan, provenance, and the tidy table made of them.
 
-    RUN/cells/<key>.json   written whole and renamed, so a run killed at any moment keeps what it finished
-    RUN/plan.json          the cells that belong to the run
-    RUN/results.parquet    one value a row (and results.csv)
-    RUN/provenance.json
+RUN/cells/<key>.json   written whole and renamed, so a run killed at any moment keeps what it finished
+RUN/plan.json          the cells that belong to the run
+RUN/results.parquet    one value a row (and results.csv)
+RUN/provenance.json
 """
 
 from __future__ import annotations
@@ -24,10 +24,29 @@ from tasks import Cell, Value
 
 Status = Literal["ok", "failed", "timeout", "unavailable"]
 
-COLUMNS = (
-    "run, task, dataset, network, neuron, backend, protocol, device, dtype, timesteps, seed, settings, "
-    "metric, layer, step, lag, value, unit, status, detail, cell"
-).split(", ")
+COLUMNS = [
+    "run",
+    "task",
+    "dataset",
+    "network",
+    "neuron",
+    "backend",
+    "protocol",
+    "device",
+    "dtype",
+    "timesteps",
+    "seed",
+    "settings",
+    "metric",
+    "layer",
+    "step",
+    "lag",
+    "value",
+    "unit",
+    "status",
+    "detail",
+    "cell",
+]
 OWN_COLUMNS = ("dataset", "network", "protocol", "timesteps")
 """Settings that have a column of their own; the others stand in `settings` as JSON."""
 

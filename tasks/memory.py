@@ -77,7 +77,9 @@ class Memory(Task):
     sources = ("workload.py", "accuracy/training.py")
     metrics = {
         "saved_bytes": Metric("B/element-step", "kept for backward by autograd, exact", "lower"),
-        "peak_bytes": Metric("B/element-step", "peak of forward + backward above the input, in its own process", "lower"),
+        "peak_bytes": Metric(
+            "B/element-step", "peak of forward + backward above the input, in its own process", "lower"
+        ),
     }
 
     def grid(self, profile: str, datasets: Sequence[str]) -> list[dict[str, Any]]:

@@ -32,7 +32,11 @@ class SpikingNetwork(nn.Module):
     """
 
     def __init__(
-        self, synapses: Iterable[nn.Sequential], neurons: Iterable[NeuronLayer], readout: nn.Module, timesteps: int | None
+        self,
+        synapses: Iterable[nn.Sequential],
+        neurons: Iterable[NeuronLayer],
+        readout: nn.Module,
+        timesteps: int | None,
     ) -> None:
         super().__init__()
         self.synapses = nn.ModuleList(EachStep(*synapse) for synapse in synapses)
@@ -54,7 +58,9 @@ class SpikingNetwork(nn.Module):
         return self.readout(x)
 
 
-def mlp(make_neuron: MakeNeuron, features: tuple[int, ...], classes: int, timesteps: int | None, width: int) -> SpikingNetwork:
+def mlp(
+    make_neuron: MakeNeuron, features: tuple[int, ...], classes: int, timesteps: int | None, width: int
+) -> SpikingNetwork:
     """Two hidden layers of `width` neurons, batch-normalised."""
     inputs = torch.Size(features).numel()
     synapses = [
@@ -96,7 +102,12 @@ ARCHITECTURES = {
 
 
 def build(
-    name: str, make_neuron: MakeNeuron, features: tuple[int, ...], classes: int, timesteps: int | None, width: int | None
+    name: str,
+    make_neuron: MakeNeuron,
+    features: tuple[int, ...],
+    classes: int,
+    timesteps: int | None,
+    width: int | None,
 ) -> SpikingNetwork:
     """The network `name`; UnknownName with the nearest name otherwise."""
     if name not in ARCHITECTURES:

@@ -6,6 +6,7 @@ spatial P[t] = g[t]·J[t, t]; temporal 𝒯[t, t'] = g[t']·J[t', t] for t' > t.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -49,7 +50,7 @@ class Decomposition:
     Attributes:
         spatial: [T] mean |P[t]|.
         temporal: [T, T] mean |𝒯[t, t']| at row t, column t'; zero where t' ≤ t.
-        vanished: share of the entries t' > t of J that are exactly 0.
+        vanished: share of the entries t' > t of J that are exactly 0; NaN for a single step, which has none.
     """
 
     spatial: Tensor
@@ -59,7 +60,11 @@ class Decomposition:
     def by_lag(self) -> Tensor:
         """[T − 1] mean |𝒯| over all pairs t' − t = lag, for lag 1 to T − 1."""
         steps = len(self.spatial)
-        return torch.stack([self.temporal.diagonal(lag).mean() for lag in range(1, steps)]) if steps > 1 else torch.empty(0)
+        return (
+            torch.stack([self.temporal.diagonal(lag).mean() for lag in range(1, steps)])
+            if steps > 1
+            else torch.empty(0)
+        )
 
     def ratio(self) -> float:
         """Σ over lags of mean |𝒯| / mean |P|; 0 for a single step, NaN without any gradient."""
@@ -76,7 +81,7 @@ def decompose(jacobian: Tensor, gradient: Tensor) -> Decomposition:
     steps = len(gradient)
     paths = (gradient.unsqueeze(1) * jacobian).abs().flatten(2).mean(2)  # row t', column t
     later = torch.ones(steps, steps).tril(-1).bool()
-    vanished = float((jacobian[later] == 0).double().mean()) if steps > 1 else 0.0
+    vanished = float((jacobian[later] == 0).double().mean()) if steps > 1 else math.nan
     return Decomposition(spatial=paths.diagonal(), temporal=paths.tril(-1).T, vanished=vanished)
 
 
@@ -158,7 +163,8 @@ def describe(parts: Decomposition, layer: str) -> Iterator[Value]:
     """The values of one layer."""
     yield Value("temporal_ratio", parts.ratio(), layer)
     yield Value("horizon", parts.horizon(), layer)
-    yield Value("vanished_fraction", parts.vanished, layer)
+    if not math.isnan(parts.vanished):
+        yield Value("vanished_fraction", parts.vanished, layer)
     for lag, mean in enumerate(parts.by_lag().tolist(), 1):
         yield Value("temporal_gradient_by_lag", mean, layer, lag=lag)
     for step, mean in enumerate(parts.spatial.tolist()):

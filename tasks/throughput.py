@@ -85,7 +85,9 @@ class Throughput(Task):
         "forward_backward_time_p20": Metric("ns/element-step", "20th percentile of the rounds", "lower"),
         "forward_backward_time_p80": Metric("ns/element-step", "80th percentile of the rounds", "lower"),
         "forward_limit": Metric("1", "forward time over the time of 1 copy of the input", "lower"),
-        "forward_backward_limit": Metric("1", "forward + backward time over the time of 2.5 copies of the input", "lower"),
+        "forward_backward_limit": Metric(
+            "1", "forward + backward time over the time of 2.5 copies of the input", "lower"
+        ),
         "copy_bandwidth": Metric("GB/s", "bytes read and written by a copy of the input, same rounds"),
         "training_speed": Metric("samples/s", "training of the network with all threads, median of rounds", "higher"),
     }
@@ -93,9 +95,11 @@ class Throughput(Task):
     def grid(self, profile: str, datasets: Sequence[str]) -> list[dict[str, Any]]:
         if profile == "smoke":
             return [{"timesteps": 4, "elements": 1 << 12, "rounds": 3}]
-        sizes = [(8, 1 << 19), (64, 1 << 15)] if profile == "quick" else [
-            (timesteps, elements) for timesteps in (1, 4, 8, 32, 100) for elements in (1 << 12, 1 << 16, 1 << 19)
-        ]
+        sizes = (
+            [(8, 1 << 19), (64, 1 << 15)]
+            if profile == "quick"
+            else [(timesteps, elements) for timesteps in (1, 4, 8, 32, 100) for elements in (1 << 12, 1 << 16, 1 << 19)]
+        )
         layers = [{"timesteps": timesteps, "elements": elements} for timesteps, elements in sizes]
         trained = [budget(profile, dataset) | {"workload": "network"} for dataset in datasets]
         return layers + trained

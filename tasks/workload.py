@@ -65,5 +65,3 @@ class LayerWorkload:
         for name, parameter in self.layer.named_parameters():
             if parameter.grad is not None:
                 check_finite(parameter.grad, f"gradient of {name}")
-
-

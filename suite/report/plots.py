@@ -10,8 +10,10 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
 from suite.report import style
+from suite.statistics import Estimate
 
 
 @dataclass(frozen=True)
@@ -24,21 +26,41 @@ class Plot:
     draw: Callable[[pd.DataFrame], Figure | None]
 
 
+def interval(values: pd.Series) -> tuple[float, float]:
+    """The 95 % interval of the tables."""
+    estimate = Estimate.of(list(values))
+    return (estimate.low, estimate.high) if estimate.count > 1 else (estimate.mean, estimate.mean)
+
+
 def accuracy(rows: pd.DataFrame) -> Figure | None:
     chosen = rows[(rows.task == "accuracy") & (rows.metric == "accuracy_selected")]
     if chosen.empty:
         return None
     order = style.ordered(chosen.neuron)
     grid = sns.catplot(
-        chosen, x="neuron", y="value", hue="neuron", col="dataset", col_wrap=3, kind="point", order=order,
-        palette=style.colours(order), errorbar=("ci", 95), seed=0, sharey=False, height=2.3, aspect=1.25, linestyle="none",
+        chosen,
+        x="neuron",
+        y="value",
+        hue="neuron",
+        col="dataset",
+        col_wrap=3,
+        kind="point",
+        order=order,
+        palette=style.colours(order),
+        errorbar=interval,
+        sharey=False,
+        height=2.3,
+        aspect=1.25,
+        linestyle="none",
     )
     grid.set_titles("{col_name}").set_axis_labels("", "test accuracy (%)")
     return grid.figure
 
 
 def gradient_by_lag(rows: pd.DataFrame) -> Figure | None:
-    chosen = rows[(rows.task == "temporal_gradient") & rows.metric.isin(["temporal_gradient_by_lag", "spatial_gradient"])]
+    chosen = rows[
+        (rows.task == "temporal_gradient") & rows.metric.isin(["temporal_gradient_by_lag", "spatial_gradient"])
+    ]
     if chosen.empty:
         return None
     chosen = chosen.copy()
@@ -49,8 +71,22 @@ def gradient_by_lag(rows: pd.DataFrame) -> Figure | None:
     means = means[means.value > 0]
     order = style.ordered(means.neuron)
     grid = sns.relplot(
-        means, x="lag", y="value", hue="neuron", hue_order=order, palette=style.colours(order), col="panel", col_wrap=2,
-        kind="line", marker="o", markersize=4, height=2.5, aspect=1.4, facet_kws={"sharex": False, "sharey": False},
+        means,
+        x="lag",
+        y="value",
+        hue="neuron",
+        hue_order=order,
+        palette=style.colours(order),
+        col="panel",
+        col_wrap=2,
+        kind="line",
+        style="neuron",
+        style_order=order,
+        markers=True,
+        markersize=5,
+        height=2.5,
+        aspect=1.4,
+        facet_kws={"sharex": False, "sharey": False},
     )
     grid.set(yscale="log").set_titles("{col_name}").set_axis_labels("lag (steps; 0 is spatial)", "mean |gradient|")
     return grid.figure
@@ -63,17 +99,33 @@ def accuracy_against_speed(rows: pd.DataFrame) -> Figure | None:
     both = pd.merge(
         accuracies.groupby(keys).value.mean().rename("accuracy"),
         speeds.groupby(keys).value.mean().rename("speed"),
-        left_index=True, right_index=True,
+        left_index=True,
+        right_index=True,
     ).reset_index()
     if both.empty:
         return None
     order = style.ordered(both.neuron)
     grid = sns.relplot(
-        both, x="speed", y="accuracy", hue="neuron", hue_order=order, palette=style.colours(order), style="neuron",
-        style_order=order, s=70, col="dataset", col_wrap=3, height=2.3, aspect=1.25,
+        both,
+        x="speed",
+        y="accuracy",
+        hue="neuron",
+        hue_order=order,
+        palette=style.colours(order),
+        style="neuron",
+        style_order=order,
+        s=70,
+        col="dataset",
+        col_wrap=3,
+        height=2.3,
+        aspect=1.25,
         facet_kws={"sharex": False, "sharey": False},
     )
     grid.set(xscale="log").set_titles("{col_name}").set_axis_labels("training (samples/s)", "test accuracy (%)")
+    for axes in grid.axes.flat:
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+        axes.xaxis.set_minor_formatter(NullFormatter())
     return grid.figure
 
 
@@ -84,8 +136,19 @@ def loss_curves(rows: pd.DataFrame) -> Figure | None:
     chosen = chosen.assign(part=chosen.metric.str.replace("_loss", ""), epoch=chosen.step.astype(int))
     order = style.ordered(chosen.neuron)
     grid = sns.relplot(
-        chosen, x="epoch", y="value", hue="neuron", hue_order=order, palette=style.colours(order), style="part",
-        col="dataset", col_wrap=3, kind="line", errorbar=None, height=2.3, aspect=1.25,
+        chosen,
+        x="epoch",
+        y="value",
+        hue="neuron",
+        hue_order=order,
+        palette=style.colours(order),
+        style="part",
+        col="dataset",
+        col_wrap=3,
+        kind="line",
+        errorbar=None,
+        height=2.3,
+        aspect=1.25,
         facet_kws={"sharex": False, "sharey": False},
     )
     grid.set_titles("{col_name}").set_axis_labels("epoch", "loss")
@@ -100,15 +163,31 @@ def layer_time(rows: pd.DataFrame) -> Figure | None:
     chosen = chosen.assign(size="T=" + chosen.timesteps.astype(str) + ", " + elements.astype(str) + " neurons")
     order = style.ordered(chosen.neuron)
     grid = sns.catplot(
-        chosen, x="value", y="neuron", hue="backend", col="size", kind="bar", order=order, col_wrap=2, height=2.6,
-        aspect=1.4, palette="colorblind", sharex=False, errorbar=None,
+        chosen,
+        x="value",
+        y="neuron",
+        hue="backend",
+        col="size",
+        kind="bar",
+        order=order,
+        col_wrap=2,
+        height=2.6,
+        aspect=1.4,
+        palette="colorblind",
+        sharex=False,
+        errorbar=None,
     )
     grid.set_titles("{col_name}").set_axis_labels("forward + backward (ns per neuron and step)", "")
     return grid.figure
 
 
 PLOTS = [
-    Plot("accuracy", "Accuracy", "Test accuracy at the best validation epoch, mean and 95 % interval over seeds.", accuracy),
+    Plot(
+        "accuracy",
+        "Accuracy",
+        "Test accuracy at the best validation epoch, mean and 95 % interval over seeds.",
+        accuracy,
+    ),
     Plot(
         "gradient_by_lag",
         "Temporal gradient",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 
 import pandas as pd
 
@@ -22,7 +21,7 @@ def all_tables(rows: pd.DataFrame) -> list[Table]:
         accuracy(
             rows, "accuracy_paper_style", "accuracy_paper_style", "Paper-style: best test accuracy over epochs (%)."
         ),
-        temporal_gradient(rows),
+        *(temporal_gradient(rows, metric) for metric in ("temporal_ratio", "horizon", "vanished_fraction")),
         memory(rows),
         layer_throughput(rows),
         training_speed(rows),
@@ -36,34 +35,33 @@ def accuracy(rows: pd.DataFrame, metric: str, name: str, title: str) -> Table:
     """Neuron × data set: mean ± 95 % interval over seeds, the best of each data set in bold."""
     chosen = rows[(rows.task == "accuracy") & ((rows.metric == metric) | (rows.status != "ok"))]
     return _pivot(
-        chosen, name, title, "Mean ± 95 % t-interval over seeds; best mean in bold.", ["dataset"], digits=1, metric=metric
+        chosen, name, title, "Mean ± 95 % t-interval over seeds; best mean in bold.", "dataset", digits=1, metric=metric
     )
 
 
-def temporal_gradient(rows: pd.DataFrame) -> Table:
-    """Ratio, horizon and vanished share by neuron, data set and training, averaged over layers."""
-    chosen = rows[(rows.task == "temporal_gradient")].copy()
-    if chosen.empty:
-        return _empty("temporal_gradient")
+GRADIENT_TITLES = {
+    "temporal_ratio": "Temporal over spatial gradient: Σ over lags of mean |𝒯| / mean |P|.",
+    "horizon": "Horizon: largest lag with mean |𝒯| at least 1 % of mean |P| (steps).",
+    "vanished_fraction": "Vanished: share of the Jacobian's entries t' > t that are exactly 0.",
+}
+
+
+def temporal_gradient(rows: pd.DataFrame, metric: str) -> Table:
+    """One of the gradient's summary numbers by neuron, data set and training, averaged over layers."""
+    chosen = rows[(rows.task == "temporal_gradient") & (rows.metric == metric)]
     trained = chosen.settings.map(lambda text: "trained" if json.loads(text)["trained"] else "untrained")
-    chosen["where"] = chosen.dataset + ", " + trained
-    shown = {"temporal_ratio": "ratio", "horizon": "horizon", "vanished_fraction": "vanished"}
-    chosen = chosen[chosen.metric.isin(shown) | (chosen.status != "ok")]
-    chosen["column"] = chosen["where"] + ": " + chosen.metric.map(shown).fillna("")
-    caption = (
-        "Mean over layers. Ratio: Σ over lags of mean |𝒯| / mean |P|; horizon: largest lag with mean |𝒯| ≥ 1 % of "
-        "mean |P| (steps); vanished: share of the Jacobian's entries t' > t that are exactly 0."
-    )
-    per_seed = chosen.groupby(["neuron", "backend", "column", "seed", "metric"], as_index=False).value.mean()
-    return _pivot(per_seed, "temporal_gradient", "Temporal gradient.", caption, ["column"], digits=2)
+    chosen = chosen.assign(column=chosen.dataset + ", " + trained)
+    per_seed = chosen.groupby(["neuron", "backend", "column", "seed", "metric"], as_index=False)[["value"]].mean()
+    caption = "Mean over the layers of the network, on a real batch with a real loss."
+    return _pivot(per_seed, metric, GRADIENT_TITLES[metric], caption, "column", digits=2)
 
 
 def memory(rows: pd.DataFrame) -> Table:
     """Bytes per element-step by neuron and length."""
     chosen = rows[(rows.task == "memory")].copy()
     chosen["column"] = chosen.metric.str.replace("_bytes", "") + ", T=" + chosen.timesteps.astype(str)
-    caption = "Bytes for each neuron and time step; float32 input alone is 4. Saved is exact; peak is forward + backward."
-    return _pivot(chosen[chosen.metric.notna()], "memory", "Memory of a layer (B/element-step).", caption, ["column"], 1)
+    caption = "Bytes for each neuron and time step; a float32 input is 4. Saved is exact; peak is forward + backward."
+    return _pivot(chosen[chosen.metric.notna()], "memory", "Memory of a layer (B/element-step).", caption, "column", 1)
 
 
 def layer_throughput(rows: pd.DataFrame) -> Table:
@@ -78,30 +76,31 @@ def layer_throughput(rows: pd.DataFrame) -> Table:
         "Median of interleaved rounds (ns for each neuron and time step). The limit is 2.5 copies of the input, "
         "measured in the same rounds."
     )
-    return _pivot(chosen, "throughput", "Time of a layer alone.", caption, ["column"], digits=2)
+    return _pivot(chosen, "throughput", "Time of a layer alone.", caption, "column", digits=2)
 
 
 def training_speed(rows: pd.DataFrame) -> Table:
     """Samples per second in training, by data set."""
     chosen = rows[(rows.task == "throughput") & (rows.metric == "training_speed")]
     caption = "Samples per second, all threads, median of interleaved rounds."
-    return _pivot(chosen, "training_speed", "Training throughput of the networks.", caption, ["dataset"], digits=0)
+    return _pivot(chosen, "training_speed", "Training throughput of the networks.", caption, "dataset", digits=0)
 
 
 def firing_rate(rows: pd.DataFrame) -> Table:
     """Spikes per neuron and step after training, by data set and layer."""
     chosen = rows[(rows.task == "accuracy") & (rows.metric == "firing_rate")].copy()
     chosen["column"] = chosen.dataset + " " + chosen.layer.str.replace("neurons.", "layer ")
-    table = _pivot(chosen, "firing_rate", "Firing rate after training.", "Mean output for each neuron and step.", ["column"], 2)
-    return table
+    caption = "Mean output for each neuron and step."
+    return _pivot(chosen, "firing_rate", "Firing rate after training.", caption, "column", 2)
 
 
 def problems(rows: pd.DataFrame) -> Table:
     """Every cell that did not end ok, with its cause."""
     bad = rows[rows.status != "ok"].drop_duplicates("cell")
+    shown = bad[["task", "dataset", "backend", "seed", "status", "detail"]].fillna("").astype(str)
     entries = [
-        (row.neuron, [Entry(text) for text in (row.task, row.dataset or "", row.backend, str(row.seed), row.status, row.detail)])
-        for row in bad.itertuples()
+        (str(neuron), [Entry(text) for text in texts])
+        for neuron, texts in zip(bad.neuron, shown.itertuples(index=False), strict=True)
     ]
     header = ["neuron", "task", "data set", "backend", "seed", "status", "cause"]
     return Table("problems", "Cells that did not end ok.", "", header, entries)
@@ -112,19 +111,23 @@ def _pivot(
     name: str,
     title: str,
     caption: str,
-    by: Sequence[str],
+    column: str,
     digits: int,
     metric: str | None = None,
 ) -> Table:
     if rows.empty:
         return _empty(name)
-    (column,) = by
     columns = list(dict.fromkeys(rows[column]))
     estimates = {
         group: Estimate.of(list(values))
         for group, values in rows.dropna(subset=["value"]).groupby(["neuron", "backend", column]).value
     }
     best = {at: _best(at, rows, column, estimates, metric) for at in columns}
+
+    def is_best(at: str, estimate: Estimate) -> bool:
+        top = best[at]
+        return top is not None and round(estimate.mean, digits) == round(top, digits)
+
     several = rows.backend.nunique() > 1
     table: list[tuple[str, list[Entry]]] = []
     for neuron, backend in sorted(set(zip(rows.neuron, rows.backend, strict=True))):
@@ -134,11 +137,10 @@ def _pivot(
             if estimate is None:
                 entries.append(MISSING)
                 continue
-            is_best = best[at] is not None and round(estimate.mean, digits) == round(best[at], digits)
-            entries.append(Entry(format_estimate(estimate, digits), estimate, is_best))
+            entries.append(Entry(format_estimate(estimate, digits), estimate, is_best(at, estimate)))
         table.append((f"{neuron} ({backend})" if several else neuron, entries))
     missing = any(entry is MISSING for _, entries in table for entry in entries)
-    notes = ["— no cell of this kind ended ok; see the table of problems."] if missing else []
+    notes = ["— nothing to measure here, or no cell that ended ok (see the table of problems)."] if missing else []
     return Table(name, title, caption, ["neuron", *map(str, columns)], table, notes)
 
 

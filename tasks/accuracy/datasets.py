@@ -163,7 +163,7 @@ def _delayed_recall(delay: int) -> Arrays:
     generator = np.random.Generator(np.random.PCG64(20240204 + delay))
     patterns = np.zeros((RECALL_CLASSES, RECALL_CHANNELS), np.float32)
     for label in range(RECALL_CLASSES):
-        patterns[label, label :: RECALL_CLASSES] = 1
+        patterns[label, label::RECALL_CLASSES] = 1
     patterns[:, -1] = 0
     total = sum(RECALL_SAMPLES.values())
     labels = np.tile(np.arange(RECALL_CLASSES), total // RECALL_CLASSES + 1)[:total]

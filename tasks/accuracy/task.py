@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 import torch
 
 import neurons
-
 from tasks import networks
 from tasks.accuracy import datasets
 from tasks.accuracy.training import Epoch, Recipe, check_finite, firing_rates, train
@@ -93,7 +92,9 @@ class Accuracy(Task):
         "accuracy_selected": Metric("%", "test accuracy at the epoch of best validation accuracy", "higher"),
         "accuracy_final": Metric("%", "test accuracy after the last epoch", "higher"),
         "accuracy_validation_best": Metric("%", "best validation accuracy over epochs", "higher"),
-        "accuracy_paper_style": Metric("%", "best test accuracy over epochs (paper-style; selects on the test set)", "higher"),
+        "accuracy_paper_style": Metric(
+            "%", "best test accuracy over epochs (paper-style; selects on the test set)", "higher"
+        ),
         "train_loss": Metric("1", "training loss by epoch (step: epoch)", "lower"),
         "validation_loss": Metric("1", "validation loss by epoch (step: epoch)", "lower"),
         "test_loss": Metric("1", "test loss by epoch (step: epoch)", "lower"),

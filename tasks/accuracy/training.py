@@ -44,7 +44,7 @@ def read_out(scores: Tensor, readout: Readout) -> Tensor:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is trained. `sgd` is the paper's (momentum 0.9, cosine over all epochs), `adamw` for small tasks."""
+    """How a network is trained: `sgd` as in the paper (momentum 0.9, cosine over all epochs), `adamw` for small tasks."""
 
     epochs: int
     batch_size: int
@@ -91,7 +91,9 @@ class Epoch:
     seconds: float
 
 
-def train(network: nn.Module, dataset: Dataset, recipe: Recipe, train_samples: int | None, seed: int) -> Iterator[Epoch]:
+def train(
+    network: nn.Module, dataset: Dataset, recipe: Recipe, train_samples: int | None, seed: int
+) -> Iterator[Epoch]:
     """Train `network` in place and yield after each epoch.
 
     `train_samples` takes that many of the training set, the same for all seeds. The order of the samples depends on
@@ -120,9 +122,7 @@ def train(network: nn.Module, dataset: Dataset, recipe: Recipe, train_samples: i
         seconds = time.perf_counter() - started
         validation_loss, validation_accuracy = evaluate(network, dataset, "validation", recipe.loss)
         test_loss, test_accuracy = evaluate(network, dataset, "test", recipe.loss)
-        yield Epoch(
-            total / len(labels), validation_loss, validation_accuracy, test_loss, test_accuracy, seconds
-        )
+        yield Epoch(total / len(labels), validation_loss, validation_accuracy, test_loss, test_accuracy, seconds)
 
 
 @torch.no_grad()

@@ -56,7 +56,10 @@ FAULTS = {
         "class Bad(Neuron):\n    a = Learnable(1.0, per='neuron')\n    def step(self, x):\n        return (x,)\n",
         "learnable per 'neuron'",
     ),
-    "duplicate": ("class LIF(Neuron):\n    def step(self, x):\n        return (x,)\n", "the name 'lif' is taken by LIF in"),
+    "duplicate": (
+        "class LIF(Neuron):\n    def step(self, x):\n        return (x,)\n",
+        "the name 'lif' is taken by LIF in",
+    ),
 }
 
 
@@ -73,7 +76,9 @@ def test_wrong_class_is_refused_in_one_line(fault: str, neuron_file) -> None:
 
 
 def test_step_that_raises_is_left_to_the_run(neuron_file) -> None:
-    path = neuron_file("@register\nclass RaisesLater(Neuron):\n    def step(self, x):\n        raise ValueError('no')\n")
+    path = neuron_file(
+        "@register\nclass RaisesLater(Neuron):\n    def step(self, x):\n        raise ValueError('no')\n"
+    )
     assert neurons.load_file(path) == ["raiseslater"]
     with pytest.raises(ValueError, match="no"):
         neurons.layer("raiseslater", backend="reference")(torch.rand(2, 3))
@@ -102,7 +107,7 @@ def test_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(importlib.metadata, "entry_points", entry_points)
     monkeypatch.setattr(registry, "_models", {})
-    monkeypatch.setattr(registry, "_discovered", False)
+    monkeypatch.setattr(registry, "_discover", registry._discover.__wrapped__)
     assert "installed" in neurons.names()
     assert asked == ["neuron_suite.neurons"]
 

@@ -37,7 +37,12 @@ def test_interval_is_students() -> None:
 
 def test_best_is_bold_and_a_failed_cell_is_marked() -> None:
     table = accuracy(
-        rows(("lif", "digits", 0, 90.0), ("lif", "digits", 1, 92.0), ("clif", "digits", 0, 95.0), ("bad", "digits", 0, None)),
+        rows(
+            ("lif", "digits", 0, 90.0),
+            ("lif", "digits", 1, 92.0),
+            ("clif", "digits", 0, 95.0),
+            ("bad", "digits", 0, None),
+        ),
         *("accuracy_selected", "accuracy", "Accuracy."),
     )
     entries = {name: row[0] for name, row in table.rows}

@@ -27,7 +27,8 @@ def test_loads_with_its_frozen_hash(name: str) -> None:
 @pytest.mark.parametrize("name", ["digits", "mnist5k", "delayed_recall"])
 def test_splits_are_stratified(name: str) -> None:
     dataset = datasets.load(name)
-    shares = [np.bincount(dataset.part(part)[1], minlength=dataset.classes) / len(dataset.part(part)[1]) for part in datasets.SPLITS]
+    parts = [dataset.part(part)[1] for part in datasets.SPLITS]
+    shares = [np.bincount(labels, minlength=dataset.classes) / len(labels) for labels in parts]
     assert np.abs(shares[0] - shares[1]).max() < 0.01
     assert np.abs(shares[0] - shares[2]).max() < 0.01
 

@@ -26,4 +26,4 @@ def test_peak_sees_a_passing_allocation() -> None:
         torch.ones(25_000_000).sum()
 
     peak = peak_bytes(work, torch.device("cpu"))
-    assert 100_000_000 <= peak < 130_000_000
+    assert 98_000_000 <= peak < 130_000_000  # the kernel counts resident pages in batches
