@@ -10,11 +10,18 @@ import torch
 from torch import Tensor
 
 from neurons.errors import BackendUnavailable, UnknownName
+from neurons.kernels.cpu import no_compiler
+from neurons.kernels.fused import FusedRunner
+from neurons.kernels.trace import NotFusable, program_of
 from neurons.model import Neuron
+
+Runner = Callable[[Mapping[str, Tensor], Tensor], Tensor]
+"""Runs one model over time: from its parameters and x [T, N, *features] to outputs of x's shape and dtype,
+differentiable in both, from states that start at zero."""
 
 
 class Backend(ABC):
-    """Runs a model over time. `run` is differentiable in `x` and in the parameters."""
+    """A way to run models."""
 
     name: str
     description: str
@@ -24,8 +31,8 @@ class Backend(ABC):
         return None
 
     @abstractmethod
-    def run(self, neuron: Neuron, parameters: Mapping[str, Tensor], x: Tensor) -> Tensor:
-        """Outputs of the shape and dtype of `x` [T, N, *features], from states that start at zero."""
+    def prepare(self, neuron: Neuron) -> Runner:
+        """What runs `neuron`, traced and compiled as far as possible before the first input."""
 
 
 class Reference(Backend):
@@ -34,10 +41,10 @@ class Reference(Backend):
     name = "reference"
     description = "the step in a Python loop; the definition of correct"
 
-    def run(self, neuron: Neuron, parameters: Mapping[str, Tensor], x: Tensor) -> Tensor:
+    def prepare(self, neuron: Neuron) -> Runner:
         if not neuron.runs_over_time():
-            return neuron.forward(x, parameters)  # type: ignore[attr-defined]
-        return step_loop(neuron, parameters, x)
+            return neuron.forward  # type: ignore[attr-defined]
+        return partial(step_loop, neuron)
 
 
 class Compile(Backend):
@@ -47,16 +54,31 @@ class Compile(Backend):
     description = "torch.compile of the reference loop"
 
     def __init__(self) -> None:
-        self._loops: dict[Hashable, Callable[[Mapping[str, Tensor], Tensor], Tensor]] = {}
+        self._loops: dict[Hashable, Runner] = {}
 
     def unavailable(self, neuron: Neuron, device: torch.device) -> str | None:
         return _no_step(self.name, neuron)
 
-    def run(self, neuron: Neuron, parameters: Mapping[str, Tensor], x: Tensor) -> Tensor:
+    def prepare(self, neuron: Neuron) -> Runner:
         key = neuron.signature()
         if key not in self._loops:
             self._loops[key] = torch.compile(partial(step_loop, neuron), fullgraph=True, dynamic=False)
-        return self._loops[key](parameters, x)
+        return self._loops[key]
+
+
+class Cpu(Backend):
+    """The fused C kernel, made from the step."""
+
+    name = "cpu"
+    description = "fused C kernel, made from the step"
+
+    def unavailable(self, neuron: Neuron, device: torch.device) -> str | None:
+        if device.type != "cpu":
+            return f"the cpu backend runs on the CPU, not on {device}; use triton"
+        return _no_step(self.name, neuron) or no_compiler() or _not_fusable(neuron)
+
+    def prepare(self, neuron: Neuron) -> Runner:
+        return FusedRunner(program_of(neuron))
 
 
 def step_loop(neuron: Neuron, parameters: Mapping[str, Tensor], x: Tensor) -> Tensor:
@@ -69,7 +91,7 @@ def step_loop(neuron: Neuron, parameters: Mapping[str, Tensor], x: Tensor) -> Te
         bound = neuron.bind({name: value[t] if name in per_step else value for name, value in shaped.items()})
         output, *states = bound.step(x_t, *states)
         outputs.append(output)
-    return torch.stack(outputs) if outputs else torch.empty_like(x)
+    return torch.stack(outputs)
 
 
 def _broadcastable(parameter: Tensor, x: Tensor, per_step: bool) -> Tensor:
@@ -86,7 +108,17 @@ def _no_step(backend: str, neuron: Neuron) -> str | None:
     return f"{neuron.name} is not a step over time, so only its own forward can run it: use reference, not {backend}"
 
 
-BACKENDS: dict[str, Backend] = {backend.name: backend for backend in (Reference(), Compile())}
+def _not_fusable(neuron: Neuron) -> str | None:
+    try:
+        program_of(neuron)
+    except NotFusable as error:
+        return str(error)
+    return None
+
+
+BACKENDS: dict[str, Backend] = {backend.name: backend for backend in (Reference(), Compile(), Cpu())}
+FUSED = {"cpu": "cpu"}
+"""The fused backend of each type of device."""
 
 
 def names() -> list[str]:
@@ -102,12 +134,22 @@ def get_backend(name: str) -> Backend:
 
 
 def resolve(name: str, neuron: type[Neuron] | Neuron, device: torch.device) -> str:
-    """The backend's name; "auto" is the fused backend of the device, or the model's own forward."""
-    return "reference" if name == "auto" else get_backend(name).name
+    """The backend's name; "auto" is the fused backend of the device, or for a model without a step its own forward.
+
+    Raises:
+        BackendUnavailable: "auto" on a device that has no fused backend.
+    """
+    if name != "auto":
+        return get_backend(name).name
+    if not neuron.runs_over_time():
+        return "reference"
+    if device.type not in FUSED:
+        raise BackendUnavailable(f"there is no fused backend for {device.type}; use reference or compile")
+    return FUSED[device.type]
 
 
-def backend_for(name: str, neuron: Neuron, device: torch.device) -> Backend:
-    """The backend that runs `neuron` on `device` under that name, "auto" resolved.
+def runner_for(name: str, neuron: Neuron, device: torch.device) -> Runner:
+    """What runs `neuron` on `device` under that name of a backend, "auto" resolved.
 
     Raises:
         BackendUnavailable: it cannot run here.
@@ -116,4 +158,4 @@ def backend_for(name: str, neuron: Neuron, device: torch.device) -> Backend:
     reason = backend.unavailable(neuron, device)
     if reason is not None:
         raise BackendUnavailable(reason)
-    return backend
+    return backend.prepare(neuron)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from neurons import registry
-from neurons.backends import backend_for, get_backend
-from neurons.errors import InvalidValue, UnknownName
+from neurons.backends import Runner, get_backend, runner_for
+from neurons.errors import BackendUnavailable, InvalidValue, UnknownName
 from neurons.model import Neuron
 
 PROTOCOLS = ("controlled", "published")
@@ -27,11 +28,13 @@ class NeuronLayer(nn.Module):
         super().__init__()
         if backend != "auto":
             get_backend(backend)
+        self._runners: dict[str, Runner] = {}
         self.neuron = neuron
         self.channels = channels
         self.backend = backend
         for name, value in neuron.initial_parameters(channels).items():
             self.register_parameter(name, nn.Parameter(value))
+        self._prepare_early()
 
     def forward(self, x: Tensor) -> Tensor:
         """Spikes [T, N, *features] (dtype of `x`) for the input current `x` of that shape.
@@ -41,7 +44,22 @@ class NeuronLayer(nn.Module):
             InvalidValue: the shape does not fit the layer.
         """
         self._check_shape(x)
-        return backend_for(self.backend, self.neuron, x.device).run(self.neuron, dict(self.named_parameters()), x)
+        runner = self._runners.get(x.device.type)
+        if runner is None:
+            runner = self._runners[x.device.type] = runner_for(self.backend, self.neuron, x.device)
+        return runner(dict(self.named_parameters()), x)
+
+    def _prepare_early(self) -> None:
+        """Trace before the first input, so that `torch.compile` of a network meets a layer that is ready."""
+        for device in ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",):
+            try:
+                self._runners[device] = runner_for(self.backend, self.neuron, torch.device(device))
+            except BackendUnavailable:
+                continue  # raised again at the first input of that device
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For copies and pickles: without what can be prepared again."""
+        return {**self.__dict__, "_runners": {}}
 
     def _check_shape(self, x: Tensor) -> None:
         if x.ndim < 2 or (self.channels is not None and x.ndim < 3):

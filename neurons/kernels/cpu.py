@@ -1,0 +1,144 @@
+"""The fused CPU kernel: C compiled with the system's compiler, kept on disk, called through ctypes."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+import torch
+from platformdirs import user_cache_path
+from torch import Tensor
+
+from neurons.errors import BackendUnavailable
+from neurons.kernels.c_printer import print_c
+from neurons.kernels.trace import Program
+
+FLAGS = ("-std=gnu11", "-O3", "-march=native", "-fopenmp", "-fPIC", "-shared", "-fno-math-errno", "-fno-trapping-math")
+EXACT = ("-ffp-contract=off",)
+"""No fused multiply-add: forward, its recomputation in backward and the eager reference round alike."""
+HAND_WRITTEN = ("layer.c", "vector.h")
+REAL_BITS = {torch.float32: 32, torch.float64: 64}
+
+
+class CpuKernel:
+    """The compiled forward and backward of one program and dtype."""
+
+    def __init__(self, library: ctypes.CDLL, coefficients: int) -> None:
+        pointer, count = ctypes.c_void_p, ctypes.c_int64
+        sizes = [count] * 4 + [ctypes.c_int]
+        self._forward, self._backward = library.forward, library.backward
+        self._forward.argtypes = [pointer, pointer, pointer, *sizes]
+        self._forward.restype = None
+        self._backward.argtypes = [pointer] * 5 + sizes
+        self._pointers = ctypes.c_void_p * coefficients
+
+    def forward(self, x: Tensor, coefficients: Sequence[Tensor]) -> Tensor:
+        """Outputs for contiguous x [T, N, *features]; coefficients contiguous, of x's dtype."""
+        output = torch.empty_like(x)
+        if x.numel():
+            self._forward(x.data_ptr(), output.data_ptr(), self._addresses(coefficients), *_sizes(x))
+        return output
+
+    def backward(self, grad: Tensor, x: Tensor, coefficients: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        """Gradients of x and of the coefficients, from the contiguous gradient of the output."""
+        grad_x = torch.empty_like(x)
+        sums = [torch.zeros_like(value, dtype=torch.float64) for value in coefficients]
+        if x.numel():
+            failed = self._backward(
+                x.data_ptr(),
+                grad.data_ptr(),
+                grad_x.data_ptr(),
+                self._addresses(coefficients),
+                self._addresses(sums),
+                *_sizes(x),
+            )
+            if failed:
+                raise MemoryError(f"no memory for the states of {x.shape[0]} time steps")
+        return grad_x, [total.to(x.dtype) for total in sums]
+
+    def _addresses(self, tensors: Sequence[Tensor]) -> ctypes.Array[ctypes.c_void_p]:
+        return self._pointers(*(tensor.data_ptr() for tensor in tensors))
+
+
+def _sizes(x: Tensor) -> tuple[int, int, int, int, int]:
+    """Steps, elements, channels, inner size, threads."""
+    channels = x.shape[2] if x.ndim > 2 else 1
+    elements = x[0].numel()
+    inner = elements // (x.shape[1] * channels)
+    return x.shape[0], elements, channels, inner, torch.get_num_threads()
+
+
+_kernels: dict[tuple[str, torch.dtype], CpuKernel] = {}
+
+
+def cpu_kernel(program: Program, dtype: torch.dtype) -> CpuKernel:
+    """The kernel of a program, compiled unless this process or the disk has it.
+
+    Raises:
+        BackendUnavailable: no compiler, a compiler that fails, or a dtype other than float32 and float64.
+    """
+    key = (program.digest, dtype)
+    if key not in _kernels:
+        if dtype not in REAL_BITS:
+            raise BackendUnavailable(f"the cpu backend takes float32 and float64, not {dtype}; use reference")
+        library = ctypes.CDLL(str(_compiled(print_c(program), REAL_BITS[dtype])))
+        _kernels[key] = CpuKernel(library, len(program.coefficients))
+    return _kernels[key]
+
+
+def no_compiler() -> str | None:
+    """Why nothing can be compiled here, or None."""
+    compiler = _compiler()
+    if shutil.which(compiler) is None:
+        return f"the cpu backend needs a C compiler, but there is no '{compiler}': install gcc or clang, or set CC"
+    return None
+
+
+def _compiled(step: str, bits: int) -> Path:
+    """The shared library of a step, from the cache or from the compiler; safe under parallel processes."""
+    reason = no_compiler()
+    if reason is not None:
+        raise BackendUnavailable(reason)
+    sources = {name: (resources.files("neurons.kernels") / name).read_text() for name in HAND_WRITTEN}
+    flags = [*FLAGS, *EXACT, f"-DREAL_BITS={bits}"]
+    decided_by = "\0".join([step, *sources.values(), *flags, _compiler_version(), _processor()])
+    folder = Path(user_cache_path("neuron-suite")) / "kernels"
+    target = folder / f"{hashlib.sha256(decided_by.encode()).hexdigest()[:32]}.so"
+    if not target.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder) as work:
+            for name, text in {**sources, "step.h": step}.items():
+                (Path(work) / name).write_text(text)
+            command = [_compiler(), *flags, "layer.c", "-o", "layer.so", "-lm"]
+            done = subprocess.run(command, cwd=work, capture_output=True, text=True, check=False)
+            if done.returncode:
+                fault = next((line for line in done.stderr.splitlines() if "error" in line), done.stderr.strip())
+                raise BackendUnavailable(f"the compiler '{_compiler()}' failed: {fault}")
+            os.replace(Path(work) / "layer.so", target)
+    return target
+
+
+def _compiler() -> str:
+    return os.environ.get("CC", "cc")
+
+
+@cache
+def _compiler_version() -> str:
+    return subprocess.run([_compiler(), "--version"], capture_output=True, text=True, check=False).stdout
+
+
+@cache
+def _processor() -> str:
+    """What -march=native depends on: the features of the processor."""
+    info = Path("/proc/cpuinfo")
+    features = [line for line in info.read_text().splitlines() if line.startswith(("flags", "Features"))][:1] if info.exists() else []
+    return "\0".join([platform.machine(), platform.processor(), *features])

@@ -1,0 +1,356 @@
+// A layer of neurons over time, forward and backward, around the step of one model (step.h, generated).
+//
+// Elements (batch × features) are cut into tiles. A tile runs through all time steps with its states in the cache, so
+// the input is read once and the output written once. Backward keeps nothing of forward but the input: it computes the
+// states of a tile again, then runs the adjoint of the step from the last time step to the first.
+//
+// Layout: x, output and their gradients [steps, elements]; an element has channel (element / inner) % channels.
+// Coefficients hold 1, channels, or steps · channels values; their gradients are summed in double precision.
+
+#define _GNU_SOURCE
+#include <stdlib.h>
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+#include "vector.h"
+
+enum { PER_LAYER, PER_CHANNEL, PER_STEP_CHANNEL };
+
+#include "step.h"
+
+#define AT_LEAST_ONE(n) ((n) > 0 ? (n) : 1)
+// Vectors in a tile: what a tile keeps for each stays in the first-level cache, and no more than 4 KiB of a row.
+#define KEPT_BYTES (2 * VECTOR_BYTES * (AT_LEAST_ONE(STATES) + COEFFICIENTS))
+#define TILE (KEPT_BYTES * 128 > TILE_BYTES ? TILE_BYTES / KEPT_BYTES : 128)
+#define TILE_BYTES (32 * 1024)
+#define SCRATCH (192 * 1024)       // bytes that a tile may remember for backward before it gets narrower
+#define LARGER_THAN_CACHE (32 << 20)  // bytes; the share of the last-level cache that a core reaches is rarely larger
+#define PARALLEL_FROM (32 * 1024)  // element-steps that are worth a second thread
+
+typedef struct {
+    int64_t steps, elements, channels, inner;
+    const real *const *coefficient;
+} Shape;
+
+// A tile: its first element and how many it holds; all vectors are full but the last.
+typedef struct {
+    int64_t first, count, full, rest;
+    vec coefficient[TILE][AT_LEAST_ONE(COEFFICIENTS)];
+} Tile;
+
+typedef struct {
+    vec state[TILE][AT_LEAST_ONE(STATES)];
+    vec coefficient[TILE][AT_LEAST_ONE(COEFFICIENTS)];
+} Gradient;
+
+// What backward needs of one vector at one time step: the states before it, and values that the step computed.
+#define REMEMBERED AT_LEAST_ONE(STATES + KEPT)
+typedef vec Memory[REMEMBERED];
+
+// Rows of the next time step are fetched while this one is computed (the hardware does not foresee the jump between
+// rows: 0.2 ns an element-step). Prefetching beyond the ends is harmless.
+
+// Calls body(vector, lanes) for each vector of a tile; `lanes` is a constant for full vectors.
+#define FOR_EACH_VECTOR(tile, body)                                                                                    \
+    for (int64_t i = 0; i < (tile)->full; i++)                                                                         \
+        body(i, WIDTH);                                                                                                \
+    if ((tile)->rest)                                                                                                  \
+        body((tile)->full, (tile)->rest);
+
+// Visits the elements of a tile in runs that lie together: body(i, channel, run) for the tile's elements i to i + run,
+// whose channels are `channel`, `channel` + 1 … if `inner` is 1, and all `channel` otherwise.
+#define FOR_EACH_RUN(tile, channels, inner, body)                                                                      \
+    do {                                                                                                               \
+        int64_t channel = (tile)->first / (inner) % (channels), within = (tile)->first % (inner);                      \
+        for (int64_t i = 0, run; i < (tile)->count; i += run) {                                                        \
+            const int64_t left = (tile)->count - i, together = (inner) == 1 ? (channels)-channel : (inner)-within;     \
+            run = together < left ? together : left;                                                                   \
+            body(i, channel, run);                                                                                     \
+            within = 0;                                                                                                \
+            channel = (channel + ((inner) == 1 ? run : 1)) % (channels);                                               \
+        }                                                                                                              \
+    } while (0)
+
+// Whether a vector of elements has one channel (inner is a multiple of its width), or WIDTH channels in a row.
+INLINE int one_channel(int64_t inner) { return inner % WIDTH == 0; }
+INLINE int channels_in_a_row(int64_t channels, int64_t inner) { return inner == 1 && channels % WIDTH == 0; }
+
+INLINE int64_t channels_of(const Shape *shape, int c) { return granularity[c] == PER_LAYER ? 1 : shape->channels; }
+INLINE int64_t inner_of(const Shape *shape, int c) {
+    return granularity[c] == PER_LAYER ? (shape->elements + WIDTH - 1) / WIDTH * WIDTH : shape->inner;
+}
+
+// Coefficient c of each element of the tile, at a time step (0 for those that do not change with it).
+static void fill_coefficient(Tile *tile, const Shape *shape, int c, int64_t step) {
+    const int64_t channels = channels_of(shape, c), inner = inner_of(shape, c);
+    const real *values = shape->coefficient[c] + (granularity[c] == PER_STEP_CHANNEL ? step * channels : 0);
+    const int64_t vectors = tile->full + (tile->rest > 0);
+    if (one_channel(inner)) {
+        for (int64_t i = 0; i < vectors; i++)
+            tile->coefficient[i][c] = splat(values[(tile->first + i * WIDTH) / inner % channels]);
+        return;
+    }
+    if (channels_in_a_row(channels, inner)) {
+        for (int64_t i = 0, channel = tile->first % channels; i < vectors; i++) {
+            tile->coefficient[i][c] = load(values + channel, WIDTH);
+            channel = channel + WIDTH == channels ? 0 : channel + WIDTH;
+        }
+        return;
+    }
+    real flat[TILE * WIDTH];
+#define COPY(i, channel, run) memcpy(flat + (i), values + (channel), (size_t)(run) * sizeof(real))
+#define REPEAT(i, channel, run)                                                                                        \
+    for (int64_t j = 0; j < (run); j++)                                                                                \
+    flat[(i) + j] = values[channel]
+    if (inner == 1)
+        FOR_EACH_RUN(tile, channels, inner, COPY);
+    else
+        FOR_EACH_RUN(tile, channels, inner, REPEAT);
+#define FILL(i, lanes) tile->coefficient[i][c] = load(flat + (i)*WIDTH, lanes)
+    FOR_EACH_VECTOR(tile, FILL)
+}
+
+INLINE double sum_of_lanes(vec value) {
+    double sum = 0;
+    for (int lane = 0; lane < WIDTH; lane++)
+        sum += value[lane];
+    return sum;
+}
+
+// Adds the gradient of coefficient c over the tile to its sums, and clears it.
+static void drain_gradient(const Tile *tile, const Shape *shape, Gradient *gradient, int c, int64_t step, double *sums) {
+    const int64_t channels = channels_of(shape, c), inner = inner_of(shape, c);
+    sums += granularity[c] == PER_STEP_CHANNEL ? step * channels : 0;
+#define TAKE(i, lanes) store(flat + (i)*WIDTH, gradient->coefficient[i][c], lanes), gradient->coefficient[i][c] = splat(0)
+    if (one_channel(inner)) {  // the last vector's lanes beyond the tile hold zeros
+        const int64_t vectors = tile->full + (tile->rest > 0);
+        for (int64_t i = 0; i < vectors;) {
+            const int64_t first = tile->first + i * WIDTH, channel = first / inner % channels;
+            const int64_t run = (inner - first % inner) / WIDTH, end = run < vectors - i ? i + run : vectors;
+            vec partial = splat(0);
+            for (; i < end; i++) {
+                partial += gradient->coefficient[i][c];
+                gradient->coefficient[i][c] = splat(0);
+            }
+            sums[channel] += sum_of_lanes(partial);
+        }
+    } else if (channels_in_a_row(channels, inner) && 2 * channels <= tile->count) {
+        // the same channels come again and again: fold them before they are converted
+        vec folded[TILE];
+        const int64_t row = channels / WIDTH, vectors = tile->full + (tile->rest > 0);
+        memset(folded, 0, (size_t)row * sizeof(vec));
+        for (int64_t i = 0, at = tile->first % channels / WIDTH; i < vectors; i++) {
+            folded[at] += gradient->coefficient[i][c];
+            gradient->coefficient[i][c] = splat(0);
+            at = at + 1 == row ? 0 : at + 1;
+        }
+        for (int64_t channel = 0; channel < channels; channel++)
+            sums[channel] += folded[channel / WIDTH][channel % WIDTH];
+    } else if (inner == 1) {
+        real flat[TILE * WIDTH];
+        FOR_EACH_VECTOR(tile, TAKE)
+#define ADD(i, channel, run)                                                                                           \
+    for (int64_t j = 0; j < (run); j++)                                                                                \
+    sums[(channel) + j] += flat[(i) + j]
+        FOR_EACH_RUN(tile, channels, inner, ADD);
+    } else {
+        real flat[TILE * WIDTH];
+        FOR_EACH_VECTOR(tile, TAKE)
+#define SUM(i, channel, run)                                                                                           \
+    for (int64_t j = 0; j < (run); j++)                                                                                \
+    sums[channel] += flat[(i) + j]
+        FOR_EACH_RUN(tile, channels, inner, SUM);
+    }
+}
+
+static void begin_tile(Tile *tile, const Shape *shape, int64_t index, int64_t vectors) {
+    const int64_t size = vectors * WIDTH;
+    tile->first = index * size;
+    tile->count = shape->elements - tile->first < size ? shape->elements - tile->first : size;
+    tile->full = tile->count / WIDTH;
+    tile->rest = tile->count % WIDTH;
+    for (int c = 0; c < COEFFICIENTS; c++)
+        if (granularity[c] != PER_STEP_CHANNEL)
+            fill_coefficient(tile, shape, c, 0);
+}
+
+INLINE void begin_step(Tile *tile, const Shape *shape, int64_t step) {
+    for (int c = 0; c < COEFFICIENTS; c++)
+        if (granularity[c] == PER_STEP_CHANNEL)
+            fill_coefficient(tile, shape, c, step);
+}
+
+// Ask for large pages behind a large result: its first use then costs one fault for each 2 MiB, not for each 4 KiB
+// (1.4 ns an element-step less for an input of 200 MB).
+static void use_large_pages(void *start, size_t bytes) {
+#ifdef __linux__
+    const uintptr_t page = 4096, first = ((uintptr_t)start + page - 1) / page * page;
+    if (bytes >= 4 << 20)
+        madvise((void *)first, bytes - page, MADV_HUGEPAGE);
+#endif
+}
+
+// Whether a result is better written past the cache: it is larger than the cache, and its vectors are aligned.
+static int exceeds_cache(const Shape *shape, const real *result) {
+    const int64_t bytes = shape->steps * shape->elements * (int64_t)sizeof(real);
+    const int aligned = (uintptr_t)result % VECTOR_BYTES == 0 && shape->elements % WIDTH == 0;
+    return aligned && bytes >= LARGER_THAN_CACHE;
+}
+
+INLINE void put(real *to, vec value, int64_t lanes, int past_cache) {
+    if (lanes == WIDTH && past_cache)
+        store_past_cache(to, value);
+    else
+        store(to, value, lanes);
+}
+
+static int threads_for(const Shape *shape, int threads) {
+    return shape->steps * shape->elements < PARALLEL_FROM ? 1 : threads;
+}
+
+void forward(
+    const real *x, real *output, const real *const *coefficient, int64_t steps, int64_t elements, int64_t channels,
+    int64_t inner, int threads) {
+    const Shape shape = {steps, elements, channels, inner, coefficient};
+    const int64_t tiles = (elements + TILE * WIDTH - 1) / (TILE * WIDTH);
+    const int past_cache = exceeds_cache(&shape, output);
+    use_large_pages(output, (size_t)(steps * elements) * sizeof(real));
+#pragma omp parallel for num_threads(threads_for(&shape, threads)) schedule(static)
+    for (int64_t index = 0; index < tiles; index++) {
+        Tile tile;
+        vec state[TILE][AT_LEAST_ONE(STATES)];
+        memset(state, 0, sizeof state);
+        begin_tile(&tile, &shape, index, TILE);
+        for (int64_t t = 0; t < steps; t++) {
+            begin_step(&tile, &shape, t);
+            const real *x_t = x + t * elements + tile.first;
+            real *output_t = output + t * elements + tile.first;
+#define FORWARD(i, lanes)                                                                                              \
+    do {                                                                                                               \
+        vec spike;                                                                                                     \
+        __builtin_prefetch(x_t + elements + (i)*WIDTH);                                                                \
+        if (!past_cache)                                                                                               \
+            __builtin_prefetch(output_t + elements + (i)*WIDTH, 1);                                                    \
+        step_forward(load(x_t + (i)*WIDTH, lanes), state[i], tile.coefficient[i], &spike, state[i]);                   \
+        put(output_t + (i)*WIDTH, spike, lanes, past_cache);                                                           \
+    } while (0)
+            FOR_EACH_VECTOR(&tile, FORWARD)
+        }
+    }
+}
+
+// Runs the tile forward again and remembers what its adjoint needs at each time step.
+static void remember(Tile *tile, const Shape *shape, const real *x, Memory *memory, int64_t vectors) {
+    memset(memory, 0, (size_t)vectors * sizeof *memory);
+    for (int64_t t = 0; t < shape->steps; t++, memory += vectors) {
+        const int last = t + 1 == shape->steps;
+        if (last && !KEPT)
+            break;
+        begin_step(tile, shape, t);
+        const real *x_t = x + t * shape->elements + tile->first;
+        Memory *next = last ? memory : memory + vectors;
+#define AGAIN(i, lanes)                                                                                                \
+    do {                                                                                                               \
+        vec new_state[AT_LEAST_ONE(STATES)];                                                                           \
+        __builtin_prefetch(x_t + shape->elements + (i)*WIDTH);                                                         \
+        step_again(load(x_t + (i)*WIDTH, lanes), memory[i], tile->coefficient[i], new_state, memory[i] + STATES);      \
+        for (int s = 0; s < STATES && !last; s++)                                                                      \
+            next[i][s] = new_state[s];                                                                                 \
+    } while (0)
+        FOR_EACH_VECTOR(tile, AGAIN)
+    }
+}
+
+static void adjoint_tile(
+    Tile *tile, Gradient *gradient, const Shape *shape, const real *x, const real *grad_output, real *grad_x,
+    const Memory *memory, int64_t vectors, double *const *sums) {
+    const int past_cache = exceeds_cache(shape, grad_x);
+    memset(gradient->state, 0, (size_t)vectors * sizeof *gradient->state);
+    memset(gradient->coefficient, 0, (size_t)vectors * sizeof *gradient->coefficient);
+    for (int64_t t = shape->steps - 1; t >= 0; t--) {
+        begin_step(tile, shape, t);
+        const int64_t at = t * shape->elements + tile->first;
+        const Memory *now = memory + t * vectors;
+#define BACKWARD(i, lanes)                                                                                             \
+    do {                                                                                                               \
+        vec to_x, to_state[AT_LEAST_ONE(STATES)], to_coefficient[AT_LEAST_ONE(COEFFICIENTS)];                          \
+        __builtin_prefetch(x + at - shape->elements + (i)*WIDTH);                                                      \
+        __builtin_prefetch(grad_output + at - shape->elements + (i)*WIDTH);                                            \
+        if (!past_cache)                                                                                               \
+            __builtin_prefetch(grad_x + at - shape->elements + (i)*WIDTH, 1);                                          \
+        step_backward(                                                                                                 \
+            load(x + at + (i)*WIDTH, lanes), now[i], tile->coefficient[i], now[i] + STATES,                            \
+            load(grad_output + at + (i)*WIDTH, lanes), gradient->state[i], &to_x, to_state, to_coefficient);           \
+        put(grad_x + at + (i)*WIDTH, to_x, lanes, past_cache);                                                         \
+        for (int s = 0; s < STATES; s++)                                                                               \
+            gradient->state[i][s] = to_state[s];                                                                       \
+        for (int c = 0; c < COEFFICIENTS; c++)                                                                         \
+            gradient->coefficient[i][c] += only(to_coefficient[c], lanes);                                             \
+    } while (0)
+        FOR_EACH_VECTOR(tile, BACKWARD)
+        for (int c = 0; c < COEFFICIENTS; c++)
+            if (granularity[c] == PER_STEP_CHANNEL)
+                drain_gradient(tile, shape, gradient, c, t, sums[c]);
+    }
+    for (int c = 0; c < COEFFICIENTS; c++)
+        if (granularity[c] != PER_STEP_CHANNEL)
+            drain_gradient(tile, shape, gradient, c, 0, sums[c]);
+}
+
+static int64_t coefficient_size(const Shape *shape, int c) {
+    return granularity[c] == PER_LAYER ? 1 : shape->channels * (granularity[c] == PER_CHANNEL ? 1 : shape->steps);
+}
+
+// grad_coefficient: one array a coefficient, of its own size. Returns 0, or 1 if memory ran out.
+int backward(
+    const real *x, const real *grad_output, real *grad_x, const real *const *coefficient, double *const *grad_coefficient,
+    int64_t steps, int64_t elements, int64_t channels, int64_t inner, int threads) {
+    const Shape shape = {steps, elements, channels, inner, coefficient};
+    int64_t vectors = SCRATCH / (steps * (int64_t)sizeof(Memory));
+    vectors = vectors < 1 ? 1 : vectors > TILE ? TILE : vectors;
+    const int64_t tiles = (elements + vectors * WIDTH - 1) / (vectors * WIDTH);
+    use_large_pages(grad_x, (size_t)(steps * elements) * sizeof(real));
+    int64_t total = 0;
+    for (int c = 0; c < COEFFICIENTS; c++)
+        total += coefficient_size(&shape, c);
+    threads = threads_for(&shape, threads);
+    double *all_sums = calloc((size_t)(threads * total) + 1, sizeof(double));
+    int failed = all_sums == NULL;
+#pragma omp parallel num_threads(threads) reduction(| : failed)
+    {
+        int thread = 0;
+#ifdef _OPENMP
+        thread = omp_get_thread_num();
+#endif
+        double *sums[AT_LEAST_ONE(COEFFICIENTS)];
+        double *next = all_sums + thread * total;
+        for (int c = 0; c < COEFFICIENTS; next += coefficient_size(&shape, c), c++)
+            sums[c] = next;
+        Memory *memory = aligned_alloc(64, ((size_t)(steps * vectors) * sizeof(Memory) + 63) / 64 * 64);
+        failed |= memory == NULL;
+#pragma omp for schedule(static)
+        for (int64_t index = 0; index < tiles; index++) {
+            if (failed)
+                continue;
+            Tile tile;
+            Gradient gradient;
+            begin_tile(&tile, &shape, index, vectors);
+            remember(&tile, &shape, x, memory, vectors);
+            adjoint_tile(&tile, &gradient, &shape, x, grad_output, grad_x, memory, vectors, sums);
+        }
+        free(memory);
+    }
+    if (!failed) {  // in the order of the threads, so that the same call gives the same sum
+        for (int thread = 0; thread < threads; thread++) {
+            const double *next = all_sums + thread * total;
+            for (int c = 0; c < COEFFICIENTS; c++)
+                for (int64_t i = 0; i < coefficient_size(&shape, c); i++)
+                    grad_coefficient[c][i] += *next++;
+        }
+    }
+    free(all_sums);
+    return failed;
+}
