@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Mapping
 from functools import partial
@@ -43,7 +44,7 @@ class Reference(Backend):
 
     def prepare(self, neuron: Neuron) -> Runner:
         if not neuron.runs_over_time():
-            return neuron.forward  # type: ignore[attr-defined]
+            return lambda parameters, x: neuron.forward(x, parameters)  # type: ignore[attr-defined]
         return partial(step_loop, neuron)
 
 
@@ -78,7 +79,24 @@ class Cpu(Backend):
         return _no_step(self.name, neuron) or no_compiler() or _not_fusable(neuron)
 
     def prepare(self, neuron: Neuron) -> Runner:
-        return FusedRunner(program_of(neuron))
+        return FusedRunner(program_of(neuron), "cpu")
+
+
+class Triton(Backend):
+    """The fused GPU kernel, made from the step."""
+
+    name = "triton"
+    description = "fused Triton kernel for CUDA and ROCm, made from the step"
+
+    def unavailable(self, neuron: Neuron, device: torch.device) -> str | None:
+        if importlib.util.find_spec("triton") is None:
+            return "the triton backend needs the package triton, which this platform has not: use reference or compile"
+        from neurons.kernels import triton_launch
+
+        return _no_step(self.name, neuron) or triton_launch.unavailable(device) or _not_fusable(neuron)
+
+    def prepare(self, neuron: Neuron) -> Runner:
+        return FusedRunner(program_of(neuron), "triton")
 
 
 def step_loop(neuron: Neuron, parameters: Mapping[str, Tensor], x: Tensor) -> Tensor:
@@ -116,8 +134,8 @@ def _not_fusable(neuron: Neuron) -> str | None:
     return None
 
 
-BACKENDS: dict[str, Backend] = {backend.name: backend for backend in (Reference(), Compile(), Cpu())}
-FUSED = {"cpu": "cpu"}
+BACKENDS: dict[str, Backend] = {backend.name: backend for backend in (Reference(), Compile(), Cpu(), Triton())}
+FUSED = {"cpu": "cpu", "cuda": "triton"}
 """The fused backend of each type of device."""
 
 

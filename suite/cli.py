@@ -41,6 +41,10 @@ def _parser() -> Parser:
     report = commands.add_parser("report", help="make tables, plots and page of a run", allow_abbrev=False)
     report.add_argument("run", type=Path, metavar="RUN", help="a run directory")
     report.set_defaults(command=_report)
+    _add_kernels(commands)
+    check = commands.add_parser("check", help="is the neuron of a file right and fast?", allow_abbrev=False)
+    check.add_argument("file", type=Path, metavar="F.py", help="a file that registers neurons")
+    check.set_defaults(command=_check)
     listing = commands.add_parser("list", help="what there is", allow_abbrev=False)
     listing.add_argument("kind", metavar="KIND", help="neurons, tasks, datasets or backends")
     listing.add_argument("--json", action="store_true", help="a JSON list of objects")
@@ -63,6 +67,18 @@ def _add_run(commands: Any) -> None:
     run.add_argument("--out", type=Path, metavar="RUN", help="run directory; default results/runs/PROFILE")
     run.add_argument("--time-limit", type=float, metavar="SECONDS", help="for one cell; default by profile")
     run.set_defaults(command=_run)
+
+
+def _add_kernels(commands: Any) -> None:
+    kernels = commands.add_parser("kernels", help="the fused GPU kernels, compiled ahead of time", allow_abbrev=False)
+    kernels.add_argument("neuron", nargs="?", metavar="NEURON", help="default: all")
+    kernels.add_argument(
+        "--target", action="append", metavar="T", help="cuda:80, cuda:90, cuda:100, hip:gfx942; default all"
+    )
+    kernels.add_argument("--timesteps", type=int, default=8, metavar="T", help="default 8")
+    kernels.add_argument("--json", action="store_true", help="a JSON list of objects")
+    kernels.add_argument("--source", action="store_true", help="show the generated C and Triton source")
+    kernels.set_defaults(command=_kernels)
 
 
 def _names(text: str) -> list[str]:
@@ -104,6 +120,29 @@ def _report(options: argparse.Namespace, arguments: list[str]) -> int:
 
     print_report(options.run)
     return 0
+
+
+def _kernels(options: argparse.Namespace, arguments: list[str]) -> int:
+    import neurons
+    from neurons.kernels.ahead_of_time import TARGETS
+    from suite import kernels
+
+    names = [neurons.get(options.neuron).name] if options.neuron else neurons.names()
+    if options.source:
+        print(kernels.source(names, options.timesteps), end="")
+        return 0
+    rows = kernels.resources(names, options.target or list(TARGETS), options.timesteps)
+    if options.json:
+        print(json.dumps(rows, indent=2))
+    else:
+        kernels.print_resources(rows)
+    return 0
+
+
+def _check(options: argparse.Namespace, arguments: list[str]) -> int:
+    from suite.check import check
+
+    return 0 if check(options.file) else 1
 
 
 def _list(options: argparse.Namespace, arguments: list[str]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -83,7 +84,7 @@ def print_listing(entries: list[Entry]) -> None:
         table.add_column(column, overflow="fold")
     for entry in entries:
         table.add_row(*(_text(value) for value in entry.values()))
-    Console().print(table)
+    Console(width=None if sys.stdout.isatty() else 200).print(table)
 
 
 def _text(value: Any) -> str:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
+from neurons.conformance import gate
 from tasks.base import Cell, Metric, Task, Value
 from tasks.workload import CHANNELS, LayerWorkload
 
@@ -74,7 +75,7 @@ class Memory(Task):
     description = "bytes saved for backward and peak memory, per neuron and time step"
     exclusive = True
     settings: ClassVar[dict[str, Any]] = {"timesteps": 8, "elements": 1 << 20, "protocol": "controlled"}
-    sources = ("workload.py", "accuracy/training.py")
+    sources = ("workload.py",)
     metrics = {
         "saved_bytes": Metric("B/element-step", "kept for backward by autograd, exact", "lower"),
         "peak_bytes": Metric(
@@ -88,11 +89,11 @@ class Memory(Task):
         return [{"timesteps": timesteps, "elements": (1 << 23) // timesteps} for timesteps in (8, 64)]
 
     def run(self, cell: Cell) -> Iterator[Value]:
+        gate(cell.neuron, cell.backend, cell.settings["protocol"])
         small = replace(cell, settings={**cell.settings, "elements": CHANNELS})
         LayerWorkload.of(small).forward_backward()  # libraries and thread pools start outside the measurement
         workload = LayerWorkload.of(cell)
         peak = peak_bytes(workload.forward_backward, workload.x.device)
-        workload.check()
         parameters = list(workload.layer.parameters())
         saved = saved_bytes(lambda: workload.layer(workload.x), parameters)
         yield Value("saved_bytes", saved / workload.element_steps)

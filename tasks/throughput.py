@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 import torch
 
+from neurons.conformance import gate
 from tasks.accuracy.task import NETWORK_SETTINGS, budget, prepare
 from tasks.accuracy.training import LOSSES, Recipe, read_out
 from tasks.base import Cell, Metric, Task, Value
@@ -122,8 +123,8 @@ def _measure_layers(cells: Sequence[Cell]) -> Iterator[tuple[Cell, list[Value] |
     workloads: dict[int, LayerWorkload] = {}
     for index, cell in enumerate(cells):
         try:
+            gate(cell.neuron, cell.backend, cell.settings["protocol"])
             workloads[index] = LayerWorkload.of(cell)
-            workloads[index].check()
         except Exception as error:
             workloads.pop(index, None)
             yield cell, error

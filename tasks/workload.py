@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from neurons import InvalidValue, NeuronLayer
-from tasks.accuracy.training import check_finite
 from tasks.base import Cell
 
 CHANNELS = 64
@@ -53,15 +52,3 @@ class LayerWorkload:
         self.x.grad = None
         self.layer.zero_grad(set_to_none=True)
         self.layer(self.x).backward(self.gradient)
-
-    def check(self) -> None:
-        """One pass; raises NotFinite if an output or a gradient is NaN or Inf."""
-        self.x.grad = None
-        output = self.layer(self.x)
-        check_finite(output.detach(), "output")
-        output.backward(self.gradient)
-        assert self.x.grad is not None
-        check_finite(self.x.grad, "gradient")
-        for name, parameter in self.layer.named_parameters():
-            if parameter.grad is not None:
-                check_finite(parameter.grad, f"gradient of {name}")

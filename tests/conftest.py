@@ -14,6 +14,10 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 Suite = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-snapshots", action="store_true", help="write the snapshots of generated source anew")
+
+
 @pytest.fixture
 def suite() -> Suite:
     """Runs `python -m suite ARGUMENTS` as a user would."""

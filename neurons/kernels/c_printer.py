@@ -11,6 +11,9 @@ from neurons.kernels.keep import split_adjoint
 from neurons.kernels.printer import Printer, float_text
 from neurons.kernels.trace import Program
 
+UNARY = "exp expm1 log log1p log2 sigmoid tanh sin cos atan erf sqrt rsqrt abs sign floor ceil round trunc"
+BINARY = "maximum minimum pow fmod remainder"
+
 
 class CPrinter(Printer):
     """Statements over the vectors `vec` and `mask` of `vector.h`."""
@@ -28,10 +31,9 @@ class CPrinter(Printer):
         "reciprocal": "(R(1.0) / ({0}))",
         "isnan": "is_nan({0})",
         "isinf": "is_inf({0})",
-    } | {
-        name: f"vec_{name}({{0}})"
-        for name in "exp expm1 log log1p log2 sigmoid tanh sin cos atan erf sqrt rsqrt abs sign floor ceil round trunc".split()
-    } | {name: f"vec_{name}({{0}}, {{1}})" for name in "maximum minimum pow fmod remainder".split()}
+        **{name: f"vec_{name}({{0}})" for name in UNARY.split()},
+        **{name: f"vec_{name}({{0}}, {{1}})" for name in BINARY.split()},
+    }
 
     def number(self, value: float) -> str:
         text = float_text(value)
@@ -62,7 +64,9 @@ def print_c(program: Program) -> str:
     new_states = ("vec *new_state", [f"new_{name}" for name in states])
     functions = [
         _function("step_forward", program.forward, inputs, [("vec *output", ["output"]), new_states]),
-        _function("step_again", adjoint.again, inputs, [new_states, ("vec *kept", [f"kept_{n}" for n in adjoint.kept])]),
+        _function(
+            "step_again", adjoint.again, inputs, [new_states, ("vec *kept", [f"kept_{n}" for n in adjoint.kept])]
+        ),
         _function(
             "step_backward",
             adjoint.backward,

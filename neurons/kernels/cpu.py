@@ -38,17 +38,19 @@ class CpuKernel:
         self._forward, self._backward = library.forward, library.backward
         self._forward.argtypes = [pointer, pointer, pointer, *sizes]
         self._forward.restype = None
-        self._backward.argtypes = [pointer] * 5 + sizes
+        self._backward.argtypes = [*[pointer] * 5, *sizes]
         self._pointers = ctypes.c_void_p * coefficients
 
-    def forward(self, x: Tensor, coefficients: Sequence[Tensor]) -> Tensor:
-        """Outputs for contiguous x [T, N, *features]; coefficients contiguous, of x's dtype."""
+    def forward(self, x: Tensor, coefficients: Sequence[Tensor], for_backward: bool) -> tuple[Tensor, Tensor]:
+        """Outputs for contiguous x [T, N, *features], and no checkpoints: backward computes all states again."""
         output = torch.empty_like(x)
         if x.numel():
             self._forward(x.data_ptr(), output.data_ptr(), self._addresses(coefficients), *_sizes(x))
-        return output
+        return output, x.new_empty(0)
 
-    def backward(self, grad: Tensor, x: Tensor, coefficients: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
+    def backward(
+        self, grad: Tensor, x: Tensor, checkpoints: Tensor, coefficients: Sequence[Tensor]
+    ) -> tuple[Tensor, list[Tensor]]:
         """Gradients of x and of the coefficients, from the contiguous gradient of the output."""
         grad_x = torch.empty_like(x)
         sums = [torch.zeros_like(value, dtype=torch.float64) for value in coefficients]
@@ -140,5 +142,6 @@ def _compiler_version() -> str:
 def _processor() -> str:
     """What -march=native depends on: the features of the processor."""
     info = Path("/proc/cpuinfo")
-    features = [line for line in info.read_text().splitlines() if line.startswith(("flags", "Features"))][:1] if info.exists() else []
-    return "\0".join([platform.machine(), platform.processor(), *features])
+    lines = info.read_text().splitlines() if info.exists() else []
+    features = next((line for line in lines if line.startswith(("flags", "Features"))), "")
+    return "\0".join([platform.machine(), platform.processor(), features])

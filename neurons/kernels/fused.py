@@ -1,91 +1,119 @@
 """The fused kernels as differentiable operations of torch, one for every device.
 
 `torch.compile` sees each as a single operation (`neurons::fused_forward`, `neurons::fused_backward`); a string, the
-handle, tells which program it runs.
+handle, tells which program it runs. Forward keeps for backward its input and, on a GPU for long inputs, checkpoints.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from neurons.kernels.cpu import CpuKernel, cpu_kernel
+from neurons.kernels.cpu import cpu_kernel
 from neurons.kernels.trace import Program
+
+
+class Kernel(Protocol):
+    """A compiled program. All tensors are contiguous; coefficients are of the states' dtype."""
+
+    def forward(self, x: Tensor, coefficients: Sequence[Tensor], for_backward: bool) -> tuple[Tensor, Tensor]:
+        """The output, and checkpoints that backward needs beside x (empty if none)."""
+
+    def backward(
+        self, grad: Tensor, x: Tensor, checkpoints: Tensor, coefficients: Sequence[Tensor]
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Gradients of x and of each coefficient."""
+
 
 _programs: dict[str, Program] = {}
 
 
 class FusedRunner:
-    """Runs one program over time, by the kernel of the input's device."""
+    """Runs one program over time, by one kind of kernel ("cpu" or "triton")."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, kind: str) -> None:
         self.program = program
-        self.handle = f"{program.neuron}-{program.digest}"
+        self.handle = f"{kind}:{program.neuron}-{program.digest}"
         _programs[self.handle] = program
 
     def __call__(self, parameters: Mapping[str, Tensor], x: Tensor) -> Tensor:
-        values = [parameters[name].to(x.dtype) for name in self.program.parameters]
+        dtype = torch.float64 if x.dtype == torch.float64 else torch.float32  # of the states, also for 16-bit inputs
+        values = [parameters[name].to(dtype) for name in self.program.parameters]
         coefficients = [value.contiguous() for value in self.program.prologue(*values)]
+        needed = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (x, *coefficients))
         if torch.compiler.is_compiling():
-            return fused_forward(x.contiguous(), coefficients, self.handle)
-        return _FusedFunction.apply(x.contiguous(), self.handle, *coefficients)
+            return fused_forward(x.contiguous(), coefficients, self.handle, needed)[0]
+        return _FusedFunction.apply(x.contiguous(), self.handle, needed, *coefficients)
 
 
 class _FusedFunction(torch.autograd.Function):
     """The same for eager mode: a custom operation costs 0.2 ms a call more, which small layers would feel."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, handle: str, *coefficients: Tensor) -> Tensor:
-        ctx.save_for_backward(x, *coefficients)
-        ctx.handle = handle
-        return _kernel(handle, x).forward(x, coefficients)
+    def forward(ctx: Any, x: Tensor, handle: str, needed: bool, *coefficients: Tensor) -> Tensor:
+        output, checkpoints = _kernel(handle, x).forward(x, coefficients, needed)
+        if needed:
+            ctx.save_for_backward(x, checkpoints, *coefficients)
+            ctx.handle = handle
+        return output
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        x, *coefficients = ctx.saved_tensors
-        grad_x, grad_coefficients = _kernel(ctx.handle, x).backward(grad.contiguous(), x, coefficients)
-        return grad_x, None, *grad_coefficients
+        x, checkpoints, *coefficients = ctx.saved_tensors
+        grad_x, grad_coefficients = _kernel(ctx.handle, x).backward(grad.contiguous(), x, checkpoints, coefficients)
+        return grad_x, None, None, *grad_coefficients
 
 
-def _kernel(handle: str, x: Tensor) -> CpuKernel:
+def _kernel(handle: str, x: Tensor) -> Kernel:
+    if handle.startswith("triton:"):
+        from neurons.kernels.triton_launch import triton_kernel
+
+        return triton_kernel(_programs[handle])
     return cpu_kernel(_programs[handle], x.dtype)
 
 
-@torch.library.custom_op("neurons::fused_forward", mutates_args=(), device_types="cpu")
-def fused_forward(x: Tensor, coefficients: Sequence[Tensor], handle: str) -> Tensor:
-    return _kernel(handle, x).forward(x, coefficients)
+@torch.library.custom_op("neurons::fused_forward", mutates_args=())
+def fused_forward(x: Tensor, coefficients: Sequence[Tensor], handle: str, needed: bool) -> tuple[Tensor, Tensor]:
+    return _kernel(handle, x).forward(x, coefficients, needed)
 
 
-@torch.library.custom_op("neurons::fused_backward", mutates_args=(), device_types="cpu")
-def fused_backward(grad: Tensor, x: Tensor, coefficients: Sequence[Tensor], handle: str) -> list[Tensor]:
-    grad_x, grad_coefficients = _kernel(handle, x).backward(grad, x, coefficients)
+@torch.library.custom_op("neurons::fused_backward", mutates_args=())
+def fused_backward(
+    grad: Tensor, x: Tensor, checkpoints: Tensor, coefficients: Sequence[Tensor], handle: str
+) -> list[Tensor]:
+    grad_x, grad_coefficients = _kernel(handle, x).backward(grad, x, checkpoints, coefficients)
     return [grad_x, *grad_coefficients]
 
 
 @fused_forward.register_fake
-def _(x: Tensor, coefficients: Sequence[Tensor], handle: str) -> Tensor:
-    return torch.empty_like(x)
+def _(x: Tensor, coefficients: Sequence[Tensor], handle: str, needed: bool) -> tuple[Tensor, Tensor]:
+    shape: tuple[Any, ...] = (0,)
+    if needed and handle.startswith("triton:"):
+        from neurons.kernels.triton_launch import checkpoint_shape
+
+        shape = checkpoint_shape(_programs[handle], x.shape)
+    return torch.empty_like(x), x.new_empty(shape, dtype=torch.float32)
 
 
 @fused_backward.register_fake
-def _(grad: Tensor, x: Tensor, coefficients: Sequence[Tensor], handle: str) -> list[Tensor]:
+def _(grad: Tensor, x: Tensor, checkpoints: Tensor, coefficients: Sequence[Tensor], handle: str) -> list[Tensor]:
     return [torch.empty_like(x), *(torch.empty_like(value) for value in coefficients)]
 
 
-def _save(ctx: Any, inputs: tuple[Tensor, Sequence[Tensor], str], output: Tensor) -> None:
-    x, coefficients, ctx.handle = inputs
-    ctx.save_for_backward(x, *coefficients)
+def _save(ctx: Any, inputs: tuple[Tensor, Sequence[Tensor], str, bool], output: tuple[Tensor, Tensor]) -> None:
+    x, coefficients, ctx.handle, _ = inputs
+    ctx.save_for_backward(x, output[1], *coefficients)
 
 
-def _differentiate(ctx: Any, grad: Tensor) -> tuple[Tensor, list[Tensor], None]:
-    x, *coefficients = ctx.saved_tensors
-    grad_x, *grad_coefficients = fused_backward(grad.contiguous(), x, coefficients, ctx.handle)
-    return grad_x, grad_coefficients, None
+def _differentiate(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor, list[Tensor], None, None]:
+    x, checkpoints, *coefficients = ctx.saved_tensors
+    grad_x, *grad_coefficients = fused_backward(grad.contiguous(), x, checkpoints, coefficients, ctx.handle)
+    return grad_x, grad_coefficients, None, None
 
 
 torch.library.register_autograd(fused_forward, _differentiate, setup_context=_save)

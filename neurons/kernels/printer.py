@@ -110,7 +110,10 @@ class Printer(ABC):
             return self.constant(float(node.args[-1])), ATOM  # type: ignore[arg-type]
         if name in INFIX:
             sign, binding = INFIX[name]
-            left, right = _wrap(arguments[0], binding), _wrap(arguments[1], binding + 1)
+            if binding in (COMPARISON, LOGIC):  # their order differs between languages
+                left, right = _wrap(arguments[0], SUM), _wrap(arguments[1], SUM)
+            else:
+                left, right = _wrap(arguments[0], binding), _wrap(arguments[1], binding + 1)
             return f"{left} {sign} {right}", binding
         if name == "neg":
             return f"-{_wrap(arguments[0], UNARY)}", UNARY
@@ -138,7 +141,7 @@ class Printer(ABC):
 def is_mask(node: fx.Node) -> bool:
     """Whether a value is a truth value of each element."""
     value = node.meta.get("val")
-    return isinstance(value, torch.Tensor) and value.dtype == torch.bool
+    return isinstance(value, torch.Tensor) and bool(value.dtype == torch.bool)
 
 
 def _keeps_mask(node: fx.Node) -> bool:

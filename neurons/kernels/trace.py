@@ -25,7 +25,7 @@ from torch._decomp import core_aten_decompositions
 from torch.fx import traceback as fx_traceback
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from neurons.kernels.operations import OPERATIONS, operation_name
+from neurons.kernels.operations import COPIES, OPERATIONS, operation_name
 from neurons.model import Granularity, Neuron
 from neurons.surrogate import spike
 
@@ -89,8 +89,9 @@ def program_of(neuron: Neuron) -> Program:
 
 def _trace(neuron: Neuron) -> Program:
     granularity = {name: declared.per for name, declared in neuron.learnables().items()}
-    step = _StepTracer(neuron).trace_step(["x", *neuron.states], list(granularity))
-    prologue, loop, coefficients = _split(step, granularity)
+    tracer = _StepTracer(neuron)
+    step = tracer.trace_step(["x", *neuron.states], list(granularity))
+    prologue, loop, coefficients = _split(step, tracer.root, granularity)
     inputs = ["x", *neuron.states, *(coefficient.name for coefficient in coefficients)]
     outputs = [_unused("output", inputs), *neuron.states]
     return Program(
@@ -172,7 +173,9 @@ class _StepTracer(fx.Tracer):
         return None
 
 
-def _split(step: fx.Graph, granularity: dict[str, Granularity]) -> tuple[fx.GraphModule, fx.GraphModule, list[Coefficient]]:
+def _split(
+    step: fx.Graph, constants: torch.nn.Module, granularity: dict[str, Granularity]
+) -> tuple[fx.GraphModule, fx.GraphModule, list[Coefficient]]:
     """Part the step into the prologue (parameters alone) and the loop, joined by coefficients."""
     finest: dict[fx.Node, int | None] = {}  # index into GRANULARITIES; -1: constant; None: depends on x or a state
     for node in step.nodes:
@@ -215,7 +218,7 @@ def _split(step: fx.Graph, granularity: dict[str, Granularity]) -> tuple[fx.Grap
     prologue.output(tuple(copied[node] for node in handed))
     for graph in (prologue, loop):
         graph.eliminate_dead_code()
-    return fx.GraphModule(torch.nn.Module(), prologue), fx.GraphModule(torch.nn.Module(), loop), coefficients
+    return fx.GraphModule(constants, prologue), fx.GraphModule(constants, loop), coefficients
 
 
 def _aten_graph(
@@ -227,15 +230,16 @@ def _aten_graph(
         return fx.Interpreter(loop).run(*values)
 
     def backward(*values: Tensor) -> tuple[Tensor, ...]:
-        _, pull_back = torch.func.vjp(forward, *values[: len(inputs)])
+        pull_back = torch.func.vjp(forward, *values[: len(inputs)])[1]
         return pull_back(values[len(inputs) :])
 
     names = [*inputs, *(cotangents or ())]
     examples = [torch.linspace(0.2, 1.4, EXAMPLE_SHAPE[0]) for _ in names]
     try:
         with fx_traceback.preserve_node_meta():
-            table = core_aten_decompositions()
-            traced = make_fx(backward if cotangents else forward, decomposition_table=table)(*examples)
+            table = dict(core_aten_decompositions())
+            run = backward if cotangents else forward
+            traced = make_fx(run, decomposition_table=table)(*examples)
     except Exception as error:
         raise NotFusable(_message(neuron, None, _reason(error))) from error
     graph = traced.graph
@@ -248,14 +252,17 @@ def _aten_graph(
 
 def _inline_constants(traced: fx.GraphModule) -> None:
     """Replace tensors of one element that the step made (`torch.tensor(2.0)`) by their number."""
-    for node in list(traced.graph.nodes):
-        if node.op != "get_attr":
-            continue
-        value = getattr(traced, str(node.target))
-        if value.numel() == 1:
-            for user in list(node.users):
-                user.args = fx.map_arg(user.args, lambda source: value.item() if source is node else source)
-            traced.graph.erase_node(node)
+    graph = traced.graph
+    numbers: dict[fx.Node, float] = {}
+    for node in list(graph.nodes):
+        if node.op == "get_attr" and getattr(traced, str(node.target)).numel() == 1:
+            numbers[node] = getattr(traced, str(node.target)).item()
+        elif node.op == "call_function" and operation_name(node) in COPIES and node.args[0] in numbers:
+            numbers[node] = numbers[node.args[0]]
+        else:
+            node.args = fx.map_arg(node.args, lambda source: numbers.get(source, source))
+    for node in reversed(numbers):
+        graph.erase_node(node)
 
 
 def _check(neuron: Neuron, graph: fx.Graph) -> None:

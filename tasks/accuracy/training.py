@@ -44,7 +44,7 @@ def read_out(scores: Tensor, readout: Readout) -> Tensor:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is trained: `sgd` as in the paper (momentum 0.9, cosine over all epochs), `adamw` for small tasks."""
+    """How a network is trained: `sgd` as the paper (momentum 0.9, cosine over all epochs), `adamw` for small tasks."""
 
     epochs: int
     batch_size: int

@@ -71,7 +71,7 @@ def test_bad_neurons_fail_alone(suite: Suite, neuron_file: Callable[[str], Path]
     out = tmp_path / "run"
     done = suite(
         *("run", "--profile", "smoke", "--neurons", "lif,nan,raises,dies", "--neuron-file", path, "--out", out),
-        *("--datasets", "digits"),
+        *("--datasets", "digits", "--backends", "reference"),
     )
     assert done.returncode == 1
     table = pd.read_parquet(out / "results.parquet")
@@ -94,6 +94,7 @@ def test_time_limit(suite: Suite, neuron_file: Callable[[str], Path], tmp_path: 
         "        import time\n        if x.numel() > 4:\n            time.sleep(60)\n        return (x,)\n"
     )
     arguments = ("--profile", "smoke", "--tasks", "throughput,memory", "--datasets", "digits", "--time-limit", "6")
+    arguments += ("--backends", "reference")
     done = suite("run", *arguments, "--neurons", "sleeps", "--neuron-file", path, "--out", tmp_path / "run")
     assert done.returncode == 1
     table = pd.read_parquet(tmp_path / "run/results.parquet")

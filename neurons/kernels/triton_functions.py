@@ -1,0 +1,83 @@
+"""Functions that a step may use and that Triton's language lacks, for every GPU and for Triton's interpreter."""
+
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def tanh(x):
+    """An odd polynomial near 0 (Cephes' tanhf), elsewhere by exp(-2|x|)."""
+    size = tl.abs(x)
+    z = x * x
+    p = -5.70498872745e-3 * z + 2.06390887954e-2
+    p = p * z - 5.37397155531e-2
+    p = p * z + 1.33314422036e-1
+    p = p * z - 3.33332819422e-1
+    e = tl.exp(-2.0 * size)
+    large = (1.0 - e) / (1.0 + e)
+    return tl.where(size < 0.625, p * z * x + x, tl.where(x < 0.0, -large, large))
+
+
+@triton.jit
+def atan(x):
+    """Reduced to |z| ≤ tan(π/8), then an odd polynomial (Cephes' atanf)."""
+    size = tl.abs(x)
+    far, middle = size > 2.414213562373095, size > 0.4142135623730950
+    z = tl.where(far, -1.0 / tl.where(far, size, 1.0), tl.where(middle, (size - 1.0) / (size + 1.0), size))
+    base = tl.where(far, 1.5707963267948966, tl.where(middle, 0.7853981633974483, 0.0))
+    z2 = z * z
+    p = 8.05374449538e-2 * z2 - 1.38776856032e-1
+    p = p * z2 + 1.99777106478e-1
+    p = p * z2 - 3.33329491539e-1
+    value = base + (p * z2 * z + z)
+    return tl.where(x < 0.0, -value, value)
+
+
+@triton.jit
+def log1p(x):
+    """By log(1 + x), corrected for the rounding of 1 + x (Kahan)."""
+    y = 1.0 + x
+    rounded = y - 1.0
+    return tl.where(rounded == 0.0, x, tl.log(y) * (x / tl.where(rounded == 0.0, 1.0, rounded)))
+
+
+@triton.jit
+def expm1(x):
+    """By exp(x) − 1, corrected for its rounding (Kahan)."""
+    y = tl.exp(x)
+    below = y - 1.0
+    usual = (y == 1.0) | (below == -1.0) | (y == float("inf"))
+    corrected = below * x / tl.where(usual, 1.0, tl.log(y))
+    return tl.where(y == 1.0, x, tl.where(usual, below, corrected))
+
+
+@triton.jit
+def sign(x):
+    return (x > 0.0).to(tl.float32) - (x < 0.0).to(tl.float32)
+
+
+@triton.jit
+def maximum(a, b):
+    """NaN in either goes through, as in torch."""
+    return tl.where((a > b) | (a != a), a, b)
+
+
+@triton.jit
+def minimum(a, b):
+    """NaN in either goes through, as in torch."""
+    return tl.where((a < b) | (a != a), a, b)
+
+
+@triton.jit
+def trunc(x):
+    return tl.where(x < 0.0, tl.ceil(x), tl.floor(x))
+
+
+@triton.jit
+def power(a, b):
+    """a^b for a ≥ 0; NaN for a < 0 unless b is whole."""
+    size = tl.exp2(b * tl.log2(tl.abs(a)))
+    whole = tl.floor(b) == b
+    odd = whole & (tl.floor(b / 2.0) * 2.0 != b)
+    signed = tl.where(odd, -size, tl.where(whole, size, float("nan")))
+    return tl.where(b == 0.0, 1.0, tl.where(a < 0.0, signed, size))

@@ -1,0 +1,214 @@
+"""The fused GPU kernel: Triton functions generated from a step, kept on disk, launched over tiles of neurons."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+import triton
+from platformdirs import user_cache_path
+from torch import Tensor
+
+from neurons.errors import BackendUnavailable
+from neurons.kernels import triton_layer
+from neurons.kernels.trace import GRANULARITIES, Program
+from neurons.kernels.triton_printer import print_triton
+
+DTYPES = (torch.float32, torch.float16, torch.bfloat16)
+WARPS = 4
+TILE_NEURONS = 256
+"""Two neurons a thread: the states of a block of steps fit into the registers, also for two states."""
+LONGEST_BLOCK = 16
+"""Steps whose states backward holds in registers; longer inputs leave checkpoints (0.5 B a state and neuron-step)."""
+WIDE = 32
+"""Features of a channel from which a tile keeps to one channel a row."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How neurons [N, C, *features] lie in rows and columns, and which tile of them a program takes."""
+
+    rows: int
+    columns: int
+    channels: int
+    inner: int
+    channel_axis: int
+    tile_rows: int
+    tile_columns: int
+
+    @classmethod
+    def of(cls, program: Program, shape: Sequence[int]) -> Layout:
+        """The layout of an input of shape [T, N, C, *features] for a program."""
+        elements = torch.Size(shape[1:]).numel()
+        channels = shape[2] if len(shape) > 2 else 1
+        inner = elements // (shape[1] * channels)
+        if all(coefficient.per == "layer" for coefficient in program.coefficients):
+            return cls(1, elements, 1, elements, 1, 1, TILE_NEURONS)
+        if inner >= WIDE:
+            columns = min(TILE_NEURONS, triton.next_power_of_2(inner))
+            return cls(shape[1] * channels, inner, channels, inner, 0, TILE_NEURONS // columns, columns)
+        columns = min(32, triton.next_power_of_2(channels * inner))
+        return cls(shape[1], channels * inner, channels, inner, 1, TILE_NEURONS // columns, columns)
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        return triton.cdiv(self.rows, self.tile_rows), triton.cdiv(self.columns, self.tile_columns)
+
+    def sizes(self) -> dict[str, int]:
+        return {"rows": self.rows, "columns": self.columns, "channels": self.channels, "inner": self.inner}
+
+    def constants(self) -> dict[str, int]:
+        return {"CHANNEL_AXIS": self.channel_axis, "ROWS": self.tile_rows, "COLUMNS": self.tile_columns}
+
+
+def interval_of(steps: int) -> int:
+    """Steps in a block of backward: all if they are few, else up to 16 with the least waste in the last block."""
+    if steps <= LONGEST_BLOCK:
+        return max(steps, 1)
+    return min(range(LONGEST_BLOCK // 2, LONGEST_BLOCK + 1), key=lambda size: (-steps % size, -size))
+
+
+def checkpoint_shape(program: Program, shape: Sequence[int]) -> tuple[int, ...]:
+    """Shape of the states that forward leaves for backward, for an input [T, N, *features]."""
+    blocks = -(-shape[0] // interval_of(shape[0]))
+    return (max(blocks - 1, 0), len(program.states), *shape[1:])
+
+
+class TritonKernel:
+    """The forward and backward kernels of one program."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.module = load_step(program)
+        self.granularity = tuple(GRANULARITIES.index(coefficient.per) for coefficient in program.coefficients)
+
+    def common_constants(self, steps: int, save: bool) -> dict[str, Any]:
+        """The compile-time arguments of both kernels; `save`: checkpoints are written and read."""
+        return {
+            "SAVE": save,
+            "STEP": self.module.step_forward,
+            "STATES": len(self.program.states),
+            "GRANULARITY": self.granularity,
+            "INTERVAL": interval_of(steps),
+        }
+
+    def forward(self, x: Tensor, coefficients: Sequence[Tensor], for_backward: bool) -> tuple[Tensor, Tensor]:
+        """Outputs for contiguous x [T, N, *features], and the states that backward starts from (empty if none)."""
+        self._check(x)
+        steps = x.shape[0]
+        shape = checkpoint_shape(self.program, x.shape) if for_backward else (0,)
+        output, checkpoints = torch.empty_like(x), x.new_empty(shape, dtype=torch.float32)
+        save = checkpoints.numel() > 0
+        if x.numel():
+            layout = Layout.of(self.program, x.shape)
+            triton_layer.forward_kernel[layout.grid](
+                x,
+                output,
+                checkpoints if save else output,
+                tuple(coefficients),
+                steps,
+                **layout.sizes(),
+                **self.common_constants(steps, save),
+                **layout.constants(),
+                num_warps=WARPS,
+                enable_fp_fusion=False,
+            )
+        return output, checkpoints
+
+    def backward(
+        self, grad: Tensor, x: Tensor, checkpoints: Tensor, coefficients: Sequence[Tensor]
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Gradients of x and of the coefficients, from the contiguous gradient of the output."""
+        grad_x = torch.empty_like(x)
+        if not x.numel():
+            return grad_x, [torch.zeros_like(value) for value in coefficients]
+        layout, steps = Layout.of(self.program, x.shape), x.shape[0]
+        partials = [x.new_empty(shape, dtype=torch.float32) for shape in self._partial_shapes(layout, steps)]
+        triton_layer.backward_kernel[layout.grid](
+            x,
+            grad,
+            grad_x,
+            checkpoints if checkpoints.numel() else x.new_zeros(1, dtype=torch.float32),
+            tuple(coefficients),
+            tuple(partials),
+            steps,
+            **layout.sizes(),
+            **self.common_constants(steps, checkpoints.numel() > 0),
+            **layout.constants(),
+            EVEN=steps % interval_of(steps) == 0,
+            ADJOINT=self.module.step_backward,
+            num_warps=WARPS,
+            enable_fp_fusion=False,
+        )
+        pairs = zip(partials, coefficients, strict=True)
+        return grad_x, [_total(partial, value, layout).to(value.dtype) for partial, value in pairs]
+
+    def _partial_shapes(self, layout: Layout, steps: int) -> list[tuple[int, ...]]:
+        along, length = (layout.grid[1], layout.rows) if layout.channel_axis == 0 else (layout.grid[0], layout.columns)
+        shapes: dict[str, tuple[int, ...]] = {
+            "layer": (layout.grid[0] * layout.grid[1],),
+            "channel": (along, 1, length),
+            "step_channel": (along, steps, length),
+        }
+        return [shapes[coefficient.per] for coefficient in self.program.coefficients]
+
+    def _check(self, x: Tensor) -> None:
+        if x.dtype not in DTYPES:
+            raise BackendUnavailable(f"the triton backend takes float32, float16 and bfloat16, not {x.dtype}")
+
+
+def _total(partial: Tensor, coefficient: Tensor, layout: Layout) -> Tensor:
+    """Add up the programs' parts of one gradient; the same order in every run."""
+    if partial.ndim == 1:
+        return partial.sum()
+    summed = partial.sum(0)
+    if layout.channel_axis == 0:
+        summed = summed.unflatten(1, (-1, layout.channels)).sum(1)
+    else:
+        summed = summed.unflatten(1, (layout.channels, -1)).sum(2)
+    return summed.reshape(coefficient.shape)
+
+
+def unavailable(device: torch.device) -> str | None:
+    """Why Triton cannot run on a device, or None. On a CPU it runs in its interpreter alone, for tests."""
+    if device.type == "cuda":
+        return None
+    if device.type == "cpu" and os.environ.get("TRITON_INTERPRET") == "1":
+        return None
+    return f"the triton backend needs a CUDA or ROCm device, not {device.type} (tests set TRITON_INTERPRET=1)"
+
+
+_kernels: dict[str, TritonKernel] = {}
+
+
+def triton_kernel(program: Program) -> TritonKernel:
+    """The kernels of a program, made once in this process."""
+    if program.digest not in _kernels:
+        _kernels[program.digest] = TritonKernel(program)
+    return _kernels[program.digest]
+
+
+def load_step(program: Program) -> ModuleType:
+    """The module of a program's step. Triton reads a function's source from its file, so the text is kept on disk."""
+    text = print_triton(program)
+    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+    path = Path(user_cache_path("neuron-suite")) / "triton" / f"{program.neuron}_{digest}.py"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".tmp", delete=False) as file:
+            file.write(text)
+        os.replace(file.name, path)
+    spec = importlib.util.spec_from_file_location(f"neuron_step_{digest}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -1,0 +1,120 @@
+"""`python -m suite check F.py`: is this neuron right, and is it fast?"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import torch
+
+import neurons
+from neurons import BackendUnavailable, backends, conformance
+from neurons.kernels import cost
+from neurons.kernels.trace import NotFusable, Program, program_of
+from tasks.throughput import interleave
+from tasks.workload import drive
+
+STEPS, SAMPLES, CHANNELS = 19, 50, 5
+TIMED_STEPS, TIMED_ELEMENTS, ROUNDS = 8, 1 << 17, 5
+COMPARED = ("reference", "compile", "cpu", "triton")
+
+
+def check(path: Path) -> bool:
+    """Print for each neuron of a file whether it is refused or fit, its agreement, cost and speed; True if all fit."""
+    fit = [_check_neuron(name, path) for name in neurons.load_file(path)]
+    return all(fit)
+
+
+def _check_neuron(name: str, path: Path) -> bool:
+    cls = neurons.get(name)
+    print(f"{name}: states {', '.join(cls.states) or 'none'}; learnable {', '.join(cls.learnables()) or 'none'}")
+    agreed = [_agreement(name, backend, path) for backend in COMPARED]
+    try:
+        program = program_of(cls(TIMED_STEPS))
+    except NotFusable as error:
+        print(f"  fused: refused: {error}")
+        return False
+    _print_cost(program)
+    fit = all(agreed)
+    if fit:
+        _print_speed(name)
+    print(f"  {'fit' if fit else 'refused'}")
+    return fit
+
+
+def _agreement(name: str, backend: str, path: Path) -> bool:
+    """Compare one backend with the float64 reference; what cannot run here is told and does not count."""
+    if backend == "triton" and not torch.cuda.is_available() and os.environ.get("TRITON_INTERPRET") != "1":
+        return _triton_by_interpreter(path, name)
+    label = "triton (interpreter)" if backend == "triton" and not torch.cuda.is_available() else backend
+    try:
+        found = compare_once(name, backend)
+    except BackendUnavailable as error:
+        print(f"  {label}: unavailable: {error}")
+        return True
+    except Exception as error:
+        print(f"  {label}: failed: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}")
+        return False
+    worst = max([found.gradient_error, *found.parameter_errors.values()])
+    verdict = found.fault or f"agrees; largest gradient error {worst:.1e} of {found.tolerance:g}"
+    print(f"  {label}: {verdict}; {found.undecided} of {found.neurons} neurons within rounding of a jump")
+    return found.fault is None
+
+
+def compare_once(name: str, backend: str) -> conformance.Agreement:
+    """One comparison on a usual drive."""
+    torch.manual_seed(0)
+    device = torch.device("cuda" if backend == "triton" and torch.cuda.is_available() else "cpu")
+    layer = neurons.layer(name, CHANNELS, STEPS, backend).to(device)
+    x = (0.7 + 0.6 * torch.randn(STEPS, SAMPLES, CHANNELS)).to(device)
+    return conformance.compare(layer, x, torch.randn(x.shape).to(device))
+
+
+def _triton_by_interpreter(path: Path, name: str) -> bool:
+    """Without a GPU the Triton kernels run in Triton's interpreter, which needs a process of its own."""
+    code = "import sys; from pathlib import Path; from suite import check; sys.exit(check.interpreted(*sys.argv[1:]))"
+    environment = {**os.environ, "TRITON_INTERPRET": "1", "CUDA_VISIBLE_DEVICES": ""}
+    command = [sys.executable, "-c", code, str(path.resolve()), name]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    print(done.stdout.rstrip() or f"  triton (interpreter): failed: {done.stderr.strip().splitlines()[-1]}")
+    return done.returncode == 0
+
+
+def interpreted(path: str, name: str) -> int:
+    """The part of the check that runs in the interpreter's process."""
+    neurons.load_file(path)
+    return 0 if _agreement(name, "triton", Path(path)) else 1
+
+
+def _print_cost(program: Program) -> None:
+    forward = cost.operations(program.forward)
+    listed = ", ".join(f"{count} {kind}" for kind, count in sorted(forward.items()))
+    backward = cost.kernel_operations(program, "backward")
+    least = cost.least_bytes("forward", 4) + cost.least_bytes("backward", 4)
+    print(f"  cost of a step: {listed}; backward {backward} operations; at least {least} B moved in float32")
+
+
+def _print_speed(name: str) -> None:
+    x = drive(TIMED_STEPS, TIMED_ELEMENTS, seed=0).requires_grad_()
+    gradient = torch.ones_like(x)
+    usable: Sequence[str] = [
+        backend
+        for backend in ("reference", "cpu")
+        if backends.get_backend(backend).unavailable(neurons.get(name)(TIMED_STEPS), x.device) is None
+    ]
+    layers = {backend: neurons.layer(name, x.shape[2], TIMED_STEPS, backend) for backend in usable}
+
+    def work(backend: str) -> None:
+        x.grad = None
+        layers[backend](x).backward(gradient)
+
+    times = interleave({backend: partial(work, backend) for backend in usable}, ROUNDS)
+    loop = times["reference"].p50
+    for backend in usable:
+        seconds = times[backend].p50
+        per_step = 1e9 * seconds / x.numel()
+        print(f"  {backend}: {per_step:.2f} ns per neuron and step, forward + backward: {loop / seconds:.1f}× the loop")

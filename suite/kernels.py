@@ -1,0 +1,66 @@
+"""`python -m suite kernels`: what a compiler makes of each model's kernels, without a GPU at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import neurons
+from neurons.kernels import ahead_of_time, cost
+from neurons.kernels.c_printer import print_c
+from neurons.kernels.trace import program_of
+from neurons.kernels.triton_printer import print_triton
+from suite.listing import print_listing
+
+
+def resources(names: Sequence[str], targets: Sequence[str], steps: int) -> list[dict[str, Any]]:
+    """One object for each model, kernel and target, from the compiler's output; times are predictions."""
+    rows = []
+    for name in names:
+        program = program_of(neurons.get(name)(steps))
+        for target in targets:
+            ahead_of_time.target_of(target)
+            for kernel in ("forward", "backward"):
+                found = ahead_of_time.compile_kernel(program, kernel, target, steps)
+                rows.append(
+                    {
+                        "neuron": name,
+                        "kernel": kernel,
+                        "target": target,
+                        "timesteps": steps,
+                        "registers": found.registers,
+                        "spills": found.spills,
+                        "shared_bytes": found.shared_bytes,
+                        "bytes_per_element_step": round(found.bytes_per_element_step, 3),
+                        "least_bytes_per_element_step": cost.least_bytes(kernel, item_size=4),
+                        "operations_per_element_step": cost.kernel_operations(program, kernel),
+                        "predicted_ps_per_element_step": round(
+                            1e12 * found.bytes_per_element_step / ahead_of_time.BANDWIDTH[target], 3
+                        ),
+                    }
+                )
+    return rows
+
+
+def print_resources(rows: Sequence[dict[str, Any]]) -> None:
+    """The table for a terminal, with what the predicted time rests on."""
+    short = {
+        "bytes_per_element_step": "B/step",
+        "least_bytes_per_element_step": "least",
+        "operations_per_element_step": "ops/step",
+        "shared_bytes": "shared",
+        "predicted_ps_per_element_step": "predicted ps/step",
+    }
+    print_listing([{short.get(key, key): value for key, value in row.items()} for row in rows])
+    for target in dict.fromkeys(row["target"] for row in rows):
+        bandwidth = ahead_of_time.BANDWIDTH[target] / 1e12
+        print(f"{target}: predicted from the bytes moved at the data sheet's {bandwidth:g} TB/s; no GPU was run")
+
+
+def source(names: Sequence[str], steps: int) -> str:
+    """The generated C and Triton source of each model; the loops around it are in neurons/kernels/."""
+    parts = []
+    for name in names:
+        program = program_of(neurons.get(name)(steps))
+        parts += [print_c(program), print_triton(program)]
+    return "\n".join(parts)

@@ -1,0 +1,53 @@
+// lif: generated from its step; see neurons/models/.
+#define STATES 1  // u
+#define COEFFICIENTS 0  // none
+#define KEPT 0  // none
+static const int granularity[] = {0};
+
+INLINE void step_forward(
+    vec x,
+    const vec *state,
+    const vec *coefficient,
+    vec *output,
+    vec *new_state) {
+    const vec u = state[0];
+    // u = self.charge(u, x)
+    const vec u2 = u * R(0.5) + x;
+    // spike = self.spike(u - self.v_th)
+    const vec spike = truth(u2 - R(1.0) >= R(0.0));
+    *output = spike;
+    new_state[0] = u2 - spike * R(1.0);
+}
+
+INLINE void step_again(
+    vec x,
+    const vec *state,
+    const vec *coefficient,
+    vec *new_state,
+    vec *kept) {
+    const vec u = state[0];
+    // u = self.charge(u, x)
+    const vec u2 = u * R(0.5) + x;
+    // spike = self.spike(u - self.v_th)
+    const vec spike = truth(u2 - R(1.0) >= R(0.0));
+    new_state[0] = u2 - spike * R(1.0);
+}
+
+INLINE void step_backward(
+    vec x,
+    const vec *state,
+    const vec *coefficient,
+    const vec *kept,
+    vec grad_output,
+    const vec *grad_state,
+    vec *grad_x,
+    vec *new_grad_state,
+    vec *grad_coefficient) {
+    const vec u = state[0];
+    const vec grad_u = grad_state[0];
+    // u = self.charge(u, x)
+    const vec u2 = u * R(0.5) + x;
+    const vec v11 = grad_u + (grad_output + -grad_u * R(1.0)) * (truth(vec_abs(u2 - R(1.0)) < R(0.5)) / R(1.0));
+    *grad_x = v11;
+    new_grad_state[0] = v11 * R(0.5);
+}

@@ -1,0 +1,199 @@
+"""The fused C kernel against the float64 reference, over the registry."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import neurons
+from neurons import BackendUnavailable
+from neurons.conformance import compare
+from neurons.kernels import cpu
+from neurons.kernels.trace import program_of
+from neurons.surrogate import SURROGATES
+from tasks.memory import saved_bytes
+from tests.neurons.kernels.cases import PROTOCOLS, STEPS, agreement, assert_agrees
+
+MODELS = [name for name in neurons.names() if neurons.get(name).runs_over_time()]
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("elements", [1, 255, 1023])
+@pytest.mark.parametrize("steps", STEPS)
+@pytest.mark.parametrize("name", MODELS)
+def test_float32(name: str, steps: int, elements: int, protocol: str) -> None:
+    assert_agrees(agreement(name, "cpu", steps, elements, protocol=protocol), steps)
+
+
+@pytest.mark.parametrize("steps", STEPS)
+@pytest.mark.parametrize("name", MODELS)
+def test_float64(name: str, steps: int) -> None:
+    assert_agrees(agreement(name, "cpu", steps, 1023, torch.float64), steps)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MODELS)
+def test_over_a_million_elements(name: str) -> None:
+    assert_agrees(agreement(name, "cpu", 4, 1_000_003), 4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MODELS)
+def test_results_larger_than_the_cache(name: str) -> None:
+    """64 MiB and aligned: written past the cache."""
+    assert_agrees(agreement(name, "cpu", 16, 1 << 20), 16)
+
+
+@pytest.mark.parametrize("kind", SURROGATES)
+@pytest.mark.parametrize("name", [name for name in MODELS if neurons.get(name).spiking])
+def test_every_surrogate(name: str, kind: str) -> None:
+    assert_agrees(agreement(name, "cpu", 8, 255, surrogate=kind, surrogate_width=0.8), 8)
+    layer = neurons.layer(name, 4, 1, "cpu", surrogate=kind)
+    x = torch.full((1, 2, 4), 0.9).requires_grad_()
+    layer(x).sum().backward()
+    assert (x.grad != 0).all()
+
+
+@pytest.mark.parametrize("reset", [{"reset": "hard", "v_reset": -0.1}, {"detach_reset": True}, {"tau": 1.3}])
+@pytest.mark.parametrize("name", ["lif", "plif", "klif", "clif"])
+def test_constants(name: str, reset: dict[str, object]) -> None:
+    assert_agrees(agreement(name, "cpu", 9, 255, **reset), 9)
+
+
+SHAPES = st.tuples(st.integers(1, 6), st.integers(1, 9), st.lists(st.integers(1, 9), max_size=2))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    name=st.sampled_from(MODELS),
+    steps=st.integers(1, 12),
+    shape=SHAPES,
+    tau=st.floats(1.1, 8),
+    v_th=st.floats(0.2, 2),
+    seed=st.integers(0, 10_000),
+)
+def test_any_shape_and_parameter(
+    name: str, steps: int, shape: tuple[int, int, list[int]], tau: float, v_th: float, seed: int
+) -> None:
+    samples, channels, features = shape
+    torch.manual_seed(seed)
+    layer = neurons.layer(name, channels, steps, "cpu", tau=tau, v_th=v_th)
+    x = 0.7 + 0.6 * torch.randn(steps, samples, channels, *features)
+    assert_agrees(compare(layer, x, torch.randn_like(x)), steps)
+
+
+@pytest.mark.parametrize("channels", [8, 64, 1024, 5000])
+def test_gradients_per_channel_of_flat_features(channels: int) -> None:
+    torch.manual_seed(channels)
+    layer = neurons.layer("glif", channels, 6, "cpu")
+    x = 0.7 + 0.6 * torch.randn(6, 37, channels)
+    assert_agrees(compare(layer, x, torch.randn_like(x)), 6)
+
+
+def test_non_contiguous_and_empty() -> None:
+    layer, reference = (neurons.layer("clif", backend=backend) for backend in ("cpu", "reference"))
+    x = torch.randn(7, 9, 5).transpose(0, 1)
+    assert torch.equal(layer(x), reference(x))
+    empty = torch.zeros(4, 0, 5, requires_grad=True)
+    output = neurons.layer("glif", 5, 4, "cpu")(empty)
+    assert output.shape == empty.shape
+    output.sum().backward()
+    assert empty.grad.shape == empty.shape
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_nan_and_infinity_go_through(name: str) -> None:
+    x = 0.7 + 0.6 * torch.randn(5, 3, 8)
+    x[1, 0, 0], x[2, 1, 3], x[3, 2, 7] = float("nan"), float("inf"), -float("inf")
+    results = []
+    torch.manual_seed(0)
+    for backend in ("reference", "cpu"):
+        layer = neurons.layer(name, 8, 5, backend)
+        layer.load_state_dict({key: torch.full_like(value, 0.3) for key, value in layer.state_dict().items()})
+        results.append(layer(x).detach())
+    assert torch.equal(results[0].isnan(), results[1].isnan())
+    assert torch.equal(results[0].nan_to_num(7), results[1].nan_to_num(7))
+
+
+def test_saves_the_input_alone() -> None:
+    x = torch.randn(8, 100, 16, requires_grad=True)
+    layer = neurons.layer("clif", backend="cpu")
+    assert saved_bytes(lambda: layer(x)) == 4 * x.numel()
+    with torch.no_grad():
+        assert saved_bytes(lambda: layer(x)) == 0
+    assert layer(x.detach()).grad_fn is None
+
+
+def test_same_gradients_in_every_call() -> None:
+    layer = neurons.layer("glif", 8, 6, "cpu")
+    x = torch.randn(6, 5000, 8)
+    grads = []
+    for _ in range(3):
+        layer.zero_grad()
+        layer(x).sum().backward()
+        grads.append([parameter.grad.clone() for parameter in layer.parameters()])
+    assert all(torch.equal(a, b) for other in grads[1:] for a, b in zip(grads[0], other, strict=True))
+
+
+@pytest.mark.slow
+def test_one_operation_in_a_compiled_network() -> None:
+    class Network(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.synapse = torch.nn.Linear(10, 16)
+            self.neuron = neurons.layer("glif", 16, 5)
+            self.readout = torch.nn.Linear(16, 3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.readout(self.neuron(self.synapse(x)))
+
+    torch.manual_seed(0)
+    network, x = Network(), torch.randn(5, 8, 10)
+    explained = torch._dynamo.explain(network)(x)
+    assert explained.graph_break_count == 0
+    assert sum("fused_forward" in str(node.target) for graph in explained.graphs for node in graph.graph.nodes) == 1
+    plain = torch.autograd.grad(network(x).sum(), list(network.parameters()))
+    compiled = torch.autograd.grad(torch.compile(network, fullgraph=True)(x).sum(), list(network.parameters()))
+    for a, b in zip(plain, compiled, strict=True):
+        assert torch.allclose(a, b, rtol=1e-4, atol=1e-5)
+
+
+def test_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(BackendUnavailable, match=r"float32 and float64, not torch\.bfloat16"):
+        neurons.layer("lif", backend="cpu")(torch.zeros(2, 3, dtype=torch.bfloat16))
+    monkeypatch.setenv("CC", "no-such-compiler")
+    with pytest.raises(BackendUnavailable, match=r"no 'no-such-compiler': install gcc or clang, or set CC"):
+        neurons.layer("lif", backend="cpu")(torch.zeros(2, 3))
+
+
+def test_compiler_that_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    broken = tmp_path / "cc"
+    broken.write_text("#!/bin/sh\n[ \"$1\" = --version ] && exit 0\necho 'layer.c:1: error: broken' >&2\nexit 1\n")
+    broken.chmod(0o755)
+    monkeypatch.setenv("CC", str(broken))
+    cpu._compiler_version.cache_clear()
+    monkeypatch.setattr(cpu, "_kernels", {})
+    with pytest.raises(BackendUnavailable, match=r"failed: layer.c:1: error: broken"):
+        cpu.cpu_kernel(program_of(neurons.get("lif")()), torch.float32)
+    cpu._compiler_version.cache_clear()
+
+
+def test_parallel_processes_share_the_cache(tmp_path: Path) -> None:
+    code = "import neurons, torch; print(int(neurons.layer('clif', backend='cpu')(torch.ones(3, 4, 5)).sum()))"
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
+    processes = [
+        subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True)
+        for _ in range(4)
+    ]
+    outputs = {process.communicate(timeout=120)[0].strip() for process in processes}
+    assert len(outputs) == 1
+    assert int(outputs.pop()) > 0
+    kept = list((tmp_path / "neuron-suite" / "kernels").iterdir())
+    assert [path.suffix for path in kept] == [".so"]

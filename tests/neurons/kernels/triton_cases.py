@@ -1,0 +1,54 @@
+"""The Triton kernels in Triton's interpreter; run by test_triton.py in a process with TRITON_INTERPRET=1."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+import neurons
+from neurons.surrogate import SURROGATES
+from tests.neurons.kernels.cases import PROTOCOLS, STEPS, agreement, assert_agrees
+
+MODELS = [name for name in neurons.names() if neurons.get(name).runs_over_time()]
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("elements", [1, 255, 1023])
+@pytest.mark.parametrize("steps", STEPS)
+@pytest.mark.parametrize("name", MODELS)
+def test_float32(name: str, steps: int, elements: int, protocol: str) -> None:
+    if protocol == "published" and not neurons.get(name).published:
+        pytest.skip("the same as controlled")
+    if steps == 128 and elements == 1023:
+        elements = 300  # the interpreter is slow
+    assert_agrees(agreement(name, "triton", steps, elements, protocol=protocol), steps)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("name", MODELS)
+def test_half_precision_inputs(name: str, dtype: torch.dtype) -> None:
+    assert_agrees(agreement(name, "triton", 9, 255, dtype), 9, dtype)
+
+
+@pytest.mark.parametrize("kind", SURROGATES)
+@pytest.mark.parametrize("name", [name for name in MODELS if neurons.get(name).spiking])
+def test_every_surrogate(name: str, kind: str) -> None:
+    assert_agrees(agreement(name, "triton", 3, 255, surrogate=kind, surrogate_width=0.8), 3)
+
+
+@pytest.mark.parametrize("features", [(), (3,), (40,), (7, 7)])
+@pytest.mark.parametrize("steps", [16, 17, 40])
+def test_layouts_and_blocks(features: tuple[int, ...], steps: int) -> None:
+    """Channels along columns and along rows; one block of steps, blocks with a rest, several blocks."""
+    from neurons.conformance import compare
+
+    torch.manual_seed(0)
+    layer = neurons.layer("glif", 6, steps, "triton")
+    x = 0.7 + 0.6 * torch.randn(steps, 3, 6, *features)
+    assert_agrees(compare(layer, x, torch.randn_like(x)), steps)
+
+
+def test_empty_batch() -> None:
+    x = torch.zeros(4, 0, 5, requires_grad=True)
+    neurons.layer("glif", 5, 4, "triton")(x).sum().backward()
+    assert x.grad.shape == x.shape
