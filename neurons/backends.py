@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Mapping
-from functools import partial
+from functools import cache, partial
 
 import torch
 from torch import Tensor
@@ -15,6 +16,8 @@ from neurons.kernels.cpu import no_compiler
 from neurons.kernels.fused import FusedRunner
 from neurons.kernels.trace import NotFusable, program_of
 from neurons.model import Neuron
+from neurons.reference import step_loop
+from neurons.truncation import truncated_loop
 
 Runner = Callable[[Mapping[str, Tensor], Tensor], Tensor]
 """Runs one model over time: from its parameters and x [T, N, *features] to outputs of x's shape and dtype,
@@ -32,8 +35,15 @@ class Backend(ABC):
         return None
 
     @abstractmethod
-    def prepare(self, neuron: Neuron) -> Runner:
-        """What runs `neuron`, traced and compiled as far as possible before the first input."""
+    def prepare(self, neuron: Neuron, bptt_steps: int | None) -> Runner:
+        """What runs `neuron`, traced and compiled as far as possible before the first input.
+
+        Args:
+            bptt_steps: time steps that a gradient may go back (see `neurons.truncation`); None for all.
+
+        Raises:
+            BackendUnavailable: the backend cannot truncate.
+        """
 
 
 class Reference(Backend):
@@ -42,10 +52,13 @@ class Reference(Backend):
     name = "reference"
     description = "the step in a Python loop; the definition of correct"
 
-    def prepare(self, neuron: Neuron) -> Runner:
+    def prepare(self, neuron: Neuron, bptt_steps: int | None) -> Runner:
         if not neuron.runs_over_time():
+            _refuse_truncation(self.name, bptt_steps)
             return lambda parameters, x: neuron.forward(x, parameters)  # type: ignore[attr-defined]
-        return partial(step_loop, neuron)
+        if bptt_steps is None:
+            return partial(step_loop, neuron)
+        return partial(truncated_loop, neuron, bptt_steps)
 
 
 class Compile(Backend):
@@ -60,10 +73,18 @@ class Compile(Backend):
     def unavailable(self, neuron: Neuron, device: torch.device) -> str | None:
         return _no_step(self.name, neuron)
 
-    def prepare(self, neuron: Neuron) -> Runner:
-        key = neuron.signature()
+    def prepare(self, neuron: Neuron, bptt_steps: int | None) -> Runner:
+        key = (neuron.signature(), bptt_steps)
         if key not in self._loops:
-            self._loops[key] = torch.compile(partial(step_loop, neuron), fullgraph=True, dynamic=False)
+
+            def loop(parameters: Mapping[str, Tensor], x: Tensor) -> Tensor:
+                if bptt_steps is None:
+                    return step_loop(neuron, parameters, x)
+                return truncated_loop(neuron, bptt_steps, parameters, x)
+
+            # A copy of the code for each model: torch.compile allows eight graphs a code object, not a function.
+            loop.__code__ = loop.__code__.replace(co_name=f"{neuron.name}_loop_{len(self._loops)}")
+            self._loops[key] = torch.compile(loop, fullgraph=True, dynamic=False)
         return self._loops[key]
 
 
@@ -78,8 +99,8 @@ class Cpu(Backend):
             return f"the cpu backend runs on the CPU, not on {device}; use triton"
         return _no_step(self.name, neuron) or no_compiler() or _not_fusable(neuron)
 
-    def prepare(self, neuron: Neuron) -> Runner:
-        return FusedRunner(program_of(neuron), "cpu")
+    def prepare(self, neuron: Neuron, bptt_steps: int | None) -> Runner:
+        return FusedRunner(program_of(neuron), "cpu", bptt_steps)
 
 
 class Triton(Backend):
@@ -95,29 +116,14 @@ class Triton(Backend):
 
         return _no_step(self.name, neuron) or triton_launch.unavailable(device) or _not_fusable(neuron)
 
-    def prepare(self, neuron: Neuron) -> Runner:
-        return FusedRunner(program_of(neuron), "triton")
+    def prepare(self, neuron: Neuron, bptt_steps: int | None) -> Runner:
+        _refuse_truncation(self.name, bptt_steps)
+        return FusedRunner(program_of(neuron), "triton", None)
 
 
-def step_loop(neuron: Neuron, parameters: Mapping[str, Tensor], x: Tensor) -> Tensor:
-    """Run `neuron.step` over the first dimension of `x`, from zero states; returns the stacked outputs."""
-    per_step = {name for name, declared in neuron.learnables().items() if declared.per == "step_channel"}
-    shaped = {name: _broadcastable(value, x, name in per_step) for name, value in parameters.items()}
-    states = [torch.zeros_like(x[0])] * len(neuron.states)
-    outputs = []
-    for t, x_t in enumerate(x.unbind(0)):
-        bound = neuron.bind({name: value[t] if name in per_step else value for name, value in shaped.items()})
-        output, *states = bound.step(x_t, *states)
-        outputs.append(output)
-    return torch.stack(outputs)
-
-
-def _broadcastable(parameter: Tensor, x: Tensor, per_step: bool) -> Tensor:
-    """Shape [C] or [T, C] so that its channels line up with dimension 1 of one step of `x` [N, C, *spatial]."""
-    if parameter.ndim == 0:
-        return parameter.to(x.dtype)
-    lead = parameter.shape[:1] if per_step else ()
-    return parameter.to(x.dtype).reshape(*lead, parameter.shape[-1], *[1] * (x.ndim - 3))
+def _refuse_truncation(backend: str, bptt_steps: int | None) -> None:
+    if bptt_steps is not None:
+        raise BackendUnavailable(f"the {backend} backend cannot truncate (bptt_steps); use reference, compile or cpu")
 
 
 def _no_step(backend: str, neuron: Neuron) -> str | None:
@@ -134,21 +140,28 @@ def _not_fusable(neuron: Neuron) -> str | None:
     return None
 
 
-BACKENDS: dict[str, Backend] = {backend.name: backend for backend in (Reference(), Compile(), Cpu(), Triton())}
+OWN: tuple[Backend, ...] = (Reference(), Compile(), Cpu(), Triton())
+PEERS = {"spikingjelly": "neurons.peers.spikingjelly:SpikingJelly"}
+"""Other packages' implementations, imported when one is asked for."""
 FUSED = {"cpu": "cpu", "cuda": "triton"}
 """The fused backend of each type of device."""
 
 
 def names() -> list[str]:
     """All known backends, whether or not they can run here."""
-    return list(BACKENDS)
+    return [backend.name for backend in OWN] + list(PEERS)
 
 
+@cache
 def get_backend(name: str) -> Backend:
     """The backend of that name; UnknownName with the nearest name otherwise."""
-    if name not in BACKENDS:
-        raise UnknownName("backend", name, [*BACKENDS, "auto"])
-    return BACKENDS[name]
+    if name in PEERS:
+        module, _, cls = PEERS[name].partition(":")
+        return getattr(importlib.import_module(module), cls)()
+    for backend in OWN:
+        if backend.name == name:
+            return backend
+    raise UnknownName("backend", name, [*names(), "auto"])
 
 
 def resolve(name: str, neuron: type[Neuron] | Neuron, device: torch.device) -> str:
@@ -166,7 +179,7 @@ def resolve(name: str, neuron: type[Neuron] | Neuron, device: torch.device) -> s
     return FUSED[device.type]
 
 
-def runner_for(name: str, neuron: Neuron, device: torch.device) -> Runner:
+def runner_for(name: str, neuron: Neuron, device: torch.device, bptt_steps: int | None = None) -> Runner:
     """What runs `neuron` on `device` under that name of a backend, "auto" resolved.
 
     Raises:
@@ -176,4 +189,4 @@ def runner_for(name: str, neuron: Neuron, device: torch.device) -> Runner:
     reason = backend.unavailable(neuron, device)
     if reason is not None:
         raise BackendUnavailable(reason)
-    return backend.prepare(neuron)
+    return backend.prepare(neuron, bptt_steps)

@@ -14,9 +14,9 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from neurons.backends import step_loop
 from neurons.layer import NeuronLayer
 from neurons.layer import layer as make_layer
+from neurons.reference import step_loop
 
 ROUNDING = {torch.float64: 1e-12, torch.float32: 2e-6, torch.bfloat16: 2e-6, torch.float16: 2e-6}
 """Distance to a jump (a threshold, an edge of the surrogate), relative to 1 + itself, within which rounding may decide;

@@ -22,16 +22,22 @@ class NeuronLayer(nn.Module):
         neuron: the model with its constants.
         channels: entries of input dimension 2; needed if a parameter is learned per channel.
         backend: how the step is run, see `neurons.backends`; "auto" is the fused backend of the input's device.
+        bptt_steps: time steps that a gradient may go back, at least 1; None for all (see `neurons.truncation`).
     """
 
-    def __init__(self, neuron: Neuron, channels: int | None = None, backend: str = "auto") -> None:
+    def __init__(
+        self, neuron: Neuron, channels: int | None = None, backend: str = "auto", bptt_steps: int | None = None
+    ) -> None:
         super().__init__()
         if backend != "auto":
             get_backend(backend)
+        if bptt_steps is not None and bptt_steps < 1:
+            raise InvalidValue(f"bptt_steps must be at least 1 (the step itself), not {bptt_steps}")
         self._runners: dict[str, Runner] = {}
         self.neuron = neuron
         self.channels = channels
         self.backend = backend
+        self.bptt_steps = bptt_steps
         for name, value in neuron.initial_parameters(channels).items():
             self.register_parameter(name, nn.Parameter(value))
         self._prepare_early()
@@ -46,14 +52,14 @@ class NeuronLayer(nn.Module):
         self._check_shape(x)
         runner = self._runners.get(x.device.type)
         if runner is None:
-            runner = self._runners[x.device.type] = runner_for(self.backend, self.neuron, x.device)
+            runner = self._runners[x.device.type] = runner_for(self.backend, self.neuron, x.device, self.bptt_steps)
         return runner(dict(self.named_parameters()), x)
 
     def _prepare_early(self) -> None:
         """Trace before the first input, so that `torch.compile` of a network meets a layer that is ready."""
         for device in ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",):
             try:
-                self._runners[device] = runner_for(self.backend, self.neuron, torch.device(device))
+                self._runners[device] = runner_for(self.backend, self.neuron, torch.device(device), self.bptt_steps)
             except BackendUnavailable:
                 continue  # raised again at the first input of that device
 
@@ -81,6 +87,7 @@ def layer(
     timesteps: int | None = None,
     backend: str = "auto",
     protocol: str = "controlled",
+    bptt_steps: int | None = None,
     **parameters: Any,
 ) -> NeuronLayer:
     """Make a layer of the neuron registered as `name`.
@@ -91,10 +98,11 @@ def layer(
         timesteps: length of the input, for parameters learned per step.
         backend: one of `neurons.backends.names()`, or "auto".
         protocol: "controlled" (all models alike) or "published" (each model as in its own paper).
+        bptt_steps: time steps that a gradient may go back; None for all.
         **parameters: constants of the model (`tau=1.5`) or first values of its learnable parameters.
     """
     if protocol not in PROTOCOLS:
         raise UnknownName("protocol", protocol, PROTOCOLS)
     cls = registry.get(name)
     constants = dict(cls.published) if protocol == "published" else {}
-    return NeuronLayer(cls(timesteps, **(constants | parameters)), channels, backend)
+    return NeuronLayer(cls(timesteps, **(constants | parameters)), channels, backend, bptt_steps)

@@ -15,7 +15,7 @@ import neurons
 from neurons import BackendUnavailable, backends, conformance
 from neurons.kernels import cost
 from neurons.kernels.trace import NotFusable, Program, program_of
-from tasks.throughput import interleave
+from tasks.timing import interleave
 from tasks.workload import drive
 
 STEPS, SAMPLES, CHANNELS = 19, 50, 5

@@ -58,7 +58,7 @@ def _backends() -> list[Entry]:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return [
         {"name": name, "description": backend.description, "available": backend.unavailable(lif, device) or "yes"}
-        for name, backend in backends.BACKENDS.items()
+        for name, backend in ((name, backends.get_backend(name)) for name in backends.names())
     ]
 
 

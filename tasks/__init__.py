@@ -8,8 +8,11 @@ from tasks.base import Cell, Metric, NotFinite, Task, Value
 from tasks.memory import Memory
 from tasks.temporal_gradient import TemporalGradient
 from tasks.throughput import Throughput
+from tasks.training_speed import TrainingSpeed
 
-TASKS: dict[str, Task] = {task.name: task for task in (Accuracy(), TemporalGradient(), Memory(), Throughput())}
+TASKS: dict[str, Task] = {
+    task.name: task for task in (Accuracy(), TemporalGradient(), Memory(), Throughput(), TrainingSpeed())
+}
 
 
 def get(name: str) -> Task:

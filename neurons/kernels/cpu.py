@@ -38,7 +38,7 @@ class CpuKernel:
         self._forward, self._backward = library.forward, library.backward
         self._forward.argtypes = [pointer, pointer, pointer, *sizes]
         self._forward.restype = None
-        self._backward.argtypes = [*[pointer] * 5, *sizes]
+        self._backward.argtypes = [*[pointer] * 5, count, *sizes]
         self._pointers = ctypes.c_void_p * coefficients
 
     def forward(self, x: Tensor, coefficients: Sequence[Tensor], for_backward: bool) -> tuple[Tensor, Tensor]:
@@ -49,7 +49,7 @@ class CpuKernel:
         return output, x.new_empty(0)
 
     def backward(
-        self, grad: Tensor, x: Tensor, checkpoints: Tensor, coefficients: Sequence[Tensor]
+        self, grad: Tensor, x: Tensor, checkpoints: Tensor, coefficients: Sequence[Tensor], bptt_steps: int | None
     ) -> tuple[Tensor, list[Tensor]]:
         """Gradients of x and of the coefficients, from the contiguous gradient of the output."""
         grad_x = torch.empty_like(x)
@@ -61,6 +61,7 @@ class CpuKernel:
                 grad_x.data_ptr(),
                 self._addresses(coefficients),
                 self._addresses(sums),
+                bptt_steps or x.shape[0],
                 *_sizes(x),
             )
             if failed:

@@ -24,21 +24,21 @@ class Kernel(Protocol):
         """The output, and checkpoints that backward needs beside x (empty if none)."""
 
     def backward(
-        self, grad: Tensor, x: Tensor, checkpoints: Tensor, coefficients: Sequence[Tensor]
+        self, grad: Tensor, x: Tensor, checkpoints: Tensor, coefficients: Sequence[Tensor], bptt_steps: int | None
     ) -> tuple[Tensor, list[Tensor]]:
-        """Gradients of x and of each coefficient."""
+        """Gradients of x and of each coefficient; with `bptt_steps` truncated (see `neurons.truncation`)."""
 
 
-_programs: dict[str, Program] = {}
+_programs: dict[str, tuple[Program, int | None]] = {}
 
 
 class FusedRunner:
     """Runs one program over time, by one kind of kernel ("cpu" or "triton")."""
 
-    def __init__(self, program: Program, kind: str) -> None:
+    def __init__(self, program: Program, kind: str, bptt_steps: int | None) -> None:
         self.program = program
-        self.handle = f"{kind}:{program.neuron}-{program.digest}"
-        _programs[self.handle] = program
+        self.handle = f"{kind}:{program.neuron}-{program.digest}" + (f"-bptt{bptt_steps}" if bptt_steps else "")
+        _programs[self.handle] = program, bptt_steps
 
     def __call__(self, parameters: Mapping[str, Tensor], x: Tensor) -> Tensor:
         dtype = torch.float64 if x.dtype == torch.float64 else torch.float32  # of the states, also for 16-bit inputs
@@ -65,7 +65,9 @@ class _FusedFunction(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, checkpoints, *coefficients = ctx.saved_tensors
-        grad_x, grad_coefficients = _kernel(ctx.handle, x).backward(grad.contiguous(), x, checkpoints, coefficients)
+        bptt_steps = _programs[ctx.handle][1]
+        kernel = _kernel(ctx.handle, x)
+        grad_x, grad_coefficients = kernel.backward(grad.contiguous(), x, checkpoints, coefficients, bptt_steps)
         return grad_x, None, None, *grad_coefficients
 
 
@@ -73,8 +75,8 @@ def _kernel(handle: str, x: Tensor) -> Kernel:
     if handle.startswith("triton:"):
         from neurons.kernels.triton_launch import triton_kernel
 
-        return triton_kernel(_programs[handle])
-    return cpu_kernel(_programs[handle], x.dtype)
+        return triton_kernel(_programs[handle][0])
+    return cpu_kernel(_programs[handle][0], x.dtype)
 
 
 @torch.library.custom_op("neurons::fused_forward", mutates_args=())
@@ -86,7 +88,8 @@ def fused_forward(x: Tensor, coefficients: Sequence[Tensor], handle: str, needed
 def fused_backward(
     grad: Tensor, x: Tensor, checkpoints: Tensor, coefficients: Sequence[Tensor], handle: str
 ) -> list[Tensor]:
-    grad_x, grad_coefficients = _kernel(handle, x).backward(grad, x, checkpoints, coefficients)
+    bptt_steps = _programs[handle][1]
+    grad_x, grad_coefficients = _kernel(handle, x).backward(grad, x, checkpoints, coefficients, bptt_steps)
     return [grad_x, *grad_coefficients]
 
 
@@ -96,7 +99,7 @@ def _(x: Tensor, coefficients: Sequence[Tensor], handle: str, needed: bool) -> t
     if needed and handle.startswith("triton:"):
         from neurons.kernels.triton_launch import checkpoint_shape
 
-        shape = checkpoint_shape(_programs[handle], x.shape)
+        shape = checkpoint_shape(_programs[handle][0], x.shape)
     return torch.empty_like(x), x.new_empty(shape, dtype=torch.float32)
 
 

@@ -264,40 +264,67 @@ static void remember(Tile *tile, const Shape *shape, const real *x, Memory *memo
     }
 }
 
-static void adjoint_tile(
+// The adjoint of one step of a tile: from the gradients of its output (none: 0) and of the states after it.
+INLINE void adjoint_step(
     Tile *tile, Gradient *gradient, const Shape *shape, const real *x, const real *grad_output, real *grad_x,
-    const Memory *memory, int64_t vectors, double *const *sums) {
-    const int past_cache = exceeds_cache(shape, grad_x);
-    memset(gradient->state, 0, (size_t)vectors * sizeof *gradient->state);
-    memset(gradient->coefficient, 0, (size_t)vectors * sizeof *gradient->coefficient);
-    for (int64_t t = shape->steps - 1; t >= 0; t--) {
-        begin_step(tile, shape, t);
-        const int64_t at = t * shape->elements + tile->first;
-        const Memory *now = memory + t * vectors;
+    const Memory *now, int64_t t, int add, int past_cache) {
+    const int64_t at = t * shape->elements + tile->first;
+    begin_step(tile, shape, t);
 #define BACKWARD(i, lanes)                                                                                             \
     do {                                                                                                               \
         vec to_x, to_state[AT_LEAST_ONE(STATES)], to_coefficient[AT_LEAST_ONE(COEFFICIENTS)];                          \
         __builtin_prefetch(x + at - shape->elements + (i)*WIDTH);                                                      \
-        __builtin_prefetch(grad_output + at - shape->elements + (i)*WIDTH);                                            \
+        if (grad_output != NULL)                                                                                       \
+            __builtin_prefetch(grad_output + at - shape->elements + (i)*WIDTH);                                        \
         if (!past_cache)                                                                                               \
             __builtin_prefetch(grad_x + at - shape->elements + (i)*WIDTH, 1);                                          \
         step_backward(                                                                                                 \
             load(x + at + (i)*WIDTH, lanes), now[i], tile->coefficient[i], now[i] + STATES,                            \
-            load(grad_output + at + (i)*WIDTH, lanes), gradient->state[i], &to_x, to_state, to_coefficient);           \
+            grad_output != NULL ? load(grad_output + at + (i)*WIDTH, lanes) : splat(0), gradient->state[i], &to_x,     \
+            to_state, to_coefficient);                                                                                 \
+        if (add)                                                                                                       \
+            to_x += load(grad_x + at + (i)*WIDTH, lanes);                                                              \
         put(grad_x + at + (i)*WIDTH, to_x, lanes, past_cache);                                                         \
         for (int s = 0; s < STATES; s++)                                                                               \
             gradient->state[i][s] = to_state[s];                                                                       \
         for (int c = 0; c < COEFFICIENTS; c++)                                                                         \
             gradient->coefficient[i][c] += only(to_coefficient[c], lanes);                                             \
     } while (0)
-        FOR_EACH_VECTOR(tile, BACKWARD)
-        for (int c = 0; c < COEFFICIENTS; c++)
-            if (granularity[c] == PER_STEP_CHANNEL)
-                drain_gradient(tile, shape, gradient, c, t, sums[c]);
-    }
+    FOR_EACH_VECTOR(tile, BACKWARD)
+}
+
+static void drain(
+    Tile *tile, Gradient *gradient, const Shape *shape, int64_t t, int per_step, double *const *sums) {
     for (int c = 0; c < COEFFICIENTS; c++)
-        if (granularity[c] != PER_STEP_CHANNEL)
-            drain_gradient(tile, shape, gradient, c, 0, sums[c]);
+        if ((granularity[c] == PER_STEP_CHANNEL) == per_step)
+            drain_gradient(tile, shape, gradient, c, t, sums[c]);
+}
+
+// window: time steps that a gradient may go back. If that is all of them, one pass does; else each output has its own.
+static void adjoint_tile(
+    Tile *tile, Gradient *gradient, const Shape *shape, const real *x, const real *grad_output, real *grad_x,
+    const Memory *memory, int64_t vectors, int64_t window, double *const *sums) {
+    memset(gradient->state, 0, (size_t)vectors * sizeof *gradient->state);
+    memset(gradient->coefficient, 0, (size_t)vectors * sizeof *gradient->coefficient);
+    if (window >= shape->steps) {
+        const int past_cache = exceeds_cache(shape, grad_x);
+        for (int64_t t = shape->steps - 1; t >= 0; t--) {
+            adjoint_step(tile, gradient, shape, x, grad_output, grad_x, memory + t * vectors, t, 0, past_cache);
+            drain(tile, gradient, shape, t, 1, sums);
+        }
+    } else {
+        for (int64_t t = 0; t < shape->steps; t++)
+            memset(grad_x + t * shape->elements + tile->first, 0, (size_t)tile->count * sizeof(real));
+        for (int64_t last = 0; last < shape->steps; last++) {
+            memset(gradient->state, 0, (size_t)vectors * sizeof *gradient->state);
+            for (int64_t t = last; t >= 0 && t > last - window; t--) {
+                const real *grad = t == last ? grad_output : NULL;
+                adjoint_step(tile, gradient, shape, x, grad, grad_x, memory + t * vectors, t, 1, 0);
+                drain(tile, gradient, shape, t, 1, sums);
+            }
+        }
+    }
+    drain(tile, gradient, shape, 0, 0, sums);
 }
 
 static int64_t coefficient_size(const Shape *shape, int c) {
@@ -307,7 +334,7 @@ static int64_t coefficient_size(const Shape *shape, int c) {
 // grad_coefficient: one array a coefficient, of its own size. Returns 0, or 1 if memory ran out.
 int backward(
     const real *x, const real *grad_output, real *grad_x, const real *const *coefficient, double *const *grad_coefficient,
-    int64_t steps, int64_t elements, int64_t channels, int64_t inner, int threads) {
+    int64_t window, int64_t steps, int64_t elements, int64_t channels, int64_t inner, int threads) {
     const Shape shape = {steps, elements, channels, inner, coefficient};
     int64_t vectors = SCRATCH / (steps * (int64_t)sizeof(Memory));
     vectors = vectors < 1 ? 1 : vectors > TILE ? TILE : vectors;
@@ -339,7 +366,7 @@ int backward(
             Gradient gradient;
             begin_tile(&tile, &shape, index, vectors);
             remember(&tile, &shape, x, memory, vectors);
-            adjoint_tile(&tile, &gradient, &shape, x, grad_output, grad_x, memory, vectors, sums);
+            adjoint_tile(&tile, &gradient, &shape, x, grad_output, grad_x, memory, vectors, window, sums);
         }
         free(memory);
     }

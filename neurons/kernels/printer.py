@@ -141,11 +141,11 @@ class Printer(ABC):
 def is_mask(node: fx.Node) -> bool:
     """Whether a value is a truth value of each element."""
     value = node.meta.get("val")
-    return isinstance(value, torch.Tensor) and bool(value.dtype == torch.bool)
+    return isinstance(value, torch.Tensor) and value.dtype == torch.bool
 
 
 def _keeps_mask(node: fx.Node) -> bool:
-    return node.kwargs.get("dtype") == torch.bool
+    return bool(node.kwargs.get("dtype") == torch.bool)
 
 
 def _wrap(expression: Expression, binding: int) -> str:

@@ -124,9 +124,10 @@ class TritonKernel:
         return output, checkpoints
 
     def backward(
-        self, grad: Tensor, x: Tensor, checkpoints: Tensor, coefficients: Sequence[Tensor]
+        self, grad: Tensor, x: Tensor, checkpoints: Tensor, coefficients: Sequence[Tensor], bptt_steps: int | None
     ) -> tuple[Tensor, list[Tensor]]:
-        """Gradients of x and of the coefficients, from the contiguous gradient of the output."""
+        """Gradients of x and of the coefficients, from the contiguous gradient of the output; never truncated."""
+        assert bptt_steps is None
         grad_x = torch.empty_like(x)
         if not x.numel():
             return grad_x, [torch.zeros_like(value) for value in coefficients]

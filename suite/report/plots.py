@@ -94,7 +94,7 @@ def gradient_by_lag(rows: pd.DataFrame) -> Figure | None:
 
 def accuracy_against_speed(rows: pd.DataFrame) -> Figure | None:
     accuracies = rows[(rows.task == "accuracy") & (rows.metric == "accuracy_selected")]
-    speeds = rows[(rows.task == "throughput") & (rows.metric == "training_speed")]
+    speeds = rows[(rows.task == "training_speed")]
     keys = ["neuron", "dataset"]
     both = pd.merge(
         accuracies.groupby(keys).value.mean().rename("accuracy"),

@@ -59,14 +59,14 @@ def temporal_gradient(rows: pd.DataFrame, metric: str) -> Table:
 def memory(rows: pd.DataFrame) -> Table:
     """Bytes per element-step by neuron and length."""
     chosen = rows[(rows.task == "memory")].copy()
-    chosen["column"] = chosen.metric.str.replace("_bytes", "") + ", T=" + chosen.timesteps.astype(str)
+    chosen["column"] = chosen.metric.astype(str).str.replace("_bytes", "") + ", T=" + chosen.timesteps.astype(str)
     caption = "Bytes for each neuron and time step; a float32 input is 4. Saved is exact; peak is forward + backward."
     return _pivot(chosen[chosen.metric.notna()], "memory", "Memory of a layer (B/element-step).", caption, "column", 1)
 
 
 def layer_throughput(rows: pd.DataFrame) -> Table:
     """Nanoseconds per element-step, and times the limit of the memory bandwidth."""
-    chosen = rows[(rows.task == "throughput") & rows.metric.notna() & rows.dataset.isna()].copy()
+    chosen = rows[(rows.task == "throughput") & rows.metric.notna()].copy()
     names = {"forward_time": "forward", "forward_backward_time": "both", "forward_backward_limit": "both / limit"}
     chosen = chosen[chosen.metric.isin(names)]
     elements = chosen.settings.map(lambda text: json.loads(text)["elements"])
@@ -81,7 +81,7 @@ def layer_throughput(rows: pd.DataFrame) -> Table:
 
 def training_speed(rows: pd.DataFrame) -> Table:
     """Samples per second in training, by data set."""
-    chosen = rows[(rows.task == "throughput") & (rows.metric == "training_speed")]
+    chosen = rows[(rows.task == "training_speed") & (rows.metric == "training_speed")]
     caption = "Samples per second, all threads, median of interleaved rounds."
     return _pivot(chosen, "training_speed", "Training throughput of the networks.", caption, "dataset", digits=0)
 
@@ -89,7 +89,7 @@ def training_speed(rows: pd.DataFrame) -> Table:
 def firing_rate(rows: pd.DataFrame) -> Table:
     """Spikes per neuron and step after training, by data set and layer."""
     chosen = rows[(rows.task == "accuracy") & (rows.metric == "firing_rate")].copy()
-    chosen["column"] = chosen.dataset + " " + chosen.layer.str.replace("neurons.", "layer ")
+    chosen["column"] = chosen.dataset + " " + chosen.layer.astype(str).str.replace("neurons.", "layer ")
     caption = "Mean output for each neuron and step."
     return _pivot(chosen, "firing_rate", "Firing rate after training.", caption, "column", 2)
 

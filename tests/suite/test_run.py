@@ -17,6 +17,8 @@ import pytest
 
 from tests.conftest import REPOSITORY, Suite
 
+ALL_TASKS = {"accuracy", "temporal_gradient", "memory", "throughput", "training_speed"}
+
 NEW_NEURON = '''
 @register
 class Slow(Neuron):
@@ -42,7 +44,7 @@ def test_smoke_run_with_a_new_neuron(suite: Suite, neuron_file: Callable[[str], 
     assert "report:" in done.stdout
     table = pd.read_parquet(out / "results.parquet")
     assert set(table.status) == {"ok"}
-    assert set(table.task) == {"accuracy", "temporal_gradient", "memory", "throughput"}
+    assert set(table.task) == ALL_TASKS
     assert "slow" in set(table[table.metric == "accuracy_selected"].neuron)
     assert list(table.columns) == list(pd.read_csv(out / "results.csv").columns)
     assert "| slow |" in (out / "report/tables/accuracy.md").read_text()
@@ -81,7 +83,13 @@ def test_bad_neurons_fail_alone(suite: Suite, neuron_file: Callable[[str], Path]
     assert all("NaN" in text for text in details["nan"])
     assert all("ValueError: the cause" in text for text in details["raises"])
     assert all("exit code 7" in text for text in details["dies"])
-    assert set(table[table.neuron == "lif"].task) == {"accuracy", "temporal_gradient", "memory", "throughput"}
+    assert set(table[table.neuron == "lif"].task) == {
+        "accuracy",
+        "temporal_gradient",
+        "memory",
+        "throughput",
+        "training_speed",
+    }
     problems = (out / "report/tables/problems.md").read_text()
     assert "ValueError: the cause" in problems
     traces = [json.loads(path.read_text())["traceback"] for path in (out / "cells").glob("*.json")]

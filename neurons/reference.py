@@ -1,0 +1,36 @@
+"""The step in a Python loop: the definition of what every backend must compute."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from neurons.model import Neuron
+
+
+def step_loop(neuron: Neuron, parameters: Mapping[str, Tensor], x: Tensor) -> Tensor:
+    """Run `neuron.step` over the first dimension of `x`, from zero states; returns the stacked outputs."""
+    per_step = per_step_names(neuron)
+    shaped = {name: broadcastable(value, x, name in per_step) for name, value in parameters.items()}
+    states = [torch.zeros_like(x[0])] * len(neuron.states)
+    outputs = []
+    for t, x_t in enumerate(x.unbind(0)):
+        bound = neuron.bind({name: value[t] if name in per_step else value for name, value in shaped.items()})
+        output, *states = bound.step(x_t, *states)
+        outputs.append(output)
+    return torch.stack(outputs)
+
+
+def per_step_names(neuron: Neuron) -> set[str]:
+    """The parameters that have a value for each time step."""
+    return {name for name, declared in neuron.learnables().items() if declared.per == "step_channel"}
+
+
+def broadcastable(parameter: Tensor, x: Tensor, per_step: bool) -> Tensor:
+    """Shape [C] or [T, C] so that its channels line up with dimension 1 of one step of `x` [N, C, *spatial]."""
+    if parameter.ndim == 0:
+        return parameter.to(x.dtype)
+    lead = parameter.shape[:1] if per_step else ()
+    return parameter.to(x.dtype).reshape(*lead, parameter.shape[-1], *[1] * (x.ndim - 3))

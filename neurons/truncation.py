@@ -1,0 +1,60 @@
+"""Truncated back-propagation through time, exact, as a property of the layer.
+
+With `bptt_steps` = k the gradient of the loss at step t' reaches the inputs of steps t' − k + 1 to t' and no earlier
+(the paper's k in Figure 2(a) and Table 3). Outputs are those of the whole sequence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from neurons.model import Neuron
+from neurons.reference import broadcastable, per_step_names, step_loop
+
+
+def truncated_loop(neuron: Neuron, bptt_steps: int, parameters: Mapping[str, Tensor], x: Tensor) -> Tensor:
+    """As `step_loop`, with gradients over at most `bptt_steps` time steps.
+
+    The first k outputs are those of a plain loop over k steps. Each later output t' comes from a window of its own:
+    k steps from the state before step t' − k + 1, which is a constant. All windows run side by side.
+    """
+    steps = len(x)
+    if bptt_steps >= steps:
+        return step_loop(neuron, parameters, x)
+    head = step_loop(neuron, _first_steps(neuron, parameters, bptt_steps), x[:bptt_steps])
+    starts = torch.arange(1, steps - bptt_steps + 1, device=x.device)
+    with torch.no_grad():
+        trajectory = _states_before(neuron, parameters, x)
+    states = [torch.stack([before[int(start)] for start in starts]) for before in trajectory]
+    names = per_step_names(neuron)
+    for k in range(bptt_steps):
+        windows = x[starts + k]
+        shaped = {}
+        for name, value in parameters.items():
+            wide = broadcastable(value, x, name in names)
+            # [windows, 1, C, ...] against [windows, N, C, ...]
+            shaped[name] = wide[starts + k].unsqueeze(1) if name in names else wide
+        output, *states = neuron.bind(shaped).step(windows, *states)
+    return torch.cat([head, output])
+
+
+def _first_steps(neuron: Neuron, parameters: Mapping[str, Tensor], steps: int) -> dict[str, Tensor]:
+    names = per_step_names(neuron)
+    return {name: value[:steps] if name in names else value for name, value in parameters.items()}
+
+
+def _states_before(neuron: Neuron, parameters: Mapping[str, Tensor], x: Tensor) -> list[list[Tensor]]:
+    """For each state its values before every time step."""
+    names = per_step_names(neuron)
+    shaped = {name: broadcastable(value, x, name in names) for name, value in parameters.items()}
+    states = [torch.zeros_like(x[0])] * len(neuron.states)
+    trajectory: list[list[Tensor]] = [[] for _ in states]
+    for t, x_t in enumerate(x.unbind(0)):
+        for kept, state in zip(trajectory, states, strict=True):
+            kept.append(state)
+        bound = neuron.bind({name: value[t] if name in names else value for name, value in shaped.items()})
+        _, *states = bound.step(x_t, *states)
+    return trajectory

@@ -1,0 +1,54 @@
+"""Truncated gradients against their definition, Σ over t ≤ t' < t + k of g[t']·J[t', t], for each backend."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+import neurons
+from neurons import BackendUnavailable, InvalidValue
+from tasks.temporal_gradient import temporal_jacobian
+
+STEPS = 7
+
+
+@pytest.mark.parametrize("backend", ["reference", "cpu"])
+@pytest.mark.parametrize("bptt_steps", [1, 2, 5, 7, 9])
+@pytest.mark.parametrize("name", ["lif", "plif", "klif", "glif", "clif", "relu"])
+def test_truncation_is_exact(name: str, bptt_steps: int, backend: str) -> None:
+    torch.manual_seed(0)
+    full = neurons.layer(name, 3, STEPS, "reference").double()
+    layer = neurons.layer(name, 3, STEPS, backend, bptt_steps=bptt_steps).double()
+    layer.load_state_dict(full.state_dict())
+    x = (0.7 + 0.6 * torch.randn(STEPS, 40, 3, 2, dtype=torch.float64)).requires_grad_()
+    gradient = torch.randn_like(x)
+    output = layer(x)
+    assert torch.equal(output, full(x))
+    output.backward(gradient)
+    jacobian = temporal_jacobian(full, x)
+    reach = torch.ones(STEPS, STEPS, dtype=torch.bool).tril() & torch.ones(STEPS, STEPS, dtype=torch.bool).triu(
+        1 - bptt_steps
+    )
+    paths = gradient.unsqueeze(1) * jacobian * reach[..., None, None, None]
+    assert torch.allclose(x.grad, paths.sum(0), atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["plif", "glif"])
+def test_parameter_gradients_agree_between_backends(name: str) -> None:
+    x, grads = 0.7 + 0.6 * torch.randn(STEPS, 40, 3, dtype=torch.float64), []
+    torch.manual_seed(0)
+    state = neurons.layer(name, 3, STEPS, "reference").double().state_dict()
+    for backend in ("reference", "cpu"):
+        layer = neurons.layer(name, 3, STEPS, backend, bptt_steps=3).double()
+        layer.load_state_dict(state)
+        layer(x).sum().backward()
+        grads.append([parameter.grad for parameter in layer.parameters()])
+    for a, b in zip(*grads, strict=True):
+        assert torch.allclose(a, b, atol=1e-9)
+
+
+def test_bad_values() -> None:
+    with pytest.raises(InvalidValue, match="bptt_steps must be at least 1"):
+        neurons.layer("lif", bptt_steps=0)
+    with pytest.raises(BackendUnavailable, match="cannot truncate"):
+        neurons.layer("lif", backend="spikingjelly", bptt_steps=2)(torch.zeros(3, 4))
