@@ -11,10 +11,10 @@ from functools import cache, partial
 import torch
 from torch import Tensor
 
-from neurons.errors import BackendUnavailable, UnknownName
+from neurons.errors import BackendUnavailable, NotFusable, UnknownName
 from neurons.kernels.cpu import no_compiler
 from neurons.kernels.fused import FusedRunner
-from neurons.kernels.trace import NotFusable, program_of
+from neurons.kernels.source import source_of
 from neurons.model import Neuron
 from neurons.reference import step_loop
 from neurons.truncation import truncated_loop
@@ -100,7 +100,7 @@ class Cpu(Backend):
         return _no_step(self.name, neuron) or no_compiler() or _not_fusable(neuron)
 
     def prepare(self, neuron: Neuron, bptt_steps: int | None) -> Runner:
-        return FusedRunner(program_of(neuron), "cpu", bptt_steps)
+        return FusedRunner(source_of(neuron), "cpu", bptt_steps)
 
 
 class Triton(Backend):
@@ -118,7 +118,7 @@ class Triton(Backend):
 
     def prepare(self, neuron: Neuron, bptt_steps: int | None) -> Runner:
         _refuse_truncation(self.name, bptt_steps)
-        return FusedRunner(program_of(neuron), "triton", None)
+        return FusedRunner(source_of(neuron), "triton", None)
 
 
 def _refuse_truncation(backend: str, bptt_steps: int | None) -> None:
@@ -134,7 +134,7 @@ def _no_step(backend: str, neuron: Neuron) -> str | None:
 
 def _not_fusable(neuron: Neuron) -> str | None:
     try:
-        program_of(neuron)
+        source_of(neuron)
     except NotFusable as error:
         return str(error)
     return None

@@ -26,3 +26,7 @@ class InvalidValue(Exception):
 
 class BackendUnavailable(Exception):
     """A backend cannot run here; the message gives the reason and what would make it run."""
+
+
+class NotFusable(Exception):
+    """A step does something that cannot be fused; the message names the operation and the line."""

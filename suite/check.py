@@ -13,8 +13,9 @@ import torch
 
 import neurons
 from neurons import BackendUnavailable, backends, conformance
+from neurons.errors import NotFusable
 from neurons.kernels import cost
-from neurons.kernels.trace import NotFusable, Program, program_of
+from neurons.kernels.trace import Program, program_of
 from tasks.timing import interleave
 from tasks.workload import drive
 

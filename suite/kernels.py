@@ -7,9 +7,8 @@ from typing import Any
 
 import neurons
 from neurons.kernels import ahead_of_time, cost
-from neurons.kernels.c_printer import print_c
+from neurons.kernels.source import source_of
 from neurons.kernels.trace import program_of
-from neurons.kernels.triton_printer import print_triton
 from suite.listing import print_listing
 
 
@@ -17,11 +16,12 @@ def resources(names: Sequence[str], targets: Sequence[str], steps: int) -> list[
     """One object for each model, kernel and target, from the compiler's output; times are predictions."""
     rows = []
     for name in names:
-        program = program_of(neurons.get(name)(steps))
+        model = neurons.get(name)(steps)
+        program = program_of(model)
         for target in targets:
             ahead_of_time.target_of(target)
             for kernel in ("forward", "backward"):
-                found = ahead_of_time.compile_kernel(program, kernel, target, steps)
+                found = ahead_of_time.compile_kernel(source_of(model), kernel, target, steps)
                 rows.append(
                     {
                         "neuron": name,
@@ -61,6 +61,6 @@ def source(names: Sequence[str], steps: int) -> str:
     """The generated C and Triton source of each model; the loops around it are in neurons/kernels/."""
     parts = []
     for name in names:
-        program = program_of(neurons.get(name)(steps))
-        parts += [print_c(program), print_triton(program)]
+        found = source_of(neurons.get(name)(steps))
+        parts += [found.c_text, found.triton_text]
     return "\n".join(parts)

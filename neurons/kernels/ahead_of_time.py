@@ -20,7 +20,7 @@ from triton.compiler import ASTSource
 
 from neurons.errors import InvalidValue, UnknownName
 from neurons.kernels import triton_layer
-from neurons.kernels.trace import Program
+from neurons.kernels.source import KernelSource
 from neurons.kernels.triton_launch import WARPS, Layout, TritonKernel, interval_of
 
 TARGETS = {
@@ -60,14 +60,14 @@ def target_of(name: str) -> GPUTarget:
     return TARGETS[name]
 
 
-def compile_kernel(program: Program, kernel: str, target: str, steps: int, dtype: str = "fp32") -> Resources:
-    """Compile the "forward" or "backward" kernel of a program for a target and inputs of `steps` time steps."""
+def compile_kernel(source: KernelSource, kernel: str, target: str, steps: int, dtype: str = "fp32") -> Resources:
+    """Compile the "forward" or "backward" kernel of a neuron for a target and inputs of `steps` time steps."""
     if steps < 1:
         raise InvalidValue(f"a kernel needs at least 1 time step, not {steps}")
-    layout = Layout.of(program, (steps, *REPORTED_SHAPE))
-    source = _source(TritonKernel(program), kernel, steps, layout, dtype)
+    layout = Layout.of(source, (steps, *REPORTED_SHAPE))
+    compilable = _source(TritonKernel(source), kernel, steps, layout, dtype)
     gpu = target_of(target)
-    compiled = triton.compile(source, target=gpu, options={"num_warps": WARPS, "enable_fp_fusion": False})
+    compiled = triton.compile(compilable, target=gpu, options={"num_warps": WARPS, "enable_fp_fusion": False})
     moved = _bytes_moved(compiled.asm["ttir"], steps, -(-steps // interval_of(steps)))
     resources = (
         _cuda_resources(compiled.asm["cubin"]) if gpu.backend == "cuda" else _amd_resources(compiled.asm["amdgcn"])
@@ -78,7 +78,7 @@ def compile_kernel(program: Program, kernel: str, target: str, steps: int, dtype
 
 def _source(kernel: TritonKernel, name: str, steps: int, layout: Layout, dtype: str) -> ASTSource:
     """The kernel with the types, sizes and alignments that a launch of this layout would specialise on."""
-    pointer, coefficients = f"*{dtype}", len(kernel.program.coefficients)
+    pointer, coefficients = f"*{dtype}", len(kernel.source.coefficients)
     constants: dict[str, Any] = {
         **kernel.common_constants(steps, save=steps > interval_of(steps)),
         **layout.constants(),

@@ -19,8 +19,7 @@ from platformdirs import user_cache_path
 from torch import Tensor
 
 from neurons.errors import BackendUnavailable
-from neurons.kernels.c_printer import print_c
-from neurons.kernels.trace import Program
+from neurons.kernels.source import KernelSource
 
 FLAGS = ("-std=gnu11", "-O3", "-march=native", "-fopenmp", "-fPIC", "-shared", "-fno-math-errno", "-fno-trapping-math")
 EXACT = ("-ffp-contract=off",)
@@ -83,18 +82,18 @@ def _sizes(x: Tensor) -> tuple[int, int, int, int, int]:
 _kernels: dict[tuple[str, torch.dtype], CpuKernel] = {}
 
 
-def cpu_kernel(program: Program, dtype: torch.dtype) -> CpuKernel:
+def cpu_kernel(source: KernelSource, dtype: torch.dtype) -> CpuKernel:
     """The kernel of a program, compiled unless this process or the disk has it.
 
     Raises:
         BackendUnavailable: no compiler, a compiler that fails, or a dtype other than float32 and float64.
     """
-    key = (program.digest, dtype)
+    key = (source.digest, dtype)
     if key not in _kernels:
         if dtype not in REAL_BITS:
             raise BackendUnavailable(f"the cpu backend takes float32 and float64, not {dtype}; use reference")
-        library = ctypes.CDLL(str(_compiled(print_c(program), REAL_BITS[dtype])))
-        _kernels[key] = CpuKernel(library, len(program.coefficients))
+        library = ctypes.CDLL(str(_compiled(source.c_text, REAL_BITS[dtype])))
+        _kernels[key] = CpuKernel(library, len(source.coefficients))
     return _kernels[key]
 
 

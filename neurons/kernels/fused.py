@@ -14,11 +14,11 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from neurons.kernels.cpu import cpu_kernel
-from neurons.kernels.trace import Program
+from neurons.kernels.source import KernelSource
 
 
 class Kernel(Protocol):
-    """A compiled program. All tensors are contiguous; coefficients are of the states' dtype."""
+    """A compiled source. All tensors are contiguous; coefficients are of the states' dtype."""
 
     def forward(self, x: Tensor, coefficients: Sequence[Tensor], for_backward: bool) -> tuple[Tensor, Tensor]:
         """The output, and checkpoints that backward needs beside x (empty if none)."""
@@ -29,21 +29,21 @@ class Kernel(Protocol):
         """Gradients of x and of each coefficient; with `bptt_steps` truncated (see `neurons.truncation`)."""
 
 
-_programs: dict[str, tuple[Program, int | None]] = {}
+_sources: dict[str, tuple[KernelSource, int | None]] = {}
 
 
 class FusedRunner:
     """Runs one program over time, by one kind of kernel ("cpu" or "triton")."""
 
-    def __init__(self, program: Program, kind: str, bptt_steps: int | None) -> None:
-        self.program = program
-        self.handle = f"{kind}:{program.neuron}-{program.digest}" + (f"-bptt{bptt_steps}" if bptt_steps else "")
-        _programs[self.handle] = program, bptt_steps
+    def __init__(self, source: KernelSource, kind: str, bptt_steps: int | None) -> None:
+        self.source = source
+        self.handle = f"{kind}:{source.neuron}-{source.digest}" + (f"-bptt{bptt_steps}" if bptt_steps else "")
+        _sources[self.handle] = source, bptt_steps
 
     def __call__(self, parameters: Mapping[str, Tensor], x: Tensor) -> Tensor:
         dtype = torch.float64 if x.dtype == torch.float64 else torch.float32  # of the states, also for 16-bit inputs
-        values = [parameters[name].to(dtype) for name in self.program.parameters]
-        coefficients = [value.contiguous() for value in self.program.prologue(*values)]
+        values = [parameters[name].to(dtype) for name in self.source.parameters]
+        coefficients = [value.contiguous() for value in self.source.prologue(*values)]
         needed = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (x, *coefficients))
         if torch.compiler.is_compiling():
             return fused_forward(x.contiguous(), coefficients, self.handle, needed)[0]
@@ -65,7 +65,7 @@ class _FusedFunction(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, checkpoints, *coefficients = ctx.saved_tensors
-        bptt_steps = _programs[ctx.handle][1]
+        bptt_steps = _sources[ctx.handle][1]
         kernel = _kernel(ctx.handle, x)
         grad_x, grad_coefficients = kernel.backward(grad.contiguous(), x, checkpoints, coefficients, bptt_steps)
         return grad_x, None, None, *grad_coefficients
@@ -75,8 +75,8 @@ def _kernel(handle: str, x: Tensor) -> Kernel:
     if handle.startswith("triton:"):
         from neurons.kernels.triton_launch import triton_kernel
 
-        return triton_kernel(_programs[handle][0])
-    return cpu_kernel(_programs[handle][0], x.dtype)
+        return triton_kernel(_sources[handle][0])
+    return cpu_kernel(_sources[handle][0], x.dtype)
 
 
 @torch.library.custom_op("neurons::fused_forward", mutates_args=())
@@ -88,7 +88,7 @@ def fused_forward(x: Tensor, coefficients: Sequence[Tensor], handle: str, needed
 def fused_backward(
     grad: Tensor, x: Tensor, checkpoints: Tensor, coefficients: Sequence[Tensor], handle: str
 ) -> list[Tensor]:
-    bptt_steps = _programs[handle][1]
+    bptt_steps = _sources[handle][1]
     grad_x, grad_coefficients = _kernel(handle, x).backward(grad, x, checkpoints, coefficients, bptt_steps)
     return [grad_x, *grad_coefficients]
 
@@ -99,7 +99,7 @@ def _(x: Tensor, coefficients: Sequence[Tensor], handle: str, needed: bool) -> t
     if needed and handle.startswith("triton:"):
         from neurons.kernels.triton_launch import checkpoint_shape
 
-        shape = checkpoint_shape(_programs[handle][0], x.shape)
+        shape = checkpoint_shape(_sources[handle][0], x.shape)
     return torch.empty_like(x), x.new_empty(shape, dtype=torch.float32)
 
 

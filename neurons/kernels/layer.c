@@ -27,7 +27,7 @@ enum { PER_LAYER, PER_CHANNEL, PER_STEP_CHANNEL };
 #define TILE (KEPT_BYTES * 128 > TILE_BYTES ? TILE_BYTES / KEPT_BYTES : 128)
 #define TILE_BYTES (32 * 1024)
 #define SCRATCH (192 * 1024)       // bytes that a tile may remember for backward before it gets narrower
-#define LARGER_THAN_CACHE (32 << 20)  // bytes; the share of the last-level cache that a core reaches is rarely larger
+#define LARGER_THAN_CACHE (16 << 20)  // bytes; with its input beyond the share of the cache that a core mostly has
 #define PARALLEL_FROM (32 * 1024)  // element-steps that are worth a second thread
 
 typedef struct {

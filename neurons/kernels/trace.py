@@ -10,40 +10,27 @@
 from __future__ import annotations
 
 import ast
-import hashlib
 import linecache
 import sys
 from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache
 from types import FrameType
 from typing import Any
 
 import torch
 from torch import Tensor, fx
-from torch._decomp import core_aten_decompositions
+from torch._decomp import get_decompositions
 from torch.fx import traceback as fx_traceback
 from torch.fx.experimental.proxy_tensor import make_fx
 
+from neurons.errors import NotFusable
+from neurons.kernels.coefficient import GRANULARITIES, Coefficient
 from neurons.kernels.operations import COPIES, OPERATIONS, operation_name
 from neurons.model import Granularity, Neuron
 from neurons.surrogate import spike
 
 EXAMPLE_SHAPE = (4,)
-GRANULARITIES: list[Granularity] = ["layer", "channel", "step_channel"]
-"""From coarse to fine: a coefficient made of several parameters has the finest of theirs."""
-
-
-class NotFusable(Exception):
-    """A step does something that cannot be fused; the message names the operation and the line."""
-
-
-@dataclass(frozen=True)
-class Coefficient:
-    """A value of the loop that depends on parameters alone: one for the layer, a channel, or a step and channel."""
-
-    name: str
-    per: Granularity
 
 
 @dataclass(frozen=True)
@@ -51,7 +38,7 @@ class Program:
     """A traced neuron.
 
     Attributes:
-        prologue: parameters (in the order of `parameters`) to coefficients, in torch.
+        prologue_text: parameters (in the order of `parameters`) to coefficients, as a Python function over torch.
         forward: (x, *states, *coefficients) to (output, *states).
         backward: (x, *states, *coefficients, grad_output, *grad_states) to
             (grad_x, *grad_states, *grad_coefficients).
@@ -61,15 +48,9 @@ class Program:
     states: tuple[str, ...]
     parameters: tuple[str, ...]
     coefficients: tuple[Coefficient, ...]
-    prologue: Callable[..., tuple[Tensor, ...]]
+    prologue_text: str
     forward: fx.Graph
     backward: fx.Graph
-
-    @cached_property
-    def digest(self) -> str:
-        """A hash of the graphs: equal programs share their kernels."""
-        text = f"{self.states}{self.coefficients}{self.forward}{self.backward}"
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 _programs: dict[Hashable, Program] = {}
@@ -99,10 +80,22 @@ def _trace(neuron: Neuron) -> Program:
         states=tuple(neuron.states),
         parameters=tuple(granularity),
         coefficients=tuple(coefficients),
-        prologue=prologue.forward,
+        prologue_text=_text(neuron, prologue),
         forward=_aten_graph(neuron, loop, inputs),
         backward=_aten_graph(neuron, loop, inputs, [f"grad_{name}" for name in outputs]),
     )
+
+
+def _text(neuron: Neuron, module: fx.GraphModule) -> str:
+    """The module's graph as a Python function that needs nothing but torch."""
+    code = module.graph.python_code("self")
+    used = {node.id for node in ast.walk(ast.parse(code.src)) if isinstance(node, ast.Name)}
+    foreign = sorted((used & set(code.globals)) - {"torch"})
+    foreign += [str(node.target) for node in module.graph.nodes if node.op == "get_attr"]
+    if foreign:
+        reason = f"its parameters go through {', '.join(foreign)}; use functions of torch and numbers"
+        raise NotFusable(_message(neuron, None, reason))
+    return code.src
 
 
 class _StepTracer(fx.Tracer):
@@ -237,7 +230,7 @@ def _aten_graph(
     examples = [torch.linspace(0.2, 1.4, EXAMPLE_SHAPE[0]) for _ in names]
     try:
         with fx_traceback.preserve_node_meta():
-            table = dict(core_aten_decompositions())
+            table = _decompositions()
             run = backward if cotangents else forward
             traced = make_fx(run, decomposition_table=table)(*examples)
     except Exception as error:
@@ -248,6 +241,18 @@ def _aten_graph(
     _check(neuron, graph)
     _rename(graph, names)
     return graph
+
+
+@cache
+def _decompositions() -> dict[Any, Callable[..., Any]]:
+    """Torch's own definitions, in simple operations, of the backward and composite functions that a step may use."""
+    aten = torch.ops.aten
+    composite = """sigmoid_backward tanh_backward threshold_backward hardtanh hardtanh_backward leaky_relu
+        leaky_relu_backward elu elu_backward gelu gelu_backward silu silu_backward softplus softplus_backward
+        hardsigmoid hardsigmoid_backward hardswish hardswish_backward logit logit_backward log_sigmoid_forward
+        log_sigmoid_backward lerp addcmul addcdiv rsub square heaviside xlogy sinc frac fill masked_fill
+        new_zeros new_ones new_full rsqrt"""
+    return get_decompositions([getattr(aten, name) for name in composite.split() if hasattr(aten, name)])
 
 
 def _inline_constants(traced: fx.GraphModule) -> None:

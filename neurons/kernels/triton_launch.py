@@ -19,8 +19,8 @@ from torch import Tensor
 
 from neurons.errors import BackendUnavailable
 from neurons.kernels import triton_layer
-from neurons.kernels.trace import GRANULARITIES, Program
-from neurons.kernels.triton_printer import print_triton
+from neurons.kernels.coefficient import GRANULARITIES
+from neurons.kernels.source import KernelSource
 
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 WARPS = 4
@@ -45,12 +45,12 @@ class Layout:
     tile_columns: int
 
     @classmethod
-    def of(cls, program: Program, shape: Sequence[int]) -> Layout:
-        """The layout of an input of shape [T, N, C, *features] for a program."""
+    def of(cls, source: KernelSource, shape: Sequence[int]) -> Layout:
+        """The layout of an input of shape [T, N, C, *features] for a source."""
         elements = torch.Size(shape[1:]).numel()
         channels = shape[2] if len(shape) > 2 else 1
         inner = elements // (shape[1] * channels)
-        if all(coefficient.per == "layer" for coefficient in program.coefficients):
+        if all(coefficient.per == "layer" for coefficient in source.coefficients):
             return cls(1, elements, 1, elements, 1, 1, TILE_NEURONS)
         if inner >= WIDE:
             columns = min(TILE_NEURONS, triton.next_power_of_2(inner))
@@ -76,26 +76,26 @@ def interval_of(steps: int) -> int:
     return min(range(LONGEST_BLOCK // 2, LONGEST_BLOCK + 1), key=lambda size: (-steps % size, -size))
 
 
-def checkpoint_shape(program: Program, shape: Sequence[int]) -> tuple[int, ...]:
+def checkpoint_shape(source: KernelSource, shape: Sequence[int]) -> tuple[int, ...]:
     """Shape of the states that forward leaves for backward, for an input [T, N, *features]."""
     blocks = -(-shape[0] // interval_of(shape[0]))
-    return (max(blocks - 1, 0), len(program.states), *shape[1:])
+    return (max(blocks - 1, 0), len(source.states), *shape[1:])
 
 
 class TritonKernel:
-    """The forward and backward kernels of one program."""
+    """The forward and backward kernels of one source."""
 
-    def __init__(self, program: Program) -> None:
-        self.program = program
-        self.module = load_step(program)
-        self.granularity = tuple(GRANULARITIES.index(coefficient.per) for coefficient in program.coefficients)
+    def __init__(self, source: KernelSource) -> None:
+        self.source = source
+        self.module = load_step(source)
+        self.granularity = tuple(GRANULARITIES.index(coefficient.per) for coefficient in source.coefficients)
 
     def common_constants(self, steps: int, save: bool) -> dict[str, Any]:
         """The compile-time arguments of both kernels; `save`: checkpoints are written and read."""
         return {
             "SAVE": save,
             "STEP": self.module.step_forward,
-            "STATES": len(self.program.states),
+            "STATES": len(self.source.states),
             "GRANULARITY": self.granularity,
             "INTERVAL": interval_of(steps),
         }
@@ -104,11 +104,11 @@ class TritonKernel:
         """Outputs for contiguous x [T, N, *features], and the states that backward starts from (empty if none)."""
         self._check(x)
         steps = x.shape[0]
-        shape = checkpoint_shape(self.program, x.shape) if for_backward else (0,)
+        shape = checkpoint_shape(self.source, x.shape) if for_backward else (0,)
         output, checkpoints = torch.empty_like(x), x.new_empty(shape, dtype=torch.float32)
         save = checkpoints.numel() > 0
         if x.numel():
-            layout = Layout.of(self.program, x.shape)
+            layout = Layout.of(self.source, x.shape)
             triton_layer.forward_kernel[layout.grid](
                 x,
                 output,
@@ -131,7 +131,7 @@ class TritonKernel:
         grad_x = torch.empty_like(x)
         if not x.numel():
             return grad_x, [torch.zeros_like(value) for value in coefficients]
-        layout, steps = Layout.of(self.program, x.shape), x.shape[0]
+        layout, steps = Layout.of(self.source, x.shape), x.shape[0]
         partials = [x.new_empty(shape, dtype=torch.float32) for shape in self._partial_shapes(layout, steps)]
         triton_layer.backward_kernel[layout.grid](
             x,
@@ -159,7 +159,7 @@ class TritonKernel:
             "channel": (along, 1, length),
             "step_channel": (along, steps, length),
         }
-        return [shapes[coefficient.per] for coefficient in self.program.coefficients]
+        return [shapes[coefficient.per] for coefficient in self.source.coefficients]
 
     def _check(self, x: Tensor) -> None:
         if x.dtype not in DTYPES:
@@ -190,18 +190,18 @@ def unavailable(device: torch.device) -> str | None:
 _kernels: dict[str, TritonKernel] = {}
 
 
-def triton_kernel(program: Program) -> TritonKernel:
+def triton_kernel(source: KernelSource) -> TritonKernel:
     """The kernels of a program, made once in this process."""
-    if program.digest not in _kernels:
-        _kernels[program.digest] = TritonKernel(program)
-    return _kernels[program.digest]
+    if source.digest not in _kernels:
+        _kernels[source.digest] = TritonKernel(source)
+    return _kernels[source.digest]
 
 
-def load_step(program: Program) -> ModuleType:
+def load_step(source: KernelSource) -> ModuleType:
     """The module of a program's step. Triton reads a function's source from its file, so the text is kept on disk."""
-    text = print_triton(program)
+    text = source.triton_text
     digest = hashlib.sha256(text.encode()).hexdigest()[:16]
-    path = Path(user_cache_path("neuron-suite")) / "triton" / f"{program.neuron}_{digest}.py"
+    path = Path(user_cache_path("neuron-suite")) / "triton" / f"{source.neuron}_{digest}.py"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".tmp", delete=False) as file:

@@ -16,7 +16,7 @@ import neurons
 from neurons import BackendUnavailable
 from neurons.conformance import compare
 from neurons.kernels import cpu
-from neurons.kernels.trace import program_of
+from neurons.kernels.source import source_of
 from neurons.surrogate import SURROGATES
 from tasks.memory import saved_bytes
 from tests.neurons.kernels.cases import PROTOCOLS, STEPS, agreement, assert_agrees
@@ -181,7 +181,7 @@ def test_compiler_that_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     cpu._compiler_version.cache_clear()
     monkeypatch.setattr(cpu, "_kernels", {})
     with pytest.raises(BackendUnavailable, match=r"failed: layer.c:1: error: broken"):
-        cpu.cpu_kernel(program_of(neurons.get("lif")()), torch.float32)
+        cpu.cpu_kernel(source_of(neurons.get("lif")()), torch.float32)
     cpu._compiler_version.cache_clear()
 
 

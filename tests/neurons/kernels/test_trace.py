@@ -7,9 +7,10 @@ import torch
 
 import neurons
 from neurons import Learnable, Neuron
+from neurons.errors import NotFusable
 from neurons.kernels import cost
 from neurons.kernels.keep import split_adjoint
-from neurons.kernels.trace import NotFusable, program_of
+from neurons.kernels.trace import program_of
 
 
 class Base(Neuron):

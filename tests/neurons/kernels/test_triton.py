@@ -13,7 +13,7 @@ import torch
 import neurons
 from neurons import BackendUnavailable
 from neurons.kernels import ahead_of_time, cost
-from neurons.kernels.trace import program_of
+from neurons.kernels.source import source_of
 from neurons.kernels.triton_launch import interval_of
 
 MODELS = [name for name in neurons.names() if neurons.get(name).runs_over_time()]
@@ -35,10 +35,10 @@ def test_conformance_in_the_interpreter() -> None:
 @pytest.mark.parametrize("name", MODELS)
 def test_ahead_of_time(name: str, target: str, steps: int) -> None:
     """No spills, and at most 1.1 times the least bytes, on every target."""
-    program = program_of(neurons.get(name)(steps))
+    source = source_of(neurons.get(name)(steps))
     moved = least = 0.0
     for kernel in ("forward", "backward"):
-        found = ahead_of_time.compile_kernel(program, kernel, target, steps)
+        found = ahead_of_time.compile_kernel(source, kernel, target, steps)
         assert found.spills == 0
         assert 0 < found.registers <= 255
         moved += found.bytes_per_element_step
