@@ -25,6 +25,9 @@ def _all(names: str, result: Kind, cost: str) -> dict[str, Operation]:
     return {name: Operation(result, cost) for name in names.split()}  # type: ignore[arg-type]
 
 
+ALIASES = {"sgn": "sign"}
+"""Other names for the same operation on real numbers."""
+
 COPIES = ("clone", "alias", "detach", "lift_fresh_copy")
 
 OPERATIONS: dict[str, Operation] = {
@@ -50,4 +53,4 @@ def operation_name(node: fx.Node) -> str:
     target = node.target
     packet = getattr(target, "overloadpacket", None)
     name = packet.__name__ if packet is not None else getattr(target, "__name__", str(target))
-    return name.removesuffix("_")
+    return ALIASES.get(name.removesuffix("_"), name.removesuffix("_"))
