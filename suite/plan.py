@@ -43,7 +43,7 @@ def make(request: Request) -> list[Cell]:
     """
     if request.profile not in SEEDS:
         raise UnknownName("profile", request.profile, SEEDS)
-    chosen = [tasks.get(name) for name in request.tasks or tasks.TASKS]
+    chosen = [tasks.get(name) for name in request.tasks or tasks.MAIN_TASKS]
     models = [neurons.get(name).name for name in request.neurons or neurons.names()]
     for name in request.backends:
         if name != "auto":

@@ -5,14 +5,29 @@ from __future__ import annotations
 from neurons import UnknownName
 from tasks.accuracy.task import Accuracy
 from tasks.base import Cell, Metric, NotFinite, Task, Value
+from tasks.conversion import Conversion
+from tasks.dynamics import Dynamics
+from tasks.energy import Energy
 from tasks.memory import Memory
 from tasks.temporal_gradient import TemporalGradient
 from tasks.throughput import Throughput
 from tasks.training_speed import TrainingSpeed
 
 TASKS: dict[str, Task] = {
-    task.name: task for task in (Accuracy(), TemporalGradient(), Memory(), Throughput(), TrainingSpeed())
+    task.name: task
+    for task in (
+        Accuracy(),
+        TemporalGradient(),
+        Memory(),
+        Throughput(),
+        TrainingSpeed(),
+        Energy(),
+        Conversion(),
+        Dynamics(),
+    )
 }
+MAIN_TASKS = ("accuracy", "temporal_gradient", "memory", "throughput", "training_speed")
+"""What a run measures unless told otherwise; the others serve the studies."""
 
 
 def get(name: str) -> Task:
@@ -22,4 +37,4 @@ def get(name: str) -> Task:
     return TASKS[name]
 
 
-__all__ = ["TASKS", "Cell", "Metric", "NotFinite", "Task", "Value", "get"]
+__all__ = ["MAIN_TASKS", "TASKS", "Cell", "Metric", "NotFinite", "Task", "Value", "get"]

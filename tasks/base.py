@@ -54,7 +54,8 @@ class Cell:
         prefix = "neuron."
         parameters = {key.removeprefix(prefix): value for key, value in self.settings.items() if key.startswith(prefix)}
         protocol = self.settings.get("protocol", "controlled")
-        return neurons.layer(self.neuron, channels, timesteps, self.backend, protocol, **parameters)
+        bptt_steps = self.settings.get("bptt_steps")
+        return neurons.layer(self.neuron, channels, timesteps, self.backend, protocol, bptt_steps, **parameters)
 
 
 class Task(ABC):

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
-from neurons import NeuronLayer, UnknownName
+from neurons import InvalidValue, NeuronLayer, UnknownName
 
 MakeNeuron = Callable[[int], NeuronLayer]
 """A layer of neurons for a number of channels."""
+
+
+Make = Callable[[int | None, int | None], NeuronLayer]
+"""A layer of neurons for channels and time steps."""
 
 
 class EachStep(nn.Sequential):
@@ -25,7 +30,7 @@ class SpikingNetwork(nn.Module):
     """Alternating synapses (stateless layers) and neurons, and a linear readout at each step.
 
     Args:
-        synapses: one stack of stateless modules before each layer of neurons.
+        synapses: one stack of stateless modules (or a residual block) before each layer of neurons.
         neurons: the layers of neurons, as many as `synapses`.
         readout: from the last spikes to class scores.
         timesteps: how often a static input is shown; None if the input comes as a sequence.
@@ -33,16 +38,32 @@ class SpikingNetwork(nn.Module):
 
     def __init__(
         self,
-        synapses: Iterable[nn.Sequential],
+        synapses: Iterable[nn.Module],
         neurons: Iterable[NeuronLayer],
         readout: nn.Module,
         timesteps: int | None,
     ) -> None:
         super().__init__()
-        self.synapses = nn.ModuleList(EachStep(*synapse) for synapse in synapses)
+        self.synapses = nn.ModuleList(
+            EachStep(*synapse) if type(synapse) is nn.Sequential else synapse for synapse in synapses
+        )
         self.neurons = nn.ModuleList(neurons)
-        self.readout = EachStep(nn.Flatten(), readout)
+        self.readout = EachStep(nn.Flatten(), readout) if isinstance(readout, nn.Linear) else EachStep(readout)
         self.timesteps = timesteps
+
+    def exchange_neurons(self, make: Make) -> None:
+        """Put other neurons in place of each layer; synapses, and what an optimiser knows of them, stay.
+
+        Raises:
+            InvalidValue: the old or the new neurons have trainable parameters, which an optimiser would lose.
+        """
+        for index, old in enumerate(self.neurons):
+            new = make(old.channels, old.neuron.timesteps)
+            if list(old.parameters()) or list(new.parameters()):
+                raise InvalidValue(
+                    f"{old.neuron.name} and {new.neuron.name}: exchange takes neurons without parameters"
+                )
+            self.set_submodule(name, new)
 
     def forward(self, x: Tensor) -> Tensor:
         """Class scores [T, N, classes] for a static input [N, *features] or a sequence [N, T, *features].
@@ -59,15 +80,14 @@ class SpikingNetwork(nn.Module):
 
 
 def mlp(
-    make_neuron: MakeNeuron, features: tuple[int, ...], classes: int, timesteps: int | None, width: int
+    make_neuron: MakeNeuron, features: tuple[int, ...], classes: int, timesteps: int | None, width: int, depth: int = 2
 ) -> SpikingNetwork:
-    """Two hidden layers of `width` neurons, batch-normalised."""
-    inputs = torch.Size(features).numel()
+    """`depth` hidden layers of `width` neurons, batch-normalised."""
+    sizes = [torch.Size(features).numel(), *[width] * (depth - 1)]
     synapses = [
-        nn.Sequential(nn.Flatten(), nn.Linear(fan_in, width, bias=False), nn.BatchNorm1d(width))
-        for fan_in in (inputs, width)
+        nn.Sequential(nn.Flatten(), nn.Linear(fan_in, width, bias=False), nn.BatchNorm1d(width)) for fan_in in sizes
     ]
-    return SpikingNetwork(synapses, [make_neuron(width), make_neuron(width)], nn.Linear(width, classes), timesteps)
+    return SpikingNetwork(synapses, [make_neuron(width) for _ in sizes], nn.Linear(width, classes), timesteps)
 
 
 def conv5(
@@ -86,6 +106,40 @@ def conv5(
     return SpikingNetwork(synapses, [make_neuron(count) for count in channels[1:]], readout, timesteps)
 
 
+class ResidualBlock(nn.Module):
+    """Two convolutions and a shortcut, neurons after the first and after the sum, as in ResNet-18."""
+
+    def __init__(self, make_neuron: MakeNeuron, fan_in: int, fan_out: int, stride: int) -> None:
+        super().__init__()
+        self.first = EachStep(nn.Conv2d(fan_in, fan_out, 3, stride, padding=1, bias=False), nn.BatchNorm2d(fan_out))
+        self.between = make_neuron(fan_out)
+        self.second = EachStep(nn.Conv2d(fan_out, fan_out, 3, padding=1, bias=False), nn.BatchNorm2d(fan_out))
+        same = stride == 1 and fan_in == fan_out
+        shortcut = nn.Sequential(nn.Conv2d(fan_in, fan_out, 1, stride, bias=False), nn.BatchNorm2d(fan_out))
+        self.shortcut = EachStep(nn.Identity()) if same else EachStep(*shortcut)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The current of the block's output neurons."""
+        return self.second(self.between(self.first(x))) + self.shortcut(x)
+
+
+def resnet18(
+    make_neuron: MakeNeuron, features: tuple[int, ...], classes: int, timesteps: int | None, width: int
+) -> SpikingNetwork:
+    """ResNet-18 with a 3×3 stem and no first pooling, as used for CIFAR (CLIF paper, Table 1)."""
+    stem = nn.Sequential(nn.Conv2d(features[0], width, 3, padding=1, bias=False), nn.BatchNorm2d(width))
+    synapses: list[nn.Module] = [EachStep(*stem)]
+    outputs = [width]
+    for stage in range(4):
+        for block in range(2):
+            fan_out = width * 2**stage
+            stride = 2 if stage > 0 and block == 0 else 1
+            synapses.append(ResidualBlock(make_neuron, outputs[-1], fan_out, stride))
+            outputs.append(fan_out)
+    readout = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(outputs[-1], classes))
+    return SpikingNetwork(synapses, [make_neuron(count) for count in outputs], readout, timesteps)
+
+
 @dataclass(frozen=True)
 class Architecture:
     """A network by name, with the width that it has unless a setting changes it."""
@@ -97,6 +151,8 @@ class Architecture:
 
 ARCHITECTURES = {
     "mlp": Architecture("2 hidden layers, any input", mlp, 128),
+    "mlp8": Architecture("8 hidden layers, any input", partial(mlp, depth=8), 64),
+    "resnet18": Architecture("spiking ResNet-18 with the CIFAR stem, image input", resnet18, 64),
     "conv5": Architecture("4 convolutions + readout, image input", conv5, 32),
 }
 

@@ -7,14 +7,17 @@ spatial P[t] = g[t]·J[t, t]; temporal 𝒯[t, t'] = g[t']·J[t', t] for t' > t.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from neurons import NeuronLayer
+from neurons import Neuron, NeuronLayer
+from neurons.reference import step_loop
 from tasks.accuracy.datasets import Dataset
 from tasks.accuracy.task import NETWORK_SETTINGS, budget, prepare
 from tasks.accuracy.training import LOSSES, Recipe, check_finite, read_out, train
@@ -23,7 +26,7 @@ from tasks.base import Cell, Metric, Task, Value
 HORIZON_SHARE = 0.01
 
 
-def temporal_jacobian(layer: nn.Module, x: Tensor) -> Tensor:
+def temporal_jacobian(layer: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """J[t', t, ...] = ∂s[t']/∂x[t] of each neuron, exact: one vector-Jacobian product a time step.
 
     Args:
@@ -119,12 +122,29 @@ def record_gradients(network: nn.Module, dataset: Dataset, x: Tensor, labels: Te
     return recorded
 
 
+def jacobian_through_u(layer: NeuronLayer, x: Tensor) -> Tensor:
+    """The part of the temporal Jacobian that passes from step to step through the state u alone.
+
+    The gradient through the other states is cut at each step; what they do within a step stays.
+    """
+    parent = type(layer.neuron)
+    kept = parent.states.index("u")
+
+    def step(self: Neuron, x: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
+        return parent.step(self, x, *(s if index == kept else s.detach() for index, s in enumerate(states)))
+
+    cut = layer.neuron.bind({})
+    cut.__class__ = type(f"{parent.__name__}ThroughU", (parent,), {"step": step})
+    parameters = {name: value.detach() for name, value in layer.named_parameters()}
+    return temporal_jacobian(partial(step_loop, cut, parameters), x)
+
+
 class TemporalGradient(Task):
     """Spatial and temporal gradient of each layer, in an untrained and in a trained network, on a real batch."""
 
     name = "temporal_gradient"
     description = "spatial and temporal gradient by layer, step and lag; ratio and horizon"
-    settings: ClassVar[dict[str, Any]] = NETWORK_SETTINGS | {"trained": True, "samples": 64}
+    settings: ClassVar[dict[str, Any]] = NETWORK_SETTINGS | {"progress": 1.0, "samples": 64}
     sources = ("accuracy", "networks.py", "cache.py")
     metrics = {
         "temporal_ratio": Metric("1", "Σ over lags of mean |𝒯| / mean |P|", "higher"),
@@ -133,12 +153,16 @@ class TemporalGradient(Task):
         "spatial_gradient": Metric("1", "mean |P[t]| by time step"),
         "temporal_gradient": Metric("1", "mean |𝒯[t, t + lag]| by time step t and lag"),
         "temporal_gradient_by_lag": Metric("1", "mean |𝒯| over all pairs of that lag"),
+        "vanished_by_lag": Metric("1", "share of exact zeros in J[t', t] at that lag (part II for LIF)"),
+        "through_u_by_lag": Metric("1", "mean |𝒯| by paths that pass from step to step through u alone (M1)"),
+        "through_others_by_lag": Metric("1", "mean |𝒯| by paths through another state at least once (M2)"),
+        "sum_error": Metric("1", "largest |Σ P + 𝒯 − autograd's ∂L/∂x|, relative to the largest entry", "lower"),
     }
 
     def grid(self, profile: str, datasets: Sequence[str]) -> list[dict[str, Any]]:
         few = {"smoke": ["digits"], "quick": ["digits", "japanese_vowels"]}.get(profile, datasets)
         chosen = [dataset for dataset in datasets if dataset in few] or list(datasets)[:1]
-        return [budget(profile, dataset) | {"trained": trained} for dataset in chosen for trained in (False, True)]
+        return [budget(profile, dataset) | {"progress": progress} for dataset in chosen for progress in (0.0, 1.0)]
 
     def seeds(self, profile: str, seeds: int) -> int:
         return seeds if profile == "full" else 1
@@ -146,10 +170,10 @@ class TemporalGradient(Task):
     def run(self, cell: Cell) -> Iterator[Value]:
         settings = cell.settings
         dataset, network = prepare(cell)
-        if settings["trained"]:
-            recipe = Recipe.from_settings(dict(settings))
-            for _ in train(network, dataset, recipe, settings["train_samples"], cell.seed):
-                pass
+        recipe = Recipe.from_settings(dict(settings))
+        epochs = train(network, dataset, recipe, settings["train_samples"], cell.seed)
+        for _ in islice(epochs, round(settings["progress"] * recipe.epochs)):
+            pass
         inputs, labels = dataset.part("train")
         order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0))[: settings["samples"]]
         recorded = record_gradients(network, dataset, inputs[order], labels[order], settings["loss"])
@@ -157,6 +181,7 @@ class TemporalGradient(Task):
             check_finite(record.output.detach(), f"output of {name}")
             jacobian = temporal_jacobian(record.layer, record.current)
             yield from describe(decompose(jacobian, record.gradient), name)
+            yield from describe_paths(record, jacobian, name)
 
 
 def describe(parts: Decomposition, layer: str) -> Iterator[Value]:
@@ -171,3 +196,21 @@ def describe(parts: Decomposition, layer: str) -> Iterator[Value]:
         yield Value("spatial_gradient", mean, layer, step=step)
         for lag in range(1, len(parts.spatial) - step):
             yield Value("temporal_gradient", float(parts.temporal[step, step + lag]), layer, step=step, lag=lag)
+
+
+def describe_paths(record: Recorded, jacobian: Tensor, layer: str) -> Iterator[Value]:
+    """Why the gradient vanishes or not, by lag; and that the parts add up to autograd's gradient."""
+    gradient = record.gradient
+    steps = len(gradient)
+    for lag in range(1, steps):
+        zeros = torch.stack([(jacobian[t + lag, t] == 0).double().mean() for t in range(steps - lag)])
+        yield Value("vanished_by_lag", float(zeros.mean()), layer, lag=lag)
+    x = record.current.clone().requires_grad_()
+    (total,) = torch.autograd.grad(record.layer(x), x, gradient)
+    error = ((gradient.unsqueeze(1) * jacobian).sum(0) - total).abs().max()
+    yield Value("sum_error", float(error / total.abs().max().clamp(min=1e-30)), layer)
+    if len(record.layer.neuron.states) > 1 and "u" in record.layer.neuron.states:
+        through_u = jacobian_through_u(record.layer, record.current)
+        for metric, part in (("through_u_by_lag", through_u), ("through_others_by_lag", jacobian - through_u)):
+            for lag, mean in enumerate(decompose(part, gradient).by_lag().tolist(), 1):
+                yield Value(metric, mean, layer, lag=lag)

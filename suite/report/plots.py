@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
 from suite.report import style
+from suite.report.tables import training_state
 from suite.statistics import Estimate
 
 
@@ -65,7 +66,7 @@ def gradient_by_lag(rows: pd.DataFrame) -> Figure | None:
         return None
     chosen = chosen.copy()
     chosen["lag"] = chosen.lag.fillna(0).astype(int)
-    trained = chosen.settings.map(lambda text: "trained" if json.loads(text)["trained"] else "untrained")
+    trained = chosen.settings.map(training_state)
     chosen["panel"] = chosen.dataset + ", " + trained
     means = chosen.groupby(["panel", "neuron", "lag"], as_index=False).value.mean()
     means = means[means.value > 0]

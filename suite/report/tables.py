@@ -39,6 +39,12 @@ def accuracy(rows: pd.DataFrame, metric: str, name: str, title: str) -> Table:
     )
 
 
+def training_state(settings: str) -> str:
+    """ "untrained", "trained", or the share of the training done."""
+    progress = json.loads(settings)["progress"]
+    return {0.0: "untrained", 1.0: "trained"}.get(progress, f"{progress:.0%} trained")
+
+
 GRADIENT_TITLES = {
     "temporal_ratio": "Temporal over spatial gradient: Σ over lags of mean |𝒯| / mean |P|.",
     "horizon": "Horizon: largest lag with mean |𝒯| at least 1 % of mean |P| (steps).",
@@ -49,7 +55,7 @@ GRADIENT_TITLES = {
 def temporal_gradient(rows: pd.DataFrame, metric: str) -> Table:
     """One of the gradient's summary numbers by neuron, data set and training, averaged over layers."""
     chosen = rows[(rows.task == "temporal_gradient") & (rows.metric == metric)]
-    trained = chosen.settings.map(lambda text: "trained" if json.loads(text)["trained"] else "untrained")
+    trained = chosen.settings.map(training_state)
     chosen = chosen.assign(column=chosen.dataset + ", " + trained)
     per_seed = chosen.groupby(["neuron", "backend", "column", "seed", "metric"], as_index=False)[["value"]].mean()
     caption = "Mean over the layers of the network, on a real batch with a real loss."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import torch
@@ -27,8 +28,12 @@ NETWORK_SETTINGS: dict[str, Any] = {
     "batch_size": 64,
     "epochs": 10,
     "train_samples": None,
+    "bptt_steps": None,
+    "exchange_to": None,
+    "exchange_at": 0,
 }
-"""Settings of every task that trains a network. None: the data set's network, its width, the optimiser's usual rate."""
+"""Settings of every task that trains a network. None: the data set's network, its width, the optimiser's usual rate,
+all samples, gradients over all time steps, the same neuron to the end (else another from epoch `exchange_at` on)."""
 
 BUDGETS: dict[str, dict[str, dict[str, Any]]] = {
     "smoke": {
@@ -101,6 +106,7 @@ class Accuracy(Task):
         "validation_accuracy": Metric("%", "validation accuracy by epoch (step: epoch)", "higher"),
         "test_accuracy": Metric("%", "test accuracy by epoch (step: epoch)", "higher"),
         "firing_rate": Metric("spikes/step", "mean output of a layer on the test set after training"),
+        "learned_parameter": Metric("1", "mean of a neuron's parameter by epoch (layer: its name; step: epoch)"),
         "training_seconds": Metric("s", "time in training steps, beside other cells", "lower"),
     }
 
@@ -110,7 +116,16 @@ class Accuracy(Task):
     def run(self, cell: Cell) -> Iterator[Value]:
         dataset, network = prepare(cell)
         recipe = Recipe.from_settings(dict(cell.settings))
-        epochs = list(train(network, dataset, recipe, cell.settings["train_samples"], cell.seed))
+        epochs = []
+        for epoch in train(network, dataset, recipe, cell.settings["train_samples"], cell.seed):
+            epochs.append(epoch)
+            for name, layer in network.named_modules():
+                if isinstance(layer, neurons.NeuronLayer):
+                    for own, parameter in layer.named_parameters():
+                        mean = float(parameter.detach().mean())
+                        yield Value("learned_parameter", mean, f"{name}.{own}", step=len(epochs))
+            if cell.settings["exchange_to"] and len(epochs) == cell.settings["exchange_at"]:
+                network.exchange_neurons(replace(cell, neuron=cell.settings["exchange_to"]).neuron_layer)
         yield from summarise(epochs)
         for name, rate in firing_rates(network, dataset).items():
             check_finite(torch.tensor(rate), f"output of {name}")

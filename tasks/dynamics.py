@@ -1,0 +1,80 @@
+"""One neuron under Poisson input: potentials and spikes over time, rate against input rate, autocorrelation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+import neurons
+from tasks.base import Cell, Metric, Task, Value
+
+TRACED_STEPS, LAGS = 100, 20
+
+
+def traces(neuron: neurons.Neuron, current: Tensor) -> dict[str, Tensor]:
+    """Output and states [T, N] of every step for input current [T, N]; parameters at their first values."""
+    bound = neuron.bind({name: value.squeeze() for name, value in neuron.initial_parameters(1).items()})
+    per_step = {name for name, declared in neuron.learnables().items() if declared.per == "step_channel"}
+    states = [torch.zeros_like(current[0])] * len(neuron.states)
+    kept: dict[str, list[Tensor]] = {name: [] for name in ("output", *neuron.states)}
+    for t, x in enumerate(current):
+        now = bound.bind({name: getattr(bound, name)[t] for name in per_step})
+        output, *states = now.step(x, *states)
+        for name, value in zip(kept, (output, *states), strict=True):
+            kept[name].append(value)
+    return {name: torch.stack(values) for name, values in kept.items()}
+
+
+def autocorrelation(values: Tensor, lags: int) -> list[float]:
+    """Of [T, N] over time for lag 1 to `lags`, mean over neurons; 0 for a constant."""
+    centred = values - values.mean(0)
+    variance = (centred * centred).mean(0)
+    result = []
+    for lag in range(1, lags + 1):
+        covariance = (centred[lag:] * centred[:-lag]).mean(0)
+        result.append(float(torch.where(variance > 0, covariance / variance.clamp(min=1e-12), 0.0).mean()))
+    return result
+
+
+class Dynamics(Task):
+    """The same Poisson spikes, weighted, into one neuron of each model."""
+
+    name = "dynamics"
+    description = "one neuron under Poisson input: traces, rate, autocorrelation of its states"
+    settings: ClassVar[dict[str, Any]] = {
+        "timesteps": 1000,
+        "input_rate": 0.3,
+        "weight": 1.2,
+        "samples": 64,
+        "protocol": "controlled",
+    }
+    metrics = {
+        "trace": Metric("1", "a value over time of the first neuron (layer: which; step: time step)"),
+        "firing_rate": Metric("spikes/step", "mean output"),
+        "autocorrelation": Metric("1", "autocorrelation over time by lag (layer: of which state)"),
+    }
+
+    def grid(self, profile: str, datasets: Sequence[str]) -> list[dict[str, Any]]:
+        steps = 200 if profile == "smoke" else 1000
+        return [{"timesteps": steps, "input_rate": rate} for rate in (0.1, 0.3, 0.5, 0.7, 0.9)]
+
+    def seeds(self, profile: str, seeds: int) -> int:
+        return 1
+
+    def run(self, cell: Cell) -> Iterator[Value]:
+        settings = cell.settings
+        shape = (settings["timesteps"], settings["samples"])
+        spikes = torch.rand(shape, generator=torch.Generator().manual_seed(cell.seed)) < settings["input_rate"]
+        torch.manual_seed(cell.seed)
+        layer = cell.neuron_layer(channels=1, timesteps=shape[0])
+        found = traces(layer.neuron, settings["weight"] * spikes.float())
+        yield Value("firing_rate", float(found["output"].mean()))
+        for name, values in found.items():
+            for step, value in enumerate(values[:TRACED_STEPS, 0].tolist()):
+                yield Value("trace", value, name, step=step)
+            if name != "output":
+                for lag, value in enumerate(autocorrelation(values, LAGS), 1):
+                    yield Value("autocorrelation", value, name, lag=lag)
