@@ -76,11 +76,8 @@ class OperationCounter:
     def _synapse(self, name: str) -> Any:
         def hook(module: nn.Conv2d | nn.Linear, arguments: tuple[Tensor], output: Tensor) -> None:
             x = arguments[0]
-            counts = count_synapse(module, x) | {
-                "input_spikes": float((x != 0).sum()),
-                "outputs": float(output.numel()),
-            }
-            self._add(name, counts)
+            sizes = {"input_spikes": float((x != 0).sum()), "outputs": float(output.numel())}
+            self._add(name, count_synapse(module, x, output) | sizes)
 
         return hook
 

@@ -57,12 +57,13 @@ class SpikingNetwork(nn.Module):
         Raises:
             InvalidValue: the old or the new neurons have trainable parameters, which an optimiser would lose.
         """
-        for index, old in enumerate(self.neurons):
+        for name, old in [*self.named_modules()]:
+            if not isinstance(old, NeuronLayer):
+                continue
             new = make(old.channels, old.neuron.timesteps)
             if list(old.parameters()) or list(new.parameters()):
-                raise InvalidValue(
-                    f"{old.neuron.name} and {new.neuron.name}: exchange takes neurons without parameters"
-                )
+                names = f"{old.neuron.name} and {new.neuron.name}"
+                raise InvalidValue(f"{names}: only neurons without trainable parameters can be exchanged")
             self.set_submodule(name, new)
 
     def forward(self, x: Tensor) -> Tensor:
