@@ -42,11 +42,19 @@ def _parser() -> Parser:
     report.add_argument("run", type=Path, metavar="RUN", help="a run directory")
     report.set_defaults(command=_report)
     _add_kernels(commands)
+    study = commands.add_parser("study", help="put claims of the CLIF paper to the test", allow_abbrev=False)
+    study.add_argument("name", metavar="NAME", help="a study (see: list studies), or all")
+    study.add_argument("--profile", default="quick", help="smoke, quick (default) or full")
+    study.add_argument("--dataset", default="digits", help="default: digits")
+    study.add_argument("--network", default="mlp8", help="default: mlp8")
+    study.add_argument("--out", type=Path, metavar="RUN", help="run directory; default results/runs/study-PROFILE")
+    study.add_argument("--time-limit", type=float, metavar="SECONDS", help="for one cell; default by profile")
+    study.set_defaults(command=_study)
     check = commands.add_parser("check", help="is the neuron of a file right and fast?", allow_abbrev=False)
     check.add_argument("file", type=Path, metavar="F.py", help="a file that registers neurons")
     check.set_defaults(command=_check)
     listing = commands.add_parser("list", help="what there is", allow_abbrev=False)
-    listing.add_argument("kind", metavar="KIND", help="neurons, tasks, datasets or backends")
+    listing.add_argument("kind", metavar="KIND", help="neurons, tasks, datasets, backends or studies")
     listing.add_argument("--json", action="store_true", help="a JSON list of objects")
     listing.set_defaults(command=_list)
     return parser
@@ -120,6 +128,24 @@ def _report(options: argparse.Namespace, arguments: list[str]) -> int:
 
     print_report(options.run)
     return 0
+
+
+def _study(options: argparse.Namespace, arguments: list[str]) -> int:
+    from suite import plan, run, studies
+    from tasks import networks
+    from tasks.accuracy import datasets
+
+    for kind, name, known in (
+        ("profile", options.profile, plan.SEEDS),
+        ("data set", options.dataset, datasets.SOURCES),
+        ("network", options.network, networks.ARCHITECTURES),
+    ):
+        if name not in known:
+            raise UnknownName(kind, name, known)
+    names = list(studies.studies()) if options.name == "all" else [studies.get(options.name).name]
+    scale = studies.Scale(options.profile, options.dataset, options.network)
+    out = options.out or Path("results/runs") / f"study-{options.profile}"
+    return run.run_studies(names, scale, out, options.time_limit, arguments)
 
 
 def _kernels(options: argparse.Namespace, arguments: list[str]) -> int:

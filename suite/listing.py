@@ -13,6 +13,7 @@ from rich.table import Table
 import neurons
 import tasks
 from neurons import UnknownName, backends
+from suite import studies
 from tasks.accuracy import datasets
 
 Entry = dict[str, Any]
@@ -62,11 +63,16 @@ def _backends() -> list[Entry]:
     ]
 
 
+def _studies() -> list[Entry]:
+    return [{"name": study.name, "title": study.title, "paper": study.source} for study in studies.studies().values()]
+
+
 KINDS: dict[str, Callable[[], list[Entry]]] = {
     "neurons": _neurons,
     "tasks": _tasks,
     "datasets": _datasets,
     "backends": _backends,
+    "studies": _studies,
 }
 
 

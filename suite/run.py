@@ -10,10 +10,14 @@ from pathlib import Path
 from rich.console import Console
 
 import neurons
-from suite import plan, provenance, report
+from suite import plan, provenance, studies
+from suite.cell_key import identity, key
 from suite.display import Display
 from suite.execute import LocalExecutor
+from suite.report.build import build
+from suite.report.paper import remember
 from suite.store import Result, Store
+from suite.studies import Scale
 from tasks import Cell
 
 INTERRUPTED = 130
@@ -22,14 +26,31 @@ INTERRUPTED = 130
 def run(
     request: plan.Request, neuron_files: Sequence[str], out: Path, time_limit: float | None, arguments: list[str]
 ) -> int:
-    """Run what a request asks for and is not yet done in `out`, then report.
+    """Run what a request asks for and is not yet done in `out`, then report; see `execute`."""
+    for path in neuron_files:
+        neurons.load_file(path)
+    cells = plan.make(request)
+    return execute(cells, out, time_limit or plan.TIME_LIMITS[request.profile], arguments, neuron_files)
+
+
+def run_studies(names: Sequence[str], scale: Scale, out: Path, time_limit: float | None, arguments: list[str]) -> int:
+    """Run the cells of studies that are not yet done in `out`, then report; see `execute`."""
+    chosen = [studies.get(name) for name in names]
+    grids = {study.name: study.grid(scale) for study in chosen}
+    cells = {identity(cell): cell for grid in grids.values() for cell in grid}
+    out.mkdir(parents=True, exist_ok=True)
+    remember(out, {name: [key(cell) for cell in grid] for name, grid in grids.items()})
+    return execute(list(cells.values()), out, time_limit or plan.TIME_LIMITS[scale.profile], arguments, ())
+
+
+def execute(
+    cells: Sequence[Cell], out: Path, time_limit: float, arguments: list[str], neuron_files: Sequence[str]
+) -> int:
+    """Run cells that are not yet done in `out`, then make the report.
 
     Returns:
         0 if every cell ended ok or was unavailable, 1 if one failed or ran out of time, 130 after Ctrl-C.
     """
-    for path in neuron_files:
-        neurons.load_file(path)
-    cells = plan.make(request)
     store = Store(out)
     store.begin(cells)
     store.write_provenance(provenance.collect(arguments))
@@ -42,7 +63,7 @@ def run(
         display.finished(cell, result)
 
     files = [str(Path(path).resolve()) for path in neuron_files]
-    executor = LocalExecutor(time_limit or plan.TIME_LIMITS[request.profile], files, display.started, finished)
+    executor = LocalExecutor(time_limit, files, display.started, finished)
     try:
         with display:
             executor.run(open_cells)
@@ -58,9 +79,9 @@ def run(
 
 def print_report(out: Path) -> None:
     """Make the report; print its main table, what went wrong, and the path of the page."""
-    page, tables = report.build(out)
+    page, tables = build(out)
     console = Console(width=None if sys.stdout.isatty() else 160)
     for table in tables:
-        if table is tables[0] or table.name == "problems":
+        if table is tables[0] or table.name in ("problems", "verdicts"):
             console.print(table.rich())
     console.print(f"report: {page.resolve()}", soft_wrap=True, highlight=False)

@@ -23,6 +23,8 @@ class Estimate:
     @classmethod
     def of(cls, values: Sequence[float]) -> Estimate:
         array = np.asarray(values, dtype=float)
+        if not len(array):
+            return cls(math.nan, math.nan, 0)
         if len(array) < 2:
             return cls(float(array.mean()), math.nan, len(array))
         quantile = stats.t.ppf((1 + CONFIDENCE) / 2, len(array) - 1)

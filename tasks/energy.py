@@ -58,6 +58,7 @@ class OperationCounter:
     def __init__(self, network: nn.Module) -> None:
         self.totals: dict[str, float] = defaultdict(float)
         self.layers: dict[str, dict[str, float]] = {}
+        self.shapes: dict[str, dict[str, float]] = {}
         self.network = network
         self.hooks: list[Any] = []
 
@@ -78,6 +79,14 @@ class OperationCounter:
             x = arguments[0]
             sizes = {"input_spikes": float((x != 0).sum()), "outputs": float(output.numel())}
             self._add(name, count_synapse(module, x, output) | sizes)
+            kernel, stride = (module.kernel_size[0], module.stride[0]) if isinstance(module, nn.Conv2d) else (1, 1)
+            self.shapes[name] = {
+                "weights": module.weight.numel(),
+                "outputs_per_step": output[0].numel(),
+                "kernel": kernel,
+                "stride": stride,
+                "channels_out": len(module.weight),
+            }
 
         return hook
 
@@ -117,6 +126,11 @@ class Energy(Task):
         "spikes": Metric("1/sample", "spikes (for a ReLU: the sum of its outputs)", "lower"),
         "input_spikes": Metric("1/sample", "inputs of synapses that are not zero", "lower"),
         "outputs": Metric("1/sample", "outputs of synapses"),
+        "weights": Metric("1", "weights of a synapse"),
+        "outputs_per_step": Metric("1", "outputs of a synapse for one frame"),
+        "kernel": Metric("1", "side of a convolution's kernel; 1 for a linear synapse"),
+        "stride": Metric("1", "stride of a convolution; 1 for a linear synapse"),
+        "channels_out": Metric("1", "output channels of a synapse"),
         "parameters": Metric("1", "trainable parameters of the network", "lower"),
     }
 
@@ -139,6 +153,9 @@ class Energy(Task):
             network(inputs)
         for metric, total in counter.totals.items():
             yield Value(metric, total / len(inputs))
+        for name, shape in counter.shapes.items():
+            for metric, size in shape.items():
+                yield Value(metric, size, name)
         for name, counts in counter.layers.items():
             for metric, count in counts.items():
                 yield Value(metric, count / len(inputs), name)

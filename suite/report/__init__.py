@@ -1,5 +1,1 @@
-"""Tables, plots and a page, made from the stored rows alone."""
-
-from suite.report.build import build
-
-__all__ = ["build"]
+"""Tables, plots and pages, made from the stored rows alone: `suite.report.build.build(run)`."""

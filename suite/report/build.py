@@ -6,6 +6,7 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, select_autoescape
 
+from suite.report.paper import build_paper
 from suite.report.plots import draw_all
 from suite.report.table import FORMATS, Table
 from suite.report.tables import all_tables
@@ -31,6 +32,15 @@ def build(run: Path) -> tuple[Path, list[Table]]:
         shown.append(plot)
     page = report / "index.html"
     environment = Environment(loader=PackageLoader("suite.report"), autoescape=select_autoescape())
-    context = {"run": run.name, "tables": tables, "plots": shown, "provenance": read_provenance(run), "rows": len(rows)}
+    paper = build_paper(run, rows, environment)
+    tables += paper
+    context = {
+        "run": run.name,
+        "tables": tables,
+        "plots": shown,
+        "provenance": read_provenance(run),
+        "rows": len(rows),
+        "paper": paper,
+    }
     page.write_text(environment.get_template("index.html").render(context))
     return page, tables

@@ -1,0 +1,57 @@
+"""Firing rates of trained networks by layer (CLIF paper, Figure 11)."""
+
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
+
+from suite.report import style
+from suite.report.table import Table
+from suite.studies.base import Finding, Scale, Study, by_seed, judge, mean_of, paired, table_of
+from tasks import Cell
+
+MODELS = ["lif", "plif", "klif", "glif", "clif"]
+
+
+def grid(scale: Scale) -> list[Cell]:
+    return scale.cells("accuracy", MODELS)
+
+
+def _rates(rows: pd.DataFrame) -> pd.DataFrame:
+    chosen = rows[rows.metric == "firing_rate"]
+    return chosen.assign(layer=chosen.layer.astype(str).str.replace("neurons.", "layer "))
+
+
+def findings(rows: pd.DataFrame) -> list[Finding]:
+    lif, clif = (by_seed(rows, "firing_rate", neuron=name) for name in ("lif", "clif"))
+    measured = f"CLIF {mean_of(clif)}, LIF {mean_of(lif)} spikes/step, mean over layers"
+    claim = "trained CLIF networks fire less than LIF networks"
+    return [judge(claim, "Figure 11", measured, paired(clif, lif), "spikes/step", "negative")]
+
+
+def table(rows: pd.DataFrame) -> Table:
+    caption = "Spikes for each neuron and step on the test set. Mean ± 95 % t-interval over seeds."
+    return table_of(
+        "study_firing_rate", "Firing rate after training.", caption, _rates(rows), "neuron", "layer", digits=3
+    )
+
+
+def draw(rows: pd.DataFrame) -> Figure:
+    chosen = _rates(rows)
+    order = style.ordered(chosen.neuron)
+    grid = sns.catplot(
+        chosen,
+        x="layer",
+        y="value",
+        hue="neuron",
+        hue_order=order,
+        palette=style.colours(order),
+        kind="bar",
+        errorbar=None,
+        height=2.8,
+        aspect=2.0,
+    )
+    grid.ax.tick_params(axis="x", rotation=45)
+    return grid.set_axis_labels("", "spikes per neuron and step").figure
+
+
+STUDY = Study("firing_rate", 8, "Firing rate by layer", "Figure 11", grid, findings, table, draw)
