@@ -26,7 +26,8 @@ def python(session: nox.Session) -> str:
 
 def shared(function):
     """A session that runs in the shared environment."""
-    return nox.session(venv_backend="none", requires=[ENVIRONMENT])(function)
+    name = function.__name__.replace("_", "-")
+    return nox.session(name=name, venv_backend="none", requires=[ENVIRONMENT])(function)
 
 
 @shared
@@ -39,6 +40,30 @@ def bench(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run all tests: nox -s tests [-- options of pytest]."""
     session.run(python(session), "-m", "pytest", *session.posargs)
+
+
+@shared
+def microbench(session: nox.Session) -> None:
+    """Time every neuron and backend; -- --benchmark-compare compares with the last saved run."""
+    session.run(python(session), "-m", "pytest", "suite/microbench", "--benchmark-autosave", *session.posargs)
+
+
+@shared
+def asv(session: nox.Session) -> None:
+    """Track the current commit quickly, or a range: nox -s asv -- RANGE (in environments that ASV makes)."""
+    run = [python(session), "-m", "asv"]
+    session.run(*run, "machine", "--yes")
+    if session.posargs:
+        session.run(*run, "run", *session.posargs)
+        return
+    head = session.run("git", "rev-parse", "HEAD", silent=True).strip()
+    session.run(*run, "run", "--quick", "--environment", f"existing:{python(session)}", "--set-commit-hash", head)
+
+
+@shared
+def asv_publish(session: nox.Session) -> None:
+    """Make ASV's page of all tracked commits in .asv/html."""
+    session.run(python(session), "-m", "asv", "publish")
 
 
 @shared

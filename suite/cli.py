@@ -53,6 +53,7 @@ def _parser() -> Parser:
     check = commands.add_parser("check", help="is the neuron of a file right and fast?", allow_abbrev=False)
     check.add_argument("file", type=Path, metavar="F.py", help="a file that registers neurons")
     check.set_defaults(command=_check)
+    _add_results(commands)
     listing = commands.add_parser("list", help="what there is", allow_abbrev=False)
     listing.add_argument("kind", metavar="KIND", help="neurons, tasks, datasets, backends or studies")
     listing.add_argument("--json", action="store_true", help="a JSON list of objects")
@@ -75,6 +76,19 @@ def _add_run(commands: Any) -> None:
     run.add_argument("--out", type=Path, metavar="RUN", help="run directory; default results/runs/PROFILE")
     run.add_argument("--time-limit", type=float, metavar="SECONDS", help="for one cell; default by profile")
     run.set_defaults(command=_run)
+
+
+def _add_results(commands: Any) -> None:
+    compare = commands.add_parser("compare", help="what changed between two runs, beyond noise", allow_abbrev=False)
+    compare.add_argument("first", type=Path, metavar="RUN")
+    compare.add_argument("second", type=Path, metavar="RUN")
+    compare.add_argument("--any-machine", action="store_true", help="compare timings of different machines too")
+    compare.set_defaults(command=_compare)
+    publish = commands.add_parser("publish", help="copy a run to results/published/", allow_abbrev=False)
+    publish.add_argument("run", type=Path, metavar="RUN")
+    publish.add_argument("--name", help="default: the name of the run directory")
+    publish.add_argument("--force", action="store_true", help="also if dirty, incomplete or large")
+    publish.set_defaults(command=_publish)
 
 
 def _add_kernels(commands: Any) -> None:
@@ -169,6 +183,22 @@ def _check(options: argparse.Namespace, arguments: list[str]) -> int:
     from suite.check import check
 
     return 0 if check(options.file) else 1
+
+
+def _compare(options: argparse.Namespace, arguments: list[str]) -> int:
+    from suite.compare import compare
+
+    table = compare(options.first, options.second, options.any_machine)
+    print(table.markdown(), end="")
+    return 0
+
+
+def _publish(options: argparse.Namespace, arguments: list[str]) -> int:
+    from suite.publish import publish
+
+    target = publish(options.run, options.name or options.run.resolve().name, options.force)
+    print(f"published: {target}")
+    return 0
 
 
 def _list(options: argparse.Namespace, arguments: list[str]) -> int:

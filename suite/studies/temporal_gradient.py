@@ -53,11 +53,11 @@ def findings(rows: pd.DataFrame) -> list[Finding]:
             "negative",
         ),
         judge(
-            "the path through m (M2) adds gradient where the path through u (M1) has lost it",
-            "equations 20-24",
+            "the path through m (M2) carries more of CLIF's temporal gradient than the path through u (M1)",
+            "equations 20-24: M2 makes up for what M1 loses",
             f"mean |M1| {m1.mean():.2e}, mean |M2| {m2.mean():.2e}",
-            paired(np.log10(m2), np.log10(m1 / 10)),
-            "log10(10·M2 / M1)",
+            paired(np.log10(m2), np.log10(m1)),
+            "log10(M2 / M1)",
             "positive",
         ),
         judge(

@@ -192,7 +192,7 @@ def test_wrong_input_is_one_line_and_exit_code_2(arguments: tuple[str, ...], sui
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("kind", ["neurons", "tasks", "datasets", "backends"])
+@pytest.mark.parametrize("kind", ["neurons", "tasks", "datasets", "backends", "studies"])
 def test_list_as_json(kind: str, suite: Suite) -> None:
     entries = json.loads(suite("list", kind, "--json").stdout)
     assert all(entry["name"] for entry in entries)

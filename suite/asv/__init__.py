@@ -1,0 +1,1 @@
+"""Benchmarks that ASV tracks across commits; the workloads are those of the tasks."""

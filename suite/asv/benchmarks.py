@@ -1,0 +1,85 @@
+"""Speed, memory, accuracy and temporal gradient of every registered neuron, for `nox -s asv`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+import neurons
+import tasks
+from tasks import Cell
+from tasks.accuracy.task import budget
+from tasks.memory import peak_bytes, saved_bytes
+from tasks.temporal_gradient import decompose, temporal_jacobian
+from tasks.workload import LayerWorkload, drive
+
+MODELS = neurons.names()
+STEPS = [8, 64]
+ELEMENTS = 1 << 16
+
+
+def cell(task: str, name: str, **settings: Any) -> Cell:
+    """A cell by the fused CPU kernel."""
+    return Cell(task, name, "cpu", 0, {**tasks.get(task).settings, **settings})
+
+
+class Layer:
+    """One layer of neurons, forward and backward."""
+
+    params = (MODELS, STEPS)
+    param_names = ("neuron", "timesteps")
+    timeout = 300
+
+    def setup(self, name: str, steps: int) -> None:
+        torch.set_num_threads(1)
+        self.workload = LayerWorkload.of(cell("throughput", name, timesteps=steps, elements=ELEMENTS))
+        self.workload.forward_backward()
+
+    def time_forward(self, name: str, steps: int) -> None:
+        self.workload.forward()
+
+    def time_forward_backward(self, name: str, steps: int) -> None:
+        self.workload.forward_backward()
+
+    def track_saved_bytes(self, name: str, steps: int) -> float:
+        workload = self.workload
+        saved = saved_bytes(lambda: workload.layer(workload.x), list(workload.layer.parameters()))
+        return saved / workload.element_steps
+
+    def track_peak_bytes(self, name: str, steps: int) -> float:
+        return peak_bytes(self.workload.forward_backward, torch.device("cpu")) / self.workload.element_steps
+
+    track_saved_bytes.unit = track_peak_bytes.unit = "B/element-step"  # type: ignore[attr-defined]
+
+
+class Network:
+    """What a short, fixed training gives."""
+
+    params = (MODELS,)
+    param_names = ("neuron",)
+    timeout = 300
+
+    def setup(self, name: str) -> None:
+        torch.set_num_threads(1)
+
+    def track_accuracy(self, name: str) -> float:
+        settings = budget("smoke", "digits") | {"epochs": 6, "train_samples": None}
+        values = tasks.get("accuracy").run(cell("accuracy", name, **settings))
+        return next(value.value for value in values if value.metric == "accuracy_selected")
+
+    def track_temporal_ratio(self, name: str) -> float:
+        x = drive(16, 64 * 16, seed=0)
+        layer = cell("throughput", name).neuron_layer(channels=64, timesteps=16)
+        return decompose(temporal_jacobian(layer, x), torch.ones_like(x)).ratio()
+
+    track_accuracy.unit = "%"  # type: ignore[attr-defined]
+    track_temporal_ratio.unit = "ratio"  # type: ignore[attr-defined]
+
+
+def timeraw_import() -> str:
+    """Import of the neurons package beyond torch, in a fresh process."""
+    return "import neurons; neurons.names()"
+
+
+timeraw_import.setup = lambda: "import torch"  # type: ignore[attr-defined]

@@ -1,0 +1,32 @@
+"""Micro-benchmarks of every neuron and backend, for `nox -s microbench`: pytest-benchmark, grouped by time steps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+import neurons
+import tasks
+from neurons import BackendUnavailable
+from neurons.conformance import gate
+from tasks import Cell
+from tasks.workload import LayerWorkload
+
+
+@pytest.mark.parametrize("steps", [8, 64])
+@pytest.mark.parametrize("backend", ["reference", "cpu", "spikingjelly"])
+@pytest.mark.parametrize("name", neurons.names())
+def test_forward_backward(benchmark: Any, name: str, backend: str, steps: int) -> None:
+    """Forward and backward of 65,536 neurons; a backend that does not conform is not timed."""
+    torch.set_num_threads(1)
+    benchmark.group = f"T = {steps}"
+    benchmark.name = f"{name} {backend}"
+    settings = {**tasks.get("throughput").settings, "timesteps": steps, "elements": 1 << 16}
+    try:
+        gate(name, backend)
+    except BackendUnavailable as error:
+        pytest.skip(str(error))
+    workload = LayerWorkload.of(Cell("throughput", name, backend, 0, settings))
+    benchmark.pedantic(workload.forward_backward, rounds=7, warmup_rounds=1)

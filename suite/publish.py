@@ -1,0 +1,62 @@
+"""Publishing a run: its rows, provenance and report go to results/published/NAME/, and the index is made anew."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+from suite.store import RunError, read_provenance, read_results
+
+PUBLISHED = Path("results/published")
+LARGEST_BYTES = 20 * 1024 * 1024
+COPIED = ("results.parquet", "results.csv", "provenance.json", "report")
+
+
+def publish(run: Path, name: str, force: bool, root: Path = PUBLISHED) -> Path:
+    """Copy a run to `root`/`name` and return that folder.
+
+    Raises:
+        RunError: the run is from uncommitted code, incomplete, or too large, and `force` is not given.
+    """
+    rows, provenance = read_results(run), read_provenance(run)
+    faults = []
+    if provenance.get("dirty") is not False:
+        faults.append("its code was not committed")
+    bad = rows[rows.status.isin(["failed", "timeout"])].cell.nunique()
+    if bad:
+        faults.append(f"{bad} cells failed or ran out of time")
+    sizes = [path.stat().st_size for entry in COPIED for path in _files(run / entry)]
+    if sum(sizes) > LARGEST_BYTES:
+        faults.append(f"it has {sum(sizes) / 1e6:.0f} MB, more than {LARGEST_BYTES / 1e6:.0f} MB")
+    if faults and not force:
+        raise RunError(f"{run} is not published: {'; '.join(faults)}; --force publishes it all the same")
+    target = root / name
+    if target.exists():
+        shutil.rmtree(target)
+    target.mkdir(parents=True)
+    for entry in COPIED:
+        source = run / entry
+        if source.is_dir():
+            shutil.copytree(source, target / entry)
+        elif source.exists():
+            shutil.copy2(source, target / entry)
+    _write_index(root)
+    return target
+
+
+def _files(path: Path) -> list[Path]:
+    return [entry for entry in path.rglob("*") if entry.is_file()] if path.is_dir() else [path] if path.exists() else []
+
+
+def _write_index(root: Path) -> None:
+    """results/published/README.md: every published run with its date, commit, machine and pages."""
+    lines = ["# Published results", "", "| run | date | commit | machine | pages |", "| --- | --- | --- | --- | --- |"]
+    for folder in sorted(path for path in root.iterdir() if path.is_dir()):
+        provenance = json.loads((folder / "provenance.json").read_text())
+        machine = provenance["machine"]
+        pages = [f"[{page.stem}]({page.relative_to(root)})" for page in sorted((folder / "report").glob("*.html"))]
+        commit = (provenance["commit"] or "")[:10] + (" (dirty)" if provenance["dirty"] else "")
+        place = f"{machine['cpu']}, {machine['cores']} cores"
+        lines.append(f"| {folder.name} | {provenance['date'][:10]} | {commit} | {place} | {', '.join(pages)} |")
+    (root / "README.md").write_text("\n".join(lines) + "\n")
