@@ -68,7 +68,7 @@ def draw(rows: pd.DataFrame) -> Figure:
         height=2.8,
         aspect=2.0,
     )
-    grid.legend.set_title("trained with")
+    sns.move_legend(grid, "center left", bbox_to_anchor=(0.98, 0.6), title="trained with")
     grid.ax.tick_params(axis="x", rotation=45)
     return grid.set_axis_labels("run with", "test accuracy (%)").figure
 

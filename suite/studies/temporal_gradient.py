@@ -92,7 +92,7 @@ def draw(rows: pd.DataFrame) -> Figure:
         part=chosen.metric.map(PARTS), lag=chosen.lag.astype(int), training=chosen.progress.map("{:.0%} trained".format)
     )
     means = chosen.groupby(["neuron", "part", "lag", "training"], as_index=False).value.mean()
-    means = means[means.value > 0]
+    means = means[means.value > 1e-12]  # the difference of two Jacobians leaves rounding where a path has none
     order = style.ordered(means.neuron)
     grid = sns.relplot(
         means,
@@ -103,6 +103,7 @@ def draw(rows: pd.DataFrame) -> Figure:
         palette=style.colours(order),
         style="part",
         col="training",
+        col_order=sorted(means.training.unique(), key=lambda text: int(text.split("%")[0])),
         kind="line",
         markers=True,
         height=2.8,

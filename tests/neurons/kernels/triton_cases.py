@@ -6,6 +6,8 @@ import pytest
 import torch
 
 import neurons
+from neurons.kernels.source import source_of
+from neurons.kernels.triton_launch import TILES, TritonKernel
 from neurons.surrogate import SURROGATES
 from tests.neurons.kernels.cases import PROTOCOLS, STEPS, agreement, assert_agrees
 
@@ -52,3 +54,21 @@ def test_empty_batch() -> None:
     x = torch.zeros(4, 0, 5, requires_grad=True)
     neurons.layer("glif", 5, 4, "triton")(x).sum().backward()
     assert x.grad.shape == x.shape
+
+
+@pytest.mark.parametrize("tile", TILES)
+@pytest.mark.parametrize("features", [(), (40,)])
+def test_every_tile_gives_the_same(tile: int, features: tuple[int, ...]) -> None:
+    torch.manual_seed(0)
+    source = source_of(neurons.get("glif")(5))
+    x = 0.7 + 0.6 * torch.randn(5, 3, 6, *features)
+    parameters = [torch.rand(6) if name != "conduct" else torch.rand(5, 6) for name in source.parameters]
+    coefficients = [value.contiguous() for value in source.prologue(*parameters)]
+    results = []
+    for size in (tile, TILES[0]):
+        kernel = TritonKernel(source, size)
+        output, checkpoints = kernel.forward(x, coefficients, True)
+        grad_x, grads = kernel.backward(torch.ones_like(x), x, checkpoints, coefficients, None)
+        results.append([output, grad_x, *grads])
+    for one, other in zip(*results, strict=True):
+        assert torch.allclose(one, other, rtol=1e-5, atol=1e-5)
