@@ -98,6 +98,7 @@ def _add_kernels(commands: Any) -> None:
         "--target", action="append", metavar="T", help="cuda:80, cuda:90, cuda:100, hip:gfx942; default all"
     )
     kernels.add_argument("--timesteps", type=int, default=8, metavar="T", help="default 8")
+    kernels.add_argument("--tile", type=int, default=256, metavar="N", help="neurons of a program: 128, 256 or 512")
     kernels.add_argument("--json", action="store_true", help="a JSON list of objects")
     kernels.add_argument("--source", action="store_true", help="show the generated C and Triton source")
     kernels.set_defaults(command=_kernels)
@@ -171,7 +172,7 @@ def _kernels(options: argparse.Namespace, arguments: list[str]) -> int:
     if options.source:
         print(kernels.source(names, options.timesteps), end="")
         return 0
-    rows = kernels.resources(names, options.target or list(TARGETS), options.timesteps)
+    rows = kernels.resources(names, options.target or list(TARGETS), options.timesteps, options.tile)
     if options.json:
         print(json.dumps(rows, indent=2))
     else:

@@ -12,7 +12,7 @@ from neurons.kernels.trace import program_of
 from suite.listing import print_listing
 
 
-def resources(names: Sequence[str], targets: Sequence[str], steps: int) -> list[dict[str, Any]]:
+def resources(names: Sequence[str], targets: Sequence[str], steps: int, tile: int) -> list[dict[str, Any]]:
     """One object for each model, kernel and target, from the compiler's output; times are predictions."""
     rows = []
     for name in names:
@@ -21,7 +21,7 @@ def resources(names: Sequence[str], targets: Sequence[str], steps: int) -> list[
         for target in targets:
             ahead_of_time.target_of(target)
             for kernel in ("forward", "backward"):
-                found = ahead_of_time.compile_kernel(source_of(model), kernel, target, steps)
+                found = ahead_of_time.compile_kernel(source_of(model), kernel, target, steps, tile)
                 rows.append(
                     {
                         "neuron": name,

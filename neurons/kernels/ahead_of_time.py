@@ -21,7 +21,7 @@ from triton.compiler import ASTSource
 from neurons.errors import InvalidValue, UnknownName
 from neurons.kernels import triton_layer
 from neurons.kernels.source import KernelSource
-from neurons.kernels.triton_launch import WARPS, Layout, TritonKernel, interval_of
+from neurons.kernels.triton_launch import TILE_NEURONS, WARPS, Layout, TritonKernel, interval_of
 
 TARGETS = {
     "cuda:80": GPUTarget("cuda", 80, 32),
@@ -60,12 +60,12 @@ def target_of(name: str) -> GPUTarget:
     return TARGETS[name]
 
 
-def compile_kernel(source: KernelSource, kernel: str, target: str, steps: int, dtype: str = "fp32") -> Resources:
-    """Compile the "forward" or "backward" kernel of a neuron for a target and inputs of `steps` time steps."""
+def compile_kernel(source: KernelSource, kernel: str, target: str, steps: int, tile: int = TILE_NEURONS) -> Resources:
+    """Compile the "forward" or "backward" kernel of a neuron for a target and float32 inputs of `steps` steps."""
     if steps < 1:
         raise InvalidValue(f"a kernel needs at least 1 time step, not {steps}")
-    layout = Layout.of(source, (steps, *REPORTED_SHAPE))
-    compilable = _source(TritonKernel(source), kernel, steps, layout, dtype)
+    layout = Layout.of(source, (steps, *REPORTED_SHAPE), tile)
+    compilable = _source(TritonKernel(source, tile), kernel, steps, layout)
     gpu = target_of(target)
     compiled = triton.compile(compilable, target=gpu, options={"num_warps": WARPS, "enable_fp_fusion": False})
     moved = _bytes_moved(compiled.asm["ttir"], steps, -(-steps // interval_of(steps)))
@@ -76,9 +76,9 @@ def compile_kernel(source: KernelSource, kernel: str, target: str, steps: int, d
     return Resources(*resources, compiled.metadata.shared, moved / (neurons * steps))
 
 
-def _source(kernel: TritonKernel, name: str, steps: int, layout: Layout, dtype: str) -> ASTSource:
+def _source(kernel: TritonKernel, name: str, steps: int, layout: Layout) -> ASTSource:
     """The kernel with the types, sizes and alignments that a launch of this layout would specialise on."""
-    pointer, coefficients = f"*{dtype}", len(kernel.source.coefficients)
+    pointer, coefficients = "*fp32", len(kernel.source.coefficients)
     constants: dict[str, Any] = {
         **kernel.common_constants(steps, save=steps > interval_of(steps)),
         **layout.constants(),

@@ -17,15 +17,17 @@ import triton
 from platformdirs import user_cache_path
 from torch import Tensor
 
-from neurons.errors import BackendUnavailable
+from neurons.errors import BackendUnavailable, InvalidValue
 from neurons.kernels import triton_layer
 from neurons.kernels.coefficient import GRANULARITIES
 from neurons.kernels.source import KernelSource
 
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 WARPS = 4
+TILES = (128, 256, 512)
+"""Neurons that a program may own: one, two or four a thread."""
 TILE_NEURONS = 256
-"""Two neurons a thread: the states of a block of steps fit into the registers, also for two states."""
+"""Unless told otherwise: the states of a block of steps fit into the registers, also for two states."""
 LONGEST_BLOCK = 16
 """Steps whose states backward holds in registers; longer inputs leave checkpoints (0.5 B a state and neuron-step)."""
 WIDE = 32
@@ -45,18 +47,18 @@ class Layout:
     tile_columns: int
 
     @classmethod
-    def of(cls, source: KernelSource, shape: Sequence[int]) -> Layout:
-        """The layout of an input of shape [T, N, C, *features] for a source."""
+    def of(cls, source: KernelSource, shape: Sequence[int], tile: int) -> Layout:
+        """The layout of an input of shape [T, N, C, *features], in tiles of `tile` neurons."""
         elements = torch.Size(shape[1:]).numel()
         channels = shape[2] if len(shape) > 2 else 1
         inner = elements // (shape[1] * channels)
         if all(coefficient.per == "layer" for coefficient in source.coefficients):
-            return cls(1, elements, 1, elements, 1, 1, TILE_NEURONS)
+            return cls(1, elements, 1, elements, 1, 1, tile)
         if inner >= WIDE:
-            columns = min(TILE_NEURONS, triton.next_power_of_2(inner))
-            return cls(shape[1] * channels, inner, channels, inner, 0, TILE_NEURONS // columns, columns)
+            columns = min(tile, triton.next_power_of_2(inner))
+            return cls(shape[1] * channels, inner, channels, inner, 0, tile // columns, columns)
         columns = min(32, triton.next_power_of_2(channels * inner))
-        return cls(shape[1], channels * inner, channels, inner, 1, TILE_NEURONS // columns, columns)
+        return cls(shape[1], channels * inner, channels, inner, 1, tile // columns, columns)
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -83,10 +85,13 @@ def checkpoint_shape(source: KernelSource, shape: Sequence[int]) -> tuple[int, .
 
 
 class TritonKernel:
-    """The forward and backward kernels of one source."""
+    """The forward and backward kernels of one neuron, in tiles of `tile` neurons (one of TILES)."""
 
-    def __init__(self, source: KernelSource) -> None:
+    def __init__(self, source: KernelSource, tile: int = TILE_NEURONS) -> None:
+        if tile not in TILES:
+            raise InvalidValue(f"a tile has {', '.join(map(str, TILES))} neurons, not {tile}")
         self.source = source
+        self.tile = tile
         self.module = load_step(source)
         self.granularity = tuple(GRANULARITIES.index(coefficient.per) for coefficient in source.coefficients)
 
@@ -108,7 +113,7 @@ class TritonKernel:
         output, checkpoints = torch.empty_like(x), x.new_empty(shape, dtype=torch.float32)
         save = checkpoints.numel() > 0
         if x.numel():
-            layout = Layout.of(self.source, x.shape)
+            layout = Layout.of(self.source, x.shape, self.tile)
             triton_layer.forward_kernel[layout.grid](
                 x,
                 output,
@@ -131,7 +136,7 @@ class TritonKernel:
         grad_x = torch.empty_like(x)
         if not x.numel():
             return grad_x, [torch.zeros_like(value) for value in coefficients]
-        layout, steps = Layout.of(self.source, x.shape), x.shape[0]
+        layout, steps = Layout.of(self.source, x.shape, self.tile), x.shape[0]
         partials = [x.new_empty(shape, dtype=torch.float32) for shape in self._partial_shapes(layout, steps)]
         triton_layer.backward_kernel[layout.grid](
             x,
