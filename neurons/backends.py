@@ -54,7 +54,8 @@ class Reference(Backend):
 
     def prepare(self, neuron: Neuron, bptt_steps: int | None) -> Runner:
         if not neuron.runs_over_time():
-            _refuse_truncation(self.name, bptt_steps)
+            if bptt_steps is not None:
+                raise BackendUnavailable(f"{neuron.name} is not a step over time: its gradient cannot be truncated")
             return lambda parameters, x: neuron.forward(x, parameters)  # type: ignore[attr-defined]
         if bptt_steps is None:
             return partial(step_loop, neuron)
@@ -117,13 +118,7 @@ class Triton(Backend):
         return _no_step(self.name, neuron) or triton_launch.unavailable(device) or _not_fusable(neuron)
 
     def prepare(self, neuron: Neuron, bptt_steps: int | None) -> Runner:
-        _refuse_truncation(self.name, bptt_steps)
-        return FusedRunner(source_of(neuron), "triton", None)
-
-
-def _refuse_truncation(backend: str, bptt_steps: int | None) -> None:
-    if bptt_steps is not None:
-        raise BackendUnavailable(f"the {backend} backend cannot truncate (bptt_steps); use reference, compile or cpu")
+        return FusedRunner(source_of(neuron), "triton", bptt_steps)
 
 
 def _no_step(backend: str, neuron: Neuron) -> str | None:

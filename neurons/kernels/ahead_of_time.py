@@ -21,7 +21,7 @@ from triton.compiler import ASTSource
 from neurons.errors import InvalidValue, UnknownName
 from neurons.kernels import triton_layer
 from neurons.kernels.source import KernelSource
-from neurons.kernels.triton_launch import TILE_NEURONS, WARPS, Layout, TritonKernel, interval_of
+from neurons.kernels.triton_launch import LAUNCH, TILE_NEURONS, Layout, TritonKernel, interval_of
 
 TARGETS = {
     "cuda:80": GPUTarget("cuda", 80, 32),
@@ -67,7 +67,7 @@ def compile_kernel(source: KernelSource, kernel: str, target: str, steps: int, t
     layout = Layout.of(source, (steps, *REPORTED_SHAPE), tile)
     compilable = _source(TritonKernel(source, tile), kernel, steps, layout)
     gpu = target_of(target)
-    compiled = triton.compile(compilable, target=gpu, options={"num_warps": WARPS, "enable_fp_fusion": False})
+    compiled = triton.compile(compilable, target=gpu, options=LAUNCH)
     moved = _bytes_moved(compiled.asm["ttir"], steps, -(-steps // interval_of(steps)))
     resources = (
         _cuda_resources(compiled.asm["cubin"]) if gpu.backend == "cuda" else _amd_resources(compiled.asm["amdgcn"])
@@ -80,7 +80,7 @@ def _source(kernel: TritonKernel, name: str, steps: int, layout: Layout) -> ASTS
     """The kernel with the types, sizes and alignments that a launch of this layout would specialise on."""
     pointer, coefficients = "*fp32", len(kernel.source.coefficients)
     constants: dict[str, Any] = {
-        **kernel.common_constants(steps, save=steps > interval_of(steps)),
+        **kernel.common_constants(interval_of(steps), save=steps > interval_of(steps)),
         **layout.constants(),
     }
     signature: dict[str, Any] = {"x_ptr": pointer, "steps": "i32"}

@@ -40,7 +40,9 @@ class CpuKernel:
         self._backward.argtypes = [*[pointer] * 5, count, *sizes]
         self._pointers = ctypes.c_void_p * coefficients
 
-    def forward(self, x: Tensor, coefficients: Sequence[Tensor], for_backward: bool) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, x: Tensor, coefficients: Sequence[Tensor], for_backward: bool, bptt_steps: int | None
+    ) -> tuple[Tensor, Tensor]:
         """Outputs for contiguous x [T, N, *features], and no checkpoints: backward computes all states again."""
         output = torch.empty_like(x)
         if x.numel():

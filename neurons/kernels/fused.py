@@ -20,7 +20,9 @@ from neurons.kernels.source import KernelSource
 class Kernel(Protocol):
     """A compiled source. All tensors are contiguous; coefficients are of the states' dtype."""
 
-    def forward(self, x: Tensor, coefficients: Sequence[Tensor], for_backward: bool) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, x: Tensor, coefficients: Sequence[Tensor], for_backward: bool, bptt_steps: int | None
+    ) -> tuple[Tensor, Tensor]:
         """The output, and checkpoints that backward needs beside x (empty if none)."""
 
     def backward(
@@ -55,7 +57,7 @@ class _FusedFunction(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, handle: str, needed: bool, *coefficients: Tensor) -> Tensor:
-        output, checkpoints = _kernel(handle, x).forward(x, coefficients, needed)
+        output, checkpoints = _kernel(handle, x).forward(x, coefficients, needed, _window(handle, x))
         if needed:
             ctx.save_for_backward(x, checkpoints, *coefficients)
             ctx.handle = handle
@@ -65,9 +67,8 @@ class _FusedFunction(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, checkpoints, *coefficients = ctx.saved_tensors
-        bptt_steps = _sources[ctx.handle][1]
-        kernel = _kernel(ctx.handle, x)
-        grad_x, grad_coefficients = kernel.backward(grad.contiguous(), x, checkpoints, coefficients, bptt_steps)
+        kernel, window = _kernel(ctx.handle, x), _window(ctx.handle, x)
+        grad_x, grad_coefficients = kernel.backward(grad.contiguous(), x, checkpoints, coefficients, window)
         return grad_x, None, None, *grad_coefficients
 
 
@@ -79,17 +80,23 @@ def _kernel(handle: str, x: Tensor) -> Kernel:
     return cpu_kernel(_sources[handle][0], x.dtype)
 
 
+def _window(handle: str, x: Tensor) -> int | None:
+    """Time steps that a gradient may go back; None if that is all of them."""
+    bptt_steps = _sources[handle][1]
+    return None if bptt_steps is None or bptt_steps >= x.shape[0] else bptt_steps
+
+
 @torch.library.custom_op("neurons::fused_forward", mutates_args=())
 def fused_forward(x: Tensor, coefficients: Sequence[Tensor], handle: str, needed: bool) -> tuple[Tensor, Tensor]:
-    return _kernel(handle, x).forward(x, coefficients, needed)
+    return _kernel(handle, x).forward(x, coefficients, needed, _window(handle, x))
 
 
 @torch.library.custom_op("neurons::fused_backward", mutates_args=())
 def fused_backward(
     grad: Tensor, x: Tensor, checkpoints: Tensor, coefficients: Sequence[Tensor], handle: str
 ) -> list[Tensor]:
-    bptt_steps = _sources[handle][1]
-    grad_x, grad_coefficients = _kernel(handle, x).backward(grad, x, checkpoints, coefficients, bptt_steps)
+    kernel, window = _kernel(handle, x), _window(handle, x)
+    grad_x, grad_coefficients = kernel.backward(grad, x, checkpoints, coefficients, window)
     return [grad_x, *grad_coefficients]
 
 
@@ -99,7 +106,7 @@ def _(x: Tensor, coefficients: Sequence[Tensor], handle: str, needed: bool) -> t
     if needed and handle.startswith("triton:"):
         from neurons.kernels.triton_launch import checkpoint_shape
 
-        shape = checkpoint_shape(_sources[handle][0], x.shape)
+        shape = checkpoint_shape(_sources[handle][0], x.shape, _window(handle, x))
     return torch.empty_like(x), x.new_empty(shape, dtype=torch.float32)
 
 

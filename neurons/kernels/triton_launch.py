@@ -24,6 +24,8 @@ from neurons.kernels.source import KernelSource
 
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 WARPS = 4
+LAUNCH = {"num_warps": WARPS, "enable_fp_fusion": False}
+"""No fused multiply-add: a kernel rounds like the reference."""
 TILES = (128, 256, 512)
 """Neurons that a program may own: one, two or four a thread."""
 TILE_NEURONS = 256
@@ -71,16 +73,21 @@ class Layout:
         return {"CHANNEL_AXIS": self.channel_axis, "ROWS": self.tile_rows, "COLUMNS": self.tile_columns}
 
 
-def interval_of(steps: int) -> int:
-    """Steps in a block of backward: all if they are few, else up to 16 with the least waste in the last block."""
+def interval_of(steps: int, bptt_steps: int | None = None) -> int:
+    """Steps in a block of backward: all if they are few, else up to 16 with the least waste in the last block.
+
+    A truncated gradient starts its windows anywhere, so it needs the states of every step.
+    """
+    if bptt_steps is not None:
+        return 1
     if steps <= LONGEST_BLOCK:
         return max(steps, 1)
     return min(range(LONGEST_BLOCK // 2, LONGEST_BLOCK + 1), key=lambda size: (-steps % size, -size))
 
 
-def checkpoint_shape(source: KernelSource, shape: Sequence[int]) -> tuple[int, ...]:
+def checkpoint_shape(source: KernelSource, shape: Sequence[int], bptt_steps: int | None) -> tuple[int, ...]:
     """Shape of the states that forward leaves for backward, for an input [T, N, *features]."""
-    blocks = -(-shape[0] // interval_of(shape[0]))
+    blocks = -(-shape[0] // interval_of(shape[0], bptt_steps))
     return (max(blocks - 1, 0), len(source.states), *shape[1:])
 
 
@@ -95,21 +102,21 @@ class TritonKernel:
         self.module = load_step(source)
         self.granularity = tuple(GRANULARITIES.index(coefficient.per) for coefficient in source.coefficients)
 
-    def common_constants(self, steps: int, save: bool) -> dict[str, Any]:
+    def common_constants(self, interval: int, save: bool) -> dict[str, Any]:
         """The compile-time arguments of both kernels; `save`: checkpoints are written and read."""
-        return {
-            "SAVE": save,
-            "STEP": self.module.step_forward,
-            "STATES": len(self.source.states),
-            "GRANULARITY": self.granularity,
-            "INTERVAL": interval_of(steps),
-        }
+        return {"SAVE": save, "STEP": self.module.step_forward, "INTERVAL": interval, **self._model_constants()}
 
-    def forward(self, x: Tensor, coefficients: Sequence[Tensor], for_backward: bool) -> tuple[Tensor, Tensor]:
+    def _model_constants(self) -> dict[str, Any]:
+        return {"STATES": len(self.source.states), "GRANULARITY": self.granularity}
+
+    def forward(
+        self, x: Tensor, coefficients: Sequence[Tensor], for_backward: bool, bptt_steps: int | None
+    ) -> tuple[Tensor, Tensor]:
         """Outputs for contiguous x [T, N, *features], and the states that backward starts from (empty if none)."""
-        self._check(x)
+        if x.dtype not in DTYPES:
+            raise BackendUnavailable(f"the triton backend takes float32, float16 and bfloat16, not {x.dtype}")
         steps = x.shape[0]
-        shape = checkpoint_shape(self.source, x.shape) if for_backward else (0,)
+        shape = checkpoint_shape(self.source, x.shape, bptt_steps) if for_backward else (0,)
         output, checkpoints = torch.empty_like(x), x.new_empty(shape, dtype=torch.float32)
         save = checkpoints.numel() > 0
         if x.numel():
@@ -121,41 +128,33 @@ class TritonKernel:
                 tuple(coefficients),
                 steps,
                 **layout.sizes(),
-                **self.common_constants(steps, save),
+                **self.common_constants(interval_of(steps, bptt_steps), save),
                 **layout.constants(),
-                num_warps=WARPS,
-                enable_fp_fusion=False,
+                **LAUNCH,
             )
         return output, checkpoints
 
     def backward(
         self, grad: Tensor, x: Tensor, checkpoints: Tensor, coefficients: Sequence[Tensor], bptt_steps: int | None
     ) -> tuple[Tensor, list[Tensor]]:
-        """Gradients of x and of the coefficients, from the contiguous gradient of the output; never truncated."""
-        assert bptt_steps is None
-        grad_x = torch.empty_like(x)
+        """Gradients of x and of the coefficients, from the contiguous gradient of the output."""
         if not x.numel():
-            return grad_x, [torch.zeros_like(value) for value in coefficients]
+            return torch.empty_like(x), [torch.zeros_like(value) for value in coefficients]
         layout, steps = Layout.of(self.source, x.shape, self.tile), x.shape[0]
-        partials = [x.new_empty(shape, dtype=torch.float32) for shape in self._partial_shapes(layout, steps)]
-        triton_layer.backward_kernel[layout.grid](
-            x,
-            grad,
-            grad_x,
-            checkpoints if checkpoints.numel() else x.new_zeros(1, dtype=torch.float32),
-            tuple(coefficients),
-            tuple(partials),
-            steps,
-            **layout.sizes(),
-            **self.common_constants(steps, checkpoints.numel() > 0),
-            **layout.constants(),
-            EVEN=steps % interval_of(steps) == 0,
-            ADJOINT=self.module.step_backward,
-            num_warps=WARPS,
-            enable_fp_fusion=False,
-        )
+        partials = [x.new_zeros(shape, dtype=torch.float32) for shape in self._partial_shapes(layout, steps)]
+        # windows of a truncated gradient add up in grad_x
+        grad_x = torch.empty_like(x) if bptt_steps is None else torch.zeros_like(x, dtype=torch.float32)
+        saved = checkpoints if checkpoints.numel() else x.new_zeros(1, dtype=torch.float32)
+        tensors = (x, grad, grad_x, saved, tuple(coefficients), tuple(partials), steps)
+        shared = {**layout.sizes(), **layout.constants(), **LAUNCH, "ADJOINT": self.module.step_backward}
+        if bptt_steps is None:
+            interval = interval_of(steps)
+            constants = self.common_constants(interval, checkpoints.numel() > 0)
+            triton_layer.backward_kernel[layout.grid](*tensors, **shared, **constants, EVEN=steps % interval == 0)
+        else:
+            triton_layer.truncated_kernel[layout.grid](*tensors, bptt_steps, **shared, **self._model_constants())
         pairs = zip(partials, coefficients, strict=True)
-        return grad_x, [_total(partial, value, layout).to(value.dtype) for partial, value in pairs]
+        return grad_x.to(x.dtype), [_total(partial, value, layout).to(value.dtype) for partial, value in pairs]
 
     def _partial_shapes(self, layout: Layout, steps: int) -> list[tuple[int, ...]]:
         along, length = (layout.grid[1], layout.rows) if layout.channel_axis == 0 else (layout.grid[0], layout.columns)
@@ -165,10 +164,6 @@ class TritonKernel:
             "step_channel": (along, steps, length),
         }
         return [shapes[coefficient.per] for coefficient in self.source.coefficients]
-
-    def _check(self, x: Tensor) -> None:
-        if x.dtype not in DTYPES:
-            raise BackendUnavailable(f"the triton backend takes float32, float16 and bfloat16, not {x.dtype}")
 
 
 def _total(partial: Tensor, coefficient: Tensor, layout: Layout) -> Tensor:

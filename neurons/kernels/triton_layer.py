@@ -186,6 +186,77 @@ def backward_kernel(
                     added = added + (sums[c] + part,)
             sums = added
             place -= length
+    _store_sums(partial_ptrs, sums, index, listed, length, program, GRANULARITY, CHANNEL_AXIS)
+
+
+@triton.jit(do_not_specialize=["steps", "window"])
+def truncated_kernel(
+    x_ptr,
+    grad_output_ptr,
+    grad_x_ptr,
+    checkpoint_ptr,
+    coefficient_ptrs,
+    partial_ptrs,
+    steps,
+    window,
+    rows,
+    columns,
+    channels,
+    inner,
+    ADJOINT: tl.constexpr,
+    STATES: tl.constexpr,
+    GRANULARITY: tl.constexpr,
+    CHANNEL_AXIS: tl.constexpr,
+    ROWS: tl.constexpr,
+    COLUMNS: tl.constexpr,
+):
+    """As `backward_kernel`, each output's gradient going back `window` steps at most.
+
+    Forward left the states before every step but the first (an interval of 1). `grad_x_ptr` and the partial sums per
+    step are float32 and start as zeros: each window adds its share.
+    """
+    offset, inside, channel = _tile(rows, columns, channels, inner, CHANNEL_AXIS, ROWS, COLUMNS)
+    elements = tl.cast(rows, tl.int64) * columns
+    sums = ()
+    for c in tl.static_range(len(GRANULARITY)):
+        sums = sums + (tl.zeros([ROWS, COLUMNS], tl.float32),)
+    lasting = _lasting_coefficients(coefficient_ptrs, channel, GRANULARITY)
+    index, listed, length, program = _beside(rows, columns, CHANNEL_AXIS, ROWS, COLUMNS)
+    for last in range(steps):
+        grad_states = ()
+        for s in tl.static_range(STATES):
+            grad_states = grad_states + (tl.zeros([ROWS, COLUMNS], tl.float32),)
+        for back in range(0, tl.minimum(window, last + 1)):
+            t = last - back
+            row = offset + tl.cast(t, tl.int64) * elements
+            before = checkpoint_ptr + offset + tl.cast(t - 1, tl.int64) * STATES * elements
+            states = ()
+            for s in tl.static_range(STATES):
+                states = states + (tl.load(before + s * elements, mask=inside & (t > 0), other=0.0),)
+            x = tl.load(x_ptr + row, mask=inside, other=0.0).to(tl.float32)
+            grad = tl.load(grad_output_ptr + row, mask=inside & (back == 0), other=0.0).to(tl.float32)
+            coefficients = _coefficients_at(t, lasting, coefficient_ptrs, channel, channels, GRANULARITY)
+            grad_x, grad_states, parts = ADJOINT(x, states, coefficients, grad, grad_states)
+            tl.store(grad_x_ptr + row, tl.load(grad_x_ptr + row, mask=inside) + grad_x, mask=inside)
+            added = ()
+            for c in tl.static_range(len(GRANULARITY)):
+                part = tl.where(inside, parts[c], 0.0)
+                if GRANULARITY[c] == PER_STEP_CHANNEL:
+                    place = partial_ptrs[c] + (program * steps + t) * length + index
+                    total = tl.load(place, mask=listed) + _sum_beside(part, CHANNEL_AXIS)
+                    tl.store(place, total, mask=listed)
+                    added = added + (sums[c],)
+                else:
+                    added = added + (sums[c] + part,)
+            sums = added
+    _store_sums(partial_ptrs, sums, index, listed, length, program, GRANULARITY, CHANNEL_AXIS)
+
+
+@triton.jit
+def _store_sums(
+    partial_ptrs, sums, index, listed, length, program, GRANULARITY: tl.constexpr, CHANNEL_AXIS: tl.constexpr
+):
+    """Write the tile's sums for coefficients that all time steps share."""
     for c in tl.static_range(len(GRANULARITY)):
         if GRANULARITY[c] == PER_LAYER:
             number = tl.program_id(0) * tl.num_programs(1) + tl.program_id(1)

@@ -67,8 +67,27 @@ def test_every_tile_gives_the_same(tile: int, features: tuple[int, ...]) -> None
     results = []
     for size in (tile, TILES[0]):
         kernel = TritonKernel(source, size)
-        output, checkpoints = kernel.forward(x, coefficients, True)
+        output, checkpoints = kernel.forward(x, coefficients, True, None)
         grad_x, grads = kernel.backward(torch.ones_like(x), x, checkpoints, coefficients, None)
         results.append([output, grad_x, *grads])
     for one, other in zip(*results, strict=True):
         assert torch.allclose(one, other, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("features", [(), (40,)])
+@pytest.mark.parametrize("bptt_steps", [1, 3, 9])
+@pytest.mark.parametrize("name", MODELS)
+def test_truncation_agrees_with_the_reference(name: str, bptt_steps: int, features: tuple[int, ...]) -> None:
+    torch.manual_seed(0)
+    exact = neurons.layer(name, 6, 7, "reference", bptt_steps=bptt_steps)
+    layer = neurons.layer(name, 6, 7, "triton", bptt_steps=bptt_steps)
+    layer.load_state_dict(exact.state_dict())
+    x = 0.7 + 0.6 * torch.randn(7, 5, 6, *features)
+    gradient = torch.randn_like(x)
+    grads = []
+    for own in (exact, layer):
+        inputs = x.clone().requires_grad_()
+        own(inputs).backward(gradient)
+        grads.append([inputs.grad, *(parameter.grad for parameter in own.parameters())])
+    for one, other in zip(*grads, strict=True):
+        assert torch.allclose(one, other, rtol=1e-4, atol=1e-4)
