@@ -153,6 +153,7 @@ class TemporalGradient(Task):
         "spatial_gradient": Metric("1", "mean |P[t]| by time step"),
         "temporal_gradient": Metric("1", "mean |𝒯[t, t + lag]| by time step t and lag"),
         "temporal_gradient_by_lag": Metric("1", "mean |𝒯| over all pairs of that lag"),
+        "decay_by_lag": Metric("1", "γ to the lag: what the leak alone leaves (part I for LIF)"),
         "vanished_by_lag": Metric("1", "share of exact zeros in J[t', t] at that lag (part II for LIF)"),
         "through_u_by_lag": Metric("1", "mean |𝒯| by paths that pass from step to step through u alone (M1)"),
         "through_others_by_lag": Metric("1", "mean |𝒯| by paths through another state at least once (M2)"),
@@ -205,6 +206,8 @@ def describe_paths(record: Recorded, jacobian: Tensor, layer: str) -> Iterator[V
     for lag in range(1, steps):
         zeros = torch.stack([(jacobian[t + lag, t] == 0).double().mean() for t in range(steps - lag)])
         yield Value("vanished_by_lag", float(zeros.mean()), layer, lag=lag)
+        if isinstance(record.layer.neuron.tau, float) and not record.layer.neuron.learnables():
+            yield Value("decay_by_lag", record.layer.neuron.decay**lag, layer, lag=lag)
     x = record.current.clone().requires_grad_()
     (total,) = torch.autograd.grad(record.layer(x), x, gradient)
     error = ((gradient.unsqueeze(1) * jacobian).sum(0) - total).abs().max()

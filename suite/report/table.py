@@ -103,9 +103,15 @@ FORMATS: dict[str, Callable[[Table], str]] = {"md": Table.markdown, "tex": Table
 
 
 def format_estimate(estimate: Estimate, digits: int) -> str:
-    """ "mean ± half width" with that many digits after the point; the mean alone without an interval."""
-    text = f"{estimate.mean:.{digits}f}"
-    return text if estimate.count < 2 else f"{text} ± {estimate.half_width:.{digits}f}"
+    """ "mean ± half width" with that many digits after the point, or if negative that many digits in all.
+
+    The mean alone without an interval.
+    """
+    if digits < 0:
+        text, half = f"{estimate.mean:.{-digits}g}", f"{estimate.half_width:.1g}"
+    else:
+        text, half = f"{estimate.mean:.{digits}f}", f"{estimate.half_width:.{digits}f}"
+    return text if estimate.count < 2 else f"{text} ± {half}"
 
 
 def _pipe(cells: Sequence[str]) -> str:

@@ -71,12 +71,25 @@ def findings(rows: pd.DataFrame) -> list[Finding]:
     ]
 
 
+LAG_ROWS = {
+    "temporal_gradient_by_lag": "mean |𝒯|",
+    "decay_by_lag": "I: γ to the lag",
+    "vanished_by_lag": "II: share of exact zeros",
+    "through_u_by_lag": "mean |M1|, through u",
+    "through_others_by_lag": "mean |M2|, through m",
+}
+
+
 def table(rows: pd.DataFrame) -> Table:
-    chosen = by_setting(rows[rows.metric == "temporal_ratio"], "progress")
-    chosen = chosen.assign(training=chosen.progress.map(lambda share: f"{share:.0%} trained"))
-    caption = "Σ over lags of mean |𝒯| / mean |P|, mean over layers. Mean ± 95 % t-interval over seeds."
-    name = "study_temporal_gradient"
-    return table_of(name, "Temporal over spatial gradient.", caption, chosen, "neuron", "training", digits=3)
+    """By lag, in the trained network: the total, parts I and II, and for CLIF the terms M1 and M2."""
+    chosen = by_setting(rows[rows.metric.isin(list(LAG_ROWS))], "progress")
+    chosen = chosen[chosen.progress == 1.0]
+    chosen = chosen.assign(part=chosen.neuron + " " + chosen.metric.map(LAG_ROWS), lag=chosen.lag.astype(int))
+    order = [f"{neuron} {words}" for neuron in ("lif", "clif") for words in LAG_ROWS.values()]
+    chosen = chosen.assign(place=chosen.part.map({words: place for place, words in enumerate(order)}))
+    chosen = chosen.sort_values(["place", "lag"])
+    caption = "Trained network; columns: lag in steps. Mean over layers, ± 95 % t-interval over seeds."
+    return table_of("study_temporal_gradient", "Temporal gradient by lag.", caption, chosen, "part", "lag", digits=-3)
 
 
 PARTS = {

@@ -11,12 +11,12 @@ from suite.statistics import Estimate
 from suite.studies.base import Finding, Scale, Study, by_seed, judge, judge_equal, mean_of, paired, table_of
 from tasks import Cell
 
-STEPS = {"smoke": [1, 2], "quick": [1, 2, 4, 8, 16, 32], "full": [1, 2, 4, 8, 16, 32, 64]}
+STEPS = [1, 2, 4, 8, 16, 32, 64]
 
 
 def grid(scale: Scale) -> list[Cell]:
-    steps = STEPS[scale.profile]
-    return [cell for T in steps for cell in scale.cells("accuracy", ["lif", "clif"], timesteps=T)]
+    steps = STEPS[:2] if scale.smoke else STEPS
+    return [cell for T in steps for cell in scale.cells("accuracy", ["lif", "clif"], 4, timesteps=T)]
 
 
 def _accuracy(rows: pd.DataFrame, neuron: str, steps: int) -> pd.Series:

@@ -65,3 +65,29 @@ def test_resnet18_of_the_paper() -> None:
     with OperationCounter(network) as counter, torch.no_grad():
         network(torch.rand(2, 3, 32, 32) + 0.1)
     assert counter.totals["macs"] / 2 == pytest.approx(557.65e6, rel=0.01)
+
+
+def test_agrees_with_spikingjellys_counters() -> None:
+    """MACs of a dense network, and ACs of binary inputs, where both define the same thing."""
+    from spikingjelly.activation_based.op_counter import ACCounter, DispatchCounterMode, MACCounter
+
+    torch.manual_seed(0)
+    dense = nn.Sequential(
+        nn.Conv2d(3, 8, 3, padding=1, bias=False),
+        nn.ReLU(),
+        nn.Conv2d(8, 4, 3, stride=2, bias=False),
+        nn.Flatten(),
+        nn.Linear(36, 5, bias=False),
+    )
+    cases = [
+        (dense, torch.rand(2, 3, 8, 8) + 0.1, MACCounter, "macs"),
+        (nn.Conv2d(3, 8, 3, padding=1, bias=False), (torch.rand(2, 3, 8, 8) < 0.3).float(), ACCounter, "acs"),
+        (nn.Linear(20, 7, bias=False), (torch.rand(3, 20) < 0.4).float(), ACCounter, "acs"),
+    ]
+    for module, x, make, metric in cases:
+        theirs = make()
+        with torch.no_grad(), DispatchCounterMode([theirs]):
+            module(x)
+        with torch.no_grad(), OperationCounter(module) as ours:
+            module(x)
+        assert ours.totals[metric] == theirs.get_total() > 0
