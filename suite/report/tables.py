@@ -7,6 +7,7 @@ import json
 import pandas as pd
 
 import tasks
+from suite.report.style import ordered
 from suite.report.table import Entry, Table, format_estimate
 from suite.statistics import Estimate
 
@@ -136,7 +137,9 @@ def _pivot(
 
     several = rows.backend.nunique() > 1
     table: list[tuple[str, list[Entry]]] = []
-    for neuron, backend in sorted(set(zip(rows.neuron, rows.backend, strict=True))):
+    places = {name: place for place, name in enumerate(ordered(rows.neuron))}
+    pairs = set(zip(rows.neuron, rows.backend, strict=True))
+    for neuron, backend in sorted(pairs, key=lambda pair: (places[pair[0]], pair[1])):
         entries = []
         for at in columns:
             estimate = estimates.get((neuron, backend, at))

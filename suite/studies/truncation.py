@@ -54,7 +54,7 @@ def findings(rows: pd.DataFrame) -> list[Finding]:
 
 
 def table(rows: pd.DataFrame) -> Table:
-    caption = "LIF, T = 6; rows: time constant, columns: time steps k that gradients go back. Mean ± 95 % interval."
+    caption = "LIF; rows: time constant, columns: time steps k that gradients go back. Mean ± 95 % interval."
     return table_of("study_truncation", "Accuracy under truncated gradients (%).", caption, _columns(rows), "tau", "k")
 
 
