@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Iterable
 from functools import cache
-from importlib import metadata
 from pathlib import Path
 
 import neurons
@@ -46,7 +45,7 @@ def code_hash(cell: Cell) -> str:
 @cache
 def versions() -> dict[str, str]:
     """Versions of the packages that decide values."""
-    return {name: metadata.version(name) for name in PACKAGES if _installed(name)}
+    return {name: version for name in PACKAGES if (version := machine.installed_version(name)) is not None}
 
 
 @cache
@@ -64,14 +63,6 @@ def _hash_files(paths: Iterable[Path]) -> str:
 @cache
 def _file_hash(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _installed(name: str) -> bool:
-    try:
-        metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return False
-    return True
 
 
 def _digest(value: object) -> str:

@@ -1,10 +1,11 @@
-"""The machine that a run happens on."""
+"""The machine that a run happens on, and what is installed there."""
 
 from __future__ import annotations
 
 import os
 import platform
 from functools import cache
+from importlib import metadata
 from pathlib import Path
 
 import torch
@@ -21,6 +22,14 @@ def describe() -> dict[str, str | int]:
     if torch.cuda.is_available():
         facts["gpu"] = torch.cuda.get_device_name()
     return facts
+
+
+def installed_version(package: str) -> str | None:
+    """The version of an installed package; None if it is not there."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def usable_cores() -> int:

@@ -6,7 +6,6 @@ import platform
 import shutil
 import subprocess
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -28,20 +27,13 @@ def collect(arguments: list[str]) -> dict[str, Any]:
         "dirty": None if status is None else bool(status),
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "packages": {name: _version(name) for name in PACKAGES},
+        "packages": {name: machine.installed_version(name) for name in PACKAGES},
         "compiler": _first_line(_output("cc", "--version")),
         "machine": machine.describe(),
         "cuda": torch.version.cuda if torch.cuda.is_available() else None,
         "gpu_driver": _first_line(_output("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader")),
         "threads": torch.get_num_threads(),
     }
-
-
-def _version(name: str) -> str | None:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 def _output(*command: str) -> str | None:

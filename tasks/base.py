@@ -98,3 +98,13 @@ class Task(ABC):
                 yield cell, list(self.run(cell))
             except Exception as error:
                 yield cell, error
+
+
+class InterleavedTask(Task):
+    """A task whose cells are measured in turns: it brings `batch` and `run_batch`, and one cell is a batch of one."""
+
+    def run(self, cell: Cell) -> Iterator[Value]:
+        for _, result in self.run_batch([cell]):
+            if isinstance(result, Exception):
+                raise result
+            yield from result

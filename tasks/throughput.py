@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import torch
 
 from neurons.conformance import gate
-from tasks.base import Cell, Metric, Task, Value
+from tasks.base import Cell, InterleavedTask, Metric, Value
 from tasks.timing import Spread, interleave
 from tasks.workload import LayerWorkload
 
@@ -21,7 +21,7 @@ LIMIT_COPIES = {"forward": 1.0, "forward_backward": 2.5}
 output; backward reads input and output gradient and writes the input gradient."""
 
 
-class Throughput(Task):
+class Throughput(InterleavedTask):
     """Nanoseconds per neuron and time step of a layer alone."""
 
     name = "throughput"
@@ -49,12 +49,6 @@ class Throughput(Task):
 
     def batch(self, cell: Cell) -> Hashable:
         return tuple(sorted(cell.settings.items()))
-
-    def run(self, cell: Cell) -> Iterator[Value]:
-        for _, result in self.run_batch([cell]):
-            if isinstance(result, Exception):
-                raise result
-            yield from result
 
     def run_batch(self, cells: Sequence[Cell]) -> Iterator[tuple[Cell, list[Value] | Exception]]:
         workloads: dict[int, LayerWorkload] = {}

@@ -10,11 +10,11 @@ import torch
 from neurons.conformance import gate
 from tasks.accuracy.task import NETWORK_SETTINGS, budget, prepare
 from tasks.accuracy.training import LOSSES, Recipe, read_out
-from tasks.base import Cell, Metric, Task, Value
+from tasks.base import Cell, InterleavedTask, Metric, Value
 from tasks.timing import interleave
 
 
-class TrainingSpeed(Task):
+class TrainingSpeed(InterleavedTask):
     """Training samples per second, with all threads."""
 
     name = "training_speed"
@@ -29,12 +29,6 @@ class TrainingSpeed(Task):
 
     def batch(self, cell: Cell) -> Hashable:
         return tuple(sorted((key, str(value)) for key, value in cell.settings.items()))
-
-    def run(self, cell: Cell) -> Iterator[Value]:
-        for _, result in self.run_batch([cell]):
-            if isinstance(result, Exception):
-                raise result
-            yield from result
 
     def run_batch(self, cells: Sequence[Cell]) -> Iterator[tuple[Cell, list[Value] | Exception]]:
         works: dict[int, Callable[[], None]] = {}
