@@ -22,13 +22,10 @@ enum { PER_LAYER, PER_CHANNEL, PER_STEP_CHANNEL };
 #include "step.h"
 
 #define AT_LEAST_ONE(n) ((n) > 0 ? (n) : 1)
-// Vectors in a tile: what a tile keeps for each stays in the first-level cache, and no more than 4 KiB of a row.
-#define KEPT_BYTES (2 * VECTOR_BYTES * (AT_LEAST_ONE(STATES) + COEFFICIENTS))
-#define TILE (KEPT_BYTES * 128 > TILE_BYTES ? TILE_BYTES / KEPT_BYTES : 128)
-#define TILE_BYTES (32 * 1024)
-#define SCRATCH (192 * 1024)       // bytes that a tile may remember for backward before it gets narrower
+#define TILE (4096 / VECTOR_BYTES)    // vectors in a tile: a row of it is a page
+#define SCRATCH (384 * 1024)          // bytes that a tile may remember for backward before it gets narrower
 #define LARGER_THAN_CACHE (16 << 20)  // bytes; with its input beyond the share of the cache that a core mostly has
-#define PARALLEL_FROM (32 * 1024)  // element-steps that are worth a second thread
+#define PARALLEL_FROM (32 * 1024)     // element-steps that are worth a second thread
 
 typedef struct {
     int64_t steps, elements, channels, inner;
@@ -36,14 +33,17 @@ typedef struct {
 } Shape;
 
 // A tile: its first element and how many it holds; all vectors are full but the last.
+// Vectors whose lanes have the same channels share a slot, which holds their coefficients once.
 typedef struct {
-    int64_t first, count, full, rest;
+    int64_t first, count, full, rest, slots;
+    int32_t slot[TILE];
+    int32_t channel[TILE][WIDTH];  // of each lane of a slot
     vec coefficient[TILE][AT_LEAST_ONE(COEFFICIENTS)];
 } Tile;
 
 typedef struct {
     vec state[TILE][AT_LEAST_ONE(STATES)];
-    vec coefficient[TILE][AT_LEAST_ONE(COEFFICIENTS)];
+    vec coefficient[TILE][AT_LEAST_ONE(COEFFICIENTS)];  // by slot
 } Gradient;
 
 // What backward needs of one vector at one time step: the states before it, and values that the step computed.
@@ -60,109 +60,50 @@ typedef vec Memory[REMEMBERED];
     if ((tile)->rest)                                                                                                  \
         body((tile)->full, (tile)->rest);
 
-// Visits the elements of a tile in runs that lie together: body(i, channel, run) for the tile's elements i to i + run,
-// whose channels are `channel`, `channel` + 1 … if `inner` is 1, and all `channel` otherwise.
-#define FOR_EACH_RUN(tile, channels, inner, body)                                                                      \
-    do {                                                                                                               \
-        int64_t channel = (tile)->first / (inner) % (channels), within = (tile)->first % (inner);                      \
-        for (int64_t i = 0, run; i < (tile)->count; i += run) {                                                        \
-            const int64_t left = (tile)->count - i, together = (inner) == 1 ? (channels)-channel : (inner)-within;     \
-            run = together < left ? together : left;                                                                   \
-            body(i, channel, run);                                                                                     \
-            within = 0;                                                                                                \
-            channel = (channel + ((inner) == 1 ? run : 1)) % (channels);                                               \
-        }                                                                                                              \
-    } while (0)
-
-// Whether a vector of elements has one channel (inner is a multiple of its width), or WIDTH channels in a row.
-INLINE int one_channel(int64_t inner) { return inner % WIDTH == 0; }
-INLINE int channels_in_a_row(int64_t channels, int64_t inner) { return inner == 1 && channels % WIDTH == 0; }
-
-INLINE int64_t channels_of(const Shape *shape, int c) { return granularity[c] == PER_LAYER ? 1 : shape->channels; }
-INLINE int64_t inner_of(const Shape *shape, int c) {
-    return granularity[c] == PER_LAYER ? (shape->elements + WIDTH - 1) / WIDTH * WIDTH : shape->inner;
+// How many vectors it takes until the lanes have the same channels again; the number of all vectors if that is never.
+static int64_t vectors_until_repeat(const Shape *shape, int64_t vectors) {
+    const int64_t period = shape->channels * shape->inner;
+    return period % WIDTH == 0 && period / WIDTH < vectors ? period / WIDTH : vectors;
 }
 
-// Coefficient c of each element of the tile, at a time step (0 for those that do not change with it).
-static void fill_coefficient(Tile *tile, const Shape *shape, int c, int64_t step) {
-    const int64_t channels = channels_of(shape, c), inner = inner_of(shape, c);
-    const real *values = shape->coefficient[c] + (granularity[c] == PER_STEP_CHANNEL ? step * channels : 0);
-    const int64_t vectors = tile->full + (tile->rest > 0);
-    if (one_channel(inner)) {
-        for (int64_t i = 0; i < vectors; i++)
-            tile->coefficient[i][c] = splat(values[(tile->first + i * WIDTH) / inner % channels]);
-        return;
-    }
-    if (channels_in_a_row(channels, inner)) {
-        for (int64_t i = 0, channel = tile->first % channels; i < vectors; i++) {
-            tile->coefficient[i][c] = load(values + channel, WIDTH);
-            channel = channel + WIDTH == channels ? 0 : channel + WIDTH;
+// Gives each vector its slot, and each lane of a slot its channel.
+static void assign_slots(Tile *tile, const Shape *shape) {
+    const int64_t vectors = tile->full + (tile->rest > 0), repeat = vectors_until_repeat(shape, vectors);
+    const int one_channel = shape->inner % WIDTH == 0;
+    int64_t channel = tile->first / shape->inner % shape->channels, within = tile->first % shape->inner;
+    tile->slots = 0;
+    for (int64_t i = 0; i < vectors; i++) {
+        if (i >= repeat) {
+            tile->slot[i] = tile->slot[i - repeat];
+            continue;
         }
-        return;
-    }
-    real flat[TILE * WIDTH];
-#define COPY(i, channel, run) memcpy(flat + (i), values + (channel), (size_t)(run) * sizeof(real))
-#define REPEAT(i, channel, run)                                                                                        \
-    for (int64_t j = 0; j < (run); j++)                                                                                \
-    flat[(i) + j] = values[channel]
-    if (inner == 1)
-        FOR_EACH_RUN(tile, channels, inner, COPY);
-    else
-        FOR_EACH_RUN(tile, channels, inner, REPEAT);
-#define FILL(i, lanes) tile->coefficient[i][c] = load(flat + (i)*WIDTH, lanes)
-    FOR_EACH_VECTOR(tile, FILL)
-}
-
-INLINE double sum_of_lanes(vec value) {
-    double sum = 0;
-    for (int lane = 0; lane < WIDTH; lane++)
-        sum += value[lane];
-    return sum;
-}
-
-// Adds the gradient of coefficient c over the tile to its sums, and clears it.
-static void drain_gradient(const Tile *tile, const Shape *shape, Gradient *gradient, int c, int64_t step, double *sums) {
-    const int64_t channels = channels_of(shape, c), inner = inner_of(shape, c);
-    sums += granularity[c] == PER_STEP_CHANNEL ? step * channels : 0;
-#define TAKE(i, lanes) store(flat + (i)*WIDTH, gradient->coefficient[i][c], lanes), gradient->coefficient[i][c] = splat(0)
-    if (one_channel(inner)) {  // the last vector's lanes beyond the tile hold zeros
-        const int64_t vectors = tile->full + (tile->rest > 0);
-        for (int64_t i = 0; i < vectors;) {
-            const int64_t first = tile->first + i * WIDTH, channel = first / inner % channels;
-            const int64_t run = (inner - first % inner) / WIDTH, end = run < vectors - i ? i + run : vectors;
-            vec partial = splat(0);
-            for (; i < end; i++) {
-                partial += gradient->coefficient[i][c];
-                gradient->coefficient[i][c] = splat(0);
+        const int same = one_channel && i > 0 && within != 0;
+        tile->slot[i] = (int32_t)(same ? tile->slots - 1 : tile->slots++);
+        for (int lane = 0; lane < WIDTH; lane++) {
+            tile->channel[tile->slot[i]][lane] = (int32_t)channel;
+            if (++within == shape->inner) {
+                within = 0;
+                channel = channel + 1 == shape->channels ? 0 : channel + 1;
             }
-            sums[channel] += sum_of_lanes(partial);
         }
-    } else if (channels_in_a_row(channels, inner) && 2 * channels <= tile->count) {
-        // the same channels come again and again: fold them before they are converted
-        vec folded[TILE];
-        const int64_t row = channels / WIDTH, vectors = tile->full + (tile->rest > 0);
-        memset(folded, 0, (size_t)row * sizeof(vec));
-        for (int64_t i = 0, at = tile->first % channels / WIDTH; i < vectors; i++) {
-            folded[at] += gradient->coefficient[i][c];
-            gradient->coefficient[i][c] = splat(0);
-            at = at + 1 == row ? 0 : at + 1;
-        }
-        for (int64_t channel = 0; channel < channels; channel++)
-            sums[channel] += folded[channel / WIDTH][channel % WIDTH];
-    } else if (inner == 1) {
-        real flat[TILE * WIDTH];
-        FOR_EACH_VECTOR(tile, TAKE)
-#define ADD(i, channel, run)                                                                                           \
-    for (int64_t j = 0; j < (run); j++)                                                                                \
-    sums[(channel) + j] += flat[(i) + j]
-        FOR_EACH_RUN(tile, channels, inner, ADD);
-    } else {
-        real flat[TILE * WIDTH];
-        FOR_EACH_VECTOR(tile, TAKE)
-#define SUM(i, channel, run)                                                                                           \
-    for (int64_t j = 0; j < (run); j++)                                                                                \
-    sums[channel] += flat[(i) + j]
-        FOR_EACH_RUN(tile, channels, inner, SUM);
+    }
+}
+
+// Coefficient c of each slot, at a time step (0 for those that do not change with it).
+static void fill_coefficient(Tile *tile, const Shape *shape, int c, int64_t step) {
+    const real *values = shape->coefficient[c] + (granularity[c] == PER_STEP_CHANNEL ? step * shape->channels : 0);
+    for (int64_t slot = 0; slot < tile->slots; slot++)
+        for (int lane = 0; lane < WIDTH; lane++)
+            tile->coefficient[slot][c][lane] = values[granularity[c] == PER_LAYER ? 0 : tile->channel[slot][lane]];
+}
+
+// Adds the gradient of coefficient c over the tile to its sums, and clears it. Lanes beyond the tile hold zeros.
+static void drain_gradient(const Tile *tile, const Shape *shape, Gradient *gradient, int c, int64_t step, double *sums) {
+    sums += granularity[c] == PER_STEP_CHANNEL ? step * shape->channels : 0;
+    for (int64_t slot = 0; slot < tile->slots; slot++) {
+        for (int lane = 0; lane < WIDTH; lane++)
+            sums[granularity[c] == PER_LAYER ? 0 : tile->channel[slot][lane]] += gradient->coefficient[slot][c][lane];
+        gradient->coefficient[slot][c] = splat(0);
     }
 }
 
@@ -172,6 +113,8 @@ static void begin_tile(Tile *tile, const Shape *shape, int64_t index, int64_t ve
     tile->count = shape->elements - tile->first < size ? shape->elements - tile->first : size;
     tile->full = tile->count / WIDTH;
     tile->rest = tile->count % WIDTH;
+    if (COEFFICIENTS)
+        assign_slots(tile, shape);
     for (int c = 0; c < COEFFICIENTS; c++)
         if (granularity[c] != PER_STEP_CHANNEL)
             fill_coefficient(tile, shape, c, 0);
@@ -182,6 +125,8 @@ INLINE void begin_step(Tile *tile, const Shape *shape, int64_t step) {
         if (granularity[c] == PER_STEP_CHANNEL)
             fill_coefficient(tile, shape, c, step);
 }
+
+INLINE const vec *coefficients_of(const Tile *tile, int64_t i) { return tile->coefficient[COEFFICIENTS ? tile->slot[i] : 0]; }
 
 // Ask for large pages behind a large result: its first use then costs one fault for each 2 MiB, not for each 4 KiB
 // (1.4 ns an element-step less for an input of 200 MB).
@@ -234,7 +179,7 @@ void forward(
         __builtin_prefetch(x_t + elements + (i)*WIDTH);                                                                \
         if (!past_cache)                                                                                               \
             __builtin_prefetch(output_t + elements + (i)*WIDTH, 1);                                                    \
-        step_forward(load(x_t + (i)*WIDTH, lanes), state[i], tile.coefficient[i], &spike, state[i]);                   \
+        step_forward(load(x_t + (i)*WIDTH, lanes), state[i], coefficients_of(&tile, i), &spike, state[i]);                   \
         put(output_t + (i)*WIDTH, spike, lanes, past_cache);                                                           \
     } while (0)
             FOR_EACH_VECTOR(&tile, FORWARD)
@@ -256,7 +201,7 @@ static void remember(Tile *tile, const Shape *shape, const real *x, Memory *memo
     do {                                                                                                               \
         vec new_state[AT_LEAST_ONE(STATES)];                                                                           \
         __builtin_prefetch(x_t + shape->elements + (i)*WIDTH);                                                         \
-        step_again(load(x_t + (i)*WIDTH, lanes), memory[i], tile->coefficient[i], new_state, memory[i] + STATES);      \
+        step_again(load(x_t + (i)*WIDTH, lanes), memory[i], coefficients_of(tile, i), new_state, memory[i] + STATES);      \
         for (int s = 0; s < STATES && !last; s++)                                                                      \
             next[i][s] = new_state[s];                                                                                 \
     } while (0)
@@ -279,7 +224,7 @@ INLINE void adjoint_step(
         if (!past_cache)                                                                                               \
             __builtin_prefetch(grad_x + at - shape->elements + (i)*WIDTH, 1);                                          \
         step_backward(                                                                                                 \
-            load(x + at + (i)*WIDTH, lanes), now[i], tile->coefficient[i], now[i] + STATES,                            \
+            load(x + at + (i)*WIDTH, lanes), now[i], coefficients_of(tile, i), now[i] + STATES,                            \
             grad_output != NULL ? load(grad_output + at + (i)*WIDTH, lanes) : splat(0), gradient->state[i], &to_x,     \
             to_state, to_coefficient);                                                                                 \
         if (add)                                                                                                       \
@@ -288,7 +233,7 @@ INLINE void adjoint_step(
         for (int s = 0; s < STATES; s++)                                                                               \
             gradient->state[i][s] = to_state[s];                                                                       \
         for (int c = 0; c < COEFFICIENTS; c++)                                                                         \
-            gradient->coefficient[i][c] += only(to_coefficient[c], lanes);                                             \
+            gradient->coefficient[tile->slot[i]][c] += only(to_coefficient[c], lanes);                                             \
     } while (0)
     FOR_EACH_VECTOR(tile, BACKWARD)
 }

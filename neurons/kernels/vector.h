@@ -6,7 +6,15 @@
 #include <string.h>
 
 #define INLINE static inline __attribute__((always_inline, unused))
+
+#if defined(__AVX512F__) && defined(__AVX512DQ__)
+#define VECTOR_BYTES 64
+#else
 #define VECTOR_BYTES 32
+#endif
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
 
 #if REAL_BITS == 32
 typedef float real;
@@ -42,9 +50,10 @@ INLINE void store(real *to, vec value, int64_t count) {
         memcpy(to, &value, (size_t)count * sizeof(real));
 }
 
-#if defined(__AVX2__)
-#include <immintrin.h>
 // To memory without a place in the cache; `to` is aligned.
+#if VECTOR_BYTES == 64
+INLINE void store_past_cache(real *to, vec value) { _mm512_stream_si512((__m512i *)to, (__m512i)value); }
+#elif defined(__AVX2__)
 INLINE void store_past_cache(real *to, vec value) { _mm256_stream_si256((__m256i *)to, (__m256i)value); }
 #else
 INLINE void store_past_cache(real *to, vec value) { store(to, value, WIDTH); }
@@ -57,8 +66,13 @@ INLINE vec only(vec value, int64_t count) {
     return value;
 }
 
-#if defined(__AVX2__) && defined(__FMA__) && REAL_BITS == 32
 // One instruction each, which compilers do not find by themselves. max and min give back their second operand for NaN.
+#if VECTOR_BYTES == 64 && REAL_BITS == 32
+INLINE vec choose_vec(mask where, vec yes, vec no) { return (vec)_mm512_ternarylogic_epi32((__m512i)where, (__m512i)yes, (__m512i)no, 0xca); }
+INLINE vec vec_clamp_min(vec value, vec low) { return (vec)_mm512_max_ps((__m512)low, (__m512)value); }
+INLINE vec vec_clamp_max(vec value, vec high) { return (vec)_mm512_min_ps((__m512)high, (__m512)value); }
+INLINE vec multiply_add(vec a, vec b, vec c) { return (vec)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c); }
+#elif defined(__AVX2__) && defined(__FMA__) && REAL_BITS == 32
 INLINE vec choose_vec(mask where, vec yes, vec no) { return (vec)_mm256_blendv_ps((__m256)no, (__m256)yes, (__m256)where); }
 INLINE vec vec_clamp_min(vec value, vec low) { return (vec)_mm256_max_ps((__m256)low, (__m256)value); }
 INLINE vec vec_clamp_max(vec value, vec high) { return (vec)_mm256_min_ps((__m256)high, (__m256)value); }
