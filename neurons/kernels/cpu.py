@@ -19,6 +19,7 @@ from platformdirs import user_cache_path
 from torch import Tensor
 
 from neurons.errors import BackendUnavailable
+from neurons.kernels import pool
 from neurons.kernels.source import KernelSource
 
 FLAGS = ("-std=gnu11", "-O3", "-march=native", "-fopenmp", "-fPIC", "-shared", "-fno-math-errno", "-fno-trapping-math")
@@ -44,7 +45,7 @@ class CpuKernel:
         self, x: Tensor, coefficients: Sequence[Tensor], for_backward: bool, bptt_steps: int | None
     ) -> tuple[Tensor, Tensor]:
         """Outputs for contiguous x [T, N, *features], and no checkpoints: backward computes all states again."""
-        output = torch.empty_like(x)
+        output = pool.empty_like(x)
         if x.numel():
             self._forward(x.data_ptr(), output.data_ptr(), self._addresses(coefficients), *_sizes(x))
         return output, x.new_empty(0)
@@ -53,7 +54,7 @@ class CpuKernel:
         self, grad: Tensor, x: Tensor, checkpoints: Tensor, coefficients: Sequence[Tensor], bptt_steps: int | None
     ) -> tuple[Tensor, list[Tensor]]:
         """Gradients of x and of the coefficients, from the contiguous gradient of the output."""
-        grad_x = torch.empty_like(x)
+        grad_x = pool.empty_like(x)
         sums = [torch.zeros_like(value, dtype=torch.float64) for value in coefficients]
         if x.numel():
             failed = self._backward(
