@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Mapping
@@ -11,11 +10,13 @@ from functools import cache, partial
 import torch
 from torch import Tensor
 
+from neurons import peers
 from neurons.errors import BackendUnavailable, NotFusable, UnknownName
 from neurons.kernels.cpu import no_compiler
 from neurons.kernels.fused import FusedRunner
 from neurons.kernels.source import source_of
 from neurons.model import Neuron
+from neurons.peers.peer import Peer, missing
 from neurons.reference import step_loop
 from neurons.truncation import truncated_loop
 
@@ -52,6 +53,9 @@ class Reference(Backend):
     name = "reference"
     description = "the step in a Python loop; the definition of correct"
 
+    def unavailable(self, neuron: Neuron, device: torch.device) -> str | None:
+        return f"{neuron.name} is run by {neuron.package} alone" if isinstance(neuron, Peer) else None
+
     def prepare(self, neuron: Neuron, bptt_steps: int | None) -> Runner:
         if not neuron.runs_over_time():
             if bptt_steps is not None:
@@ -63,7 +67,7 @@ class Reference(Backend):
 
 
 class Compile(Backend):
-    """`torch.compile` of the reference loop, one graph for each model and input shape."""
+    """`torch.compile` of the reference loop, one graph for each model and input shape; of a peer, of its package's."""
 
     name = "compile"
     description = "torch.compile of the reference loop"
@@ -72,9 +76,14 @@ class Compile(Backend):
         self._loops: dict[Hashable, Runner] = {}
 
     def unavailable(self, neuron: Neuron, device: torch.device) -> str | None:
+        if isinstance(neuron, Peer):
+            return missing(neuron.package, peers.PACKAGES[neuron.package])
         return _no_step(self.name, neuron)
 
     def prepare(self, neuron: Neuron, bptt_steps: int | None) -> Runner:
+        if isinstance(neuron, Peer):
+            _refuse_truncation(neuron.package, bptt_steps)
+            return torch.compile(lambda parameters, x: neuron.forward(x, parameters), dynamic=False)
         key = (neuron.signature(), bptt_steps)
         if key not in self._loops:
 
@@ -127,6 +136,11 @@ def _no_step(backend: str, neuron: Neuron) -> str | None:
     return f"{neuron.name} is not a step over time, so only its own forward can run it: use reference, not {backend}"
 
 
+def _refuse_truncation(package: str, bptt_steps: int | None) -> None:
+    if bptt_steps is not None:
+        raise BackendUnavailable(f"{package} cannot truncate (bptt_steps); use reference, compile or cpu")
+
+
 def _not_fusable(neuron: Neuron) -> str | None:
     try:
         source_of(neuron)
@@ -135,24 +149,49 @@ def _not_fusable(neuron: Neuron) -> str | None:
     return None
 
 
+class Package(Backend):
+    """Another package's implementation of the model, where it has one that computes the same."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.description = f"{name}'s implementation of the model"
+
+    def unavailable(self, neuron: Neuron, device: torch.device) -> str | None:
+        return missing(self.name, peers.PACKAGES[self.name]) or self._unlike(neuron)
+
+    def prepare(self, neuron: Neuron, bptt_steps: int | None) -> Runner:
+        _refuse_truncation(self.name, bptt_steps)
+        peer = neuron if isinstance(neuron, Peer) else self._fitting(neuron)[0].of(neuron)
+        return lambda parameters, x: peer.forward(x, parameters)
+
+    def _fitting(self, neuron: Neuron) -> list[type[Peer]]:
+        known = peers.counterparts(self.name, neuron.name)
+        return [peer for peer in known if peer.unlike(neuron) is None]
+
+    def _unlike(self, neuron: Neuron) -> str | None:
+        if isinstance(neuron, Peer):
+            return None if neuron.package == self.name else f"{neuron.name} is run by {neuron.package} alone"
+        if self._fitting(neuron):
+            return None
+        known = peers.counterparts(self.name, neuron.name)
+        return known[0].unlike(neuron) if known else f"{self.name} has no {neuron.name} that computes the same"
+
+
 OWN: tuple[Backend, ...] = (Reference(), Compile(), Cpu(), Triton())
-PEERS = {"spikingjelly": "neurons.peers.spikingjelly:SpikingJelly"}
-"""Other packages' implementations, imported when one is asked for."""
 FUSED = {"cpu": "cpu", "cuda": "triton"}
 """The fused backend of each type of device."""
 
 
 def names() -> list[str]:
     """All known backends, whether or not they can run here."""
-    return [backend.name for backend in OWN] + list(PEERS)
+    return [backend.name for backend in OWN] + list(peers.PACKAGES)
 
 
 @cache
 def get_backend(name: str) -> Backend:
     """The backend of that name; UnknownName with the nearest name otherwise."""
-    if name in PEERS:
-        module, _, cls = PEERS[name].partition(":")
-        return getattr(importlib.import_module(module), cls)()
+    if name in peers.PACKAGES:
+        return Package(name)
     for backend in OWN:
         if backend.name == name:
             return backend
@@ -160,7 +199,9 @@ def get_backend(name: str) -> Backend:
 
 
 def resolve(name: str, neuron: type[Neuron] | Neuron, device: torch.device) -> str:
-    """The backend's name; "auto" is the fused backend of the device, or for a model without a step its own forward.
+    """The backend's name; "auto" is the fused backend of the device.
+
+    For a model without a step it is what runs its own forward: the package of a peer, else reference.
 
     Raises:
         BackendUnavailable: "auto" on a device that has no fused backend.
@@ -168,7 +209,7 @@ def resolve(name: str, neuron: type[Neuron] | Neuron, device: torch.device) -> s
     if name != "auto":
         return get_backend(name).name
     if not neuron.runs_over_time():
-        return "reference"
+        return getattr(neuron, "package", "reference")
     if device.type not in FUSED:
         raise BackendUnavailable(f"there is no fused backend for {device.type}; use reference or compile")
     return FUSED[device.type]

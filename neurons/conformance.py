@@ -16,6 +16,8 @@ from torch import Tensor
 
 from neurons.layer import NeuronLayer
 from neurons.layer import layer as make_layer
+from neurons.peers import equivalence
+from neurons.peers.peer import Peer
 from neurons.reference import step_loop
 
 ROUNDING = {torch.float64: 1e-12, torch.float32: 2e-6, torch.bfloat16: 2e-6, torch.float16: 2e-6}
@@ -136,12 +138,17 @@ def _near_jumps(layer: NeuronLayer, x: Tensor) -> Tensor:
 def gate(name: str, backend: str, protocol: str = "controlled") -> None:
     """Refuse a neuron whose backend does not compute what its step says, before anything of it is timed.
 
+    A peer has no step of the suite: it must be the model that its card says, see `neurons.peers.equivalence`.
+
     Raises:
-        NotConformant: one line with the disagreement.
+        NotConformant, NotEquivalent: one line with the disagreement.
     """
     generator = torch.Generator().manual_seed(0)
     torch.manual_seed(0)
     layer = make_layer(name, channels=5, timesteps=9, backend=backend, protocol=protocol)
+    if isinstance(layer.neuron, Peer):
+        equivalence.gate(make_layer(name, equivalence.CHANNELS, equivalence.TIMESTEPS, layer.neuron.package, protocol))
+        return
     x = 0.7 + 0.6 * torch.randn(9, 51, 5, generator=generator)
     fault = compare(layer, x, torch.randn(x.shape, generator=generator)).fault
     if fault is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -12,15 +12,18 @@ from neurons.model import Neuron
 
 def step_loop(neuron: Neuron, parameters: Mapping[str, Tensor], x: Tensor) -> Tensor:
     """Run `neuron.step` over the first dimension of `x`, from zero states; returns the stacked outputs."""
+    return torch.stack([output for output, _ in steps(neuron, parameters, x)])
+
+
+def steps(neuron: Neuron, parameters: Mapping[str, Tensor], x: Tensor) -> Iterator[tuple[Tensor, Sequence[Tensor]]]:
+    """The output of each time step and the states after it, from zero states."""
     per_step = per_step_names(neuron)
     shaped = {name: broadcastable(value, x, name in per_step) for name, value in parameters.items()}
-    states = [torch.zeros_like(x[0])] * len(neuron.states)
-    outputs = []
+    states: Sequence[Tensor] = [torch.zeros_like(x[0])] * len(neuron.states)
     for t, x_t in enumerate(x.unbind(0)):
         bound = neuron.bind({name: value[t] if name in per_step else value for name, value in shaped.items()})
         output, *states = bound.step(x_t, *states)
-        outputs.append(output)
-    return torch.stack(outputs)
+        yield output, states
 
 
 def per_step_names(neuron: Neuron) -> set[str]:

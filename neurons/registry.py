@@ -43,9 +43,11 @@ def register(cls: N) -> N:
 
 
 def get(name: str) -> type[Neuron]:
-    """The model class registered as `name`; UnknownName with the nearest name otherwise."""
+    """The model class registered as `name`, or a package's neuron (`snntorch.leaky`); UnknownName otherwise."""
     _discover()
     if name not in _models:
+        if "." in name:
+            return importlib.import_module("neurons.peers").get(name)
         raise UnknownName("neuron", name, _models)
     return _models[name]
 

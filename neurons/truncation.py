@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from neurons.model import Neuron
-from neurons.reference import broadcastable, per_step_names, step_loop
+from neurons.reference import broadcastable, per_step_names, step_loop, steps
 
 
 def truncated_loop(neuron: Neuron, bptt_steps: int, parameters: Mapping[str, Tensor], x: Tensor) -> Tensor:
@@ -21,11 +21,11 @@ def truncated_loop(neuron: Neuron, bptt_steps: int, parameters: Mapping[str, Ten
     The first k outputs are those of a plain loop over k steps. Each later output t' comes from a window of its own:
     k steps from the state before step t' − k + 1, which is a constant. All windows run side by side.
     """
-    steps = len(x)
-    if bptt_steps >= steps:
+    length = len(x)
+    if bptt_steps >= length:
         return step_loop(neuron, parameters, x)
     head = step_loop(neuron, _first_steps(neuron, parameters, bptt_steps), x[:bptt_steps])
-    starts = torch.arange(1, steps - bptt_steps + 1, device=x.device)
+    starts = torch.arange(1, length - bptt_steps + 1, device=x.device)
     with torch.no_grad():
         trajectory = _states_before(neuron, parameters, x)
     states = [torch.stack([before[int(start)] for start in starts]) for before in trajectory]
@@ -48,13 +48,5 @@ def _first_steps(neuron: Neuron, parameters: Mapping[str, Tensor], steps: int) -
 
 def _states_before(neuron: Neuron, parameters: Mapping[str, Tensor], x: Tensor) -> list[list[Tensor]]:
     """For each state its values before every time step."""
-    names = per_step_names(neuron)
-    shaped = {name: broadcastable(value, x, name in names) for name, value in parameters.items()}
-    states = [torch.zeros_like(x[0])] * len(neuron.states)
-    trajectory: list[list[Tensor]] = [[] for _ in states]
-    for t, x_t in enumerate(x.unbind(0)):
-        for kept, state in zip(trajectory, states, strict=True):
-            kept.append(state)
-        bound = neuron.bind({name: value[t] if name in names else value for name, value in shaped.items()})
-        _, *states = bound.step(x_t, *states)
-    return trajectory
+    after = [list(states) for _, states in steps(neuron, parameters, x)]
+    return [[torch.zeros_like(x[0]), *(states[index] for states in after[:-1])] for index in range(len(neuron.states))]

@@ -40,6 +40,7 @@ def _parser() -> Parser:
     _add_run(commands)
     report = commands.add_parser("report", help="make tables, plots and page of a run", allow_abbrev=False)
     report.add_argument("run", type=Path, metavar="RUN", help="a run directory")
+    report.add_argument("--baseline", metavar="NEURON", help="whom others are compared with; default lif")
     report.set_defaults(command=_report)
     _add_kernels(commands)
     study = commands.add_parser("study", help="put claims of the CLIF paper to the test", allow_abbrev=False)
@@ -50,6 +51,15 @@ def _parser() -> Parser:
     study.add_argument("--out", type=Path, metavar="RUN", help="run directory; default results/runs/study-PROFILE")
     study.add_argument("--time-limit", type=float, metavar="SECONDS", help="for one cell; default by profile")
     study.set_defaults(command=_study)
+    packages = commands.add_parser("packages", help="compare the packages that people use", allow_abbrev=False)
+    packages.add_argument("--profile", default="quick", help="smoke, quick (default) or full")
+    packages.add_argument("--out", type=Path, metavar="RUN", help="default results/runs/packages-PROFILE")
+    packages.add_argument("--time-limit", type=float, metavar="SECONDS", help="for one cell; default by profile")
+    packages.set_defaults(command=_packages)
+    backends = commands.add_parser("compare-backends", help="who computes the same as whom?", allow_abbrev=False)
+    backends.add_argument("neuron", nargs="?", metavar="NEURON", help="a model of the suite; default: all")
+    backends.add_argument("--json", action="store_true", help="a JSON list of objects")
+    backends.set_defaults(command=_compare_backends)
     check = commands.add_parser("check", help="is the neuron of a file right and fast?", allow_abbrev=False)
     check.add_argument("file", type=Path, metavar="F.py", help="a file that registers neurons")
     check.set_defaults(command=_check)
@@ -141,7 +151,7 @@ def _run(options: argparse.Namespace, arguments: list[str]) -> int:
 def _report(options: argparse.Namespace, arguments: list[str]) -> int:
     from suite.run import print_report
 
-    print_report(options.run)
+    print_report(options.run, options.baseline)
     return 0
 
 
@@ -161,6 +171,27 @@ def _study(options: argparse.Namespace, arguments: list[str]) -> int:
     scale = studies.Scale(options.profile, options.dataset, options.network)
     out = options.out or Path("results/runs") / f"study-{options.profile}"
     return run.run_studies(names, scale, out, options.time_limit, arguments)
+
+
+def _packages(options: argparse.Namespace, arguments: list[str]) -> int:
+    from suite import plan, run
+
+    if options.profile not in plan.SEEDS:
+        raise UnknownName("profile", options.profile, plan.SEEDS)
+    out = options.out or Path("results/runs") / f"packages-{options.profile}"
+    return run.run_packages(options.profile, out, options.time_limit, arguments)
+
+
+def _compare_backends(options: argparse.Namespace, arguments: list[str]) -> int:
+    from suite.compare_backends import compare_backends
+    from suite.listing import print_listing
+
+    rows = compare_backends(options.neuron)
+    if options.json:
+        print(json.dumps(rows, indent=2))
+    else:
+        print_listing(rows)
+    return 0
 
 
 def _kernels(options: argparse.Namespace, arguments: list[str]) -> int:

@@ -10,12 +10,12 @@ from pathlib import Path
 from rich.console import Console
 
 import neurons
-from suite import plan, provenance, studies
+from suite import packages, plan, provenance, studies
 from suite.cell_key import identity, key
 from suite.display import Display
 from suite.execute import LocalExecutor
+from suite.report import groups
 from suite.report.build import build
-from suite.report.paper import remember
 from suite.store import Result, Store
 from suite.studies import Scale
 from tasks import Cell
@@ -30,6 +30,7 @@ def run(
     for path in neuron_files:
         neurons.load_file(path)
     cells = plan.make(request)
+    groups.remember(out, {groups.MAIN: [key(cell) for cell in cells]})
     return execute(cells, out, time_limit or plan.TIME_LIMITS[request.profile], arguments, neuron_files)
 
 
@@ -38,9 +39,15 @@ def run_studies(names: Sequence[str], scale: Scale, out: Path, time_limit: float
     chosen = [studies.get(name) for name in names]
     grids = {study.name: study.grid(scale) for study in chosen}
     cells = {identity(cell): cell for grid in grids.values() for cell in grid}
-    out.mkdir(parents=True, exist_ok=True)
-    remember(out, {name: [key(cell) for cell in grid] for name, grid in grids.items()})
+    groups.remember(out, {name: [key(cell) for cell in grid] for name, grid in grids.items()})
     return execute(list(cells.values()), out, time_limit or plan.TIME_LIMITS[scale.profile], arguments, ())
+
+
+def run_packages(profile: str, out: Path, time_limit: float | None, arguments: list[str]) -> int:
+    """Compare the packages that are installed with the suite, as far as not yet done in `out`; see `execute`."""
+    cells = packages.grid(profile)
+    groups.remember(out, {packages.GROUP: [key(cell) for cell in cells]})
+    return execute(cells, out, time_limit or plan.TIME_LIMITS[profile], arguments, ())
 
 
 def execute(
@@ -77,11 +84,15 @@ def execute(
     return 1 if ended["failed"] or ended["timeout"] else 0
 
 
-def print_report(out: Path) -> None:
-    """Make the report; print its main table, what went wrong, and the path of the page."""
-    page, tables = build(out)
+SHOWN = ("difference", "problems", "verdicts", "speed_up")
+"""Tables that a terminal shows beside the first."""
+
+
+def print_report(out: Path, baseline: str | None = None) -> None:
+    """Make the report; print its main tables, what went wrong, and the path of the page."""
+    page, tables = build(out, baseline)
     console = Console(width=None if sys.stdout.isatty() else 160)
     for table in tables:
-        if table is tables[0] or table.name in ("problems", "verdicts"):
+        if table is tables[0] or table.name in SHOWN:
             console.print(table.rich())
     console.print(f"report: {page.resolve()}", soft_wrap=True, highlight=False)

@@ -47,8 +47,10 @@ COLUMNS = [
     "detail",
     "cell",
 ]
-OWN_COLUMNS = ("dataset", "network", "protocol", "timesteps")
+OWN_COLUMNS = ("dataset", "network", "protocol", "timesteps", "dtype")
 """Settings that have a column of their own; the others stand in `settings` as JSON."""
+DEFAULTS = {"dtype": "float32"}
+"""What a task without such a setting uses."""
 
 
 class RunError(Exception):
@@ -65,7 +67,6 @@ class Result:
     traceback: str = ""
     seconds: float = 0.0
     device: str = "cpu"
-    dtype: str = "float32"
 
 
 @dataclass
@@ -180,13 +181,12 @@ def _rows(run: str, key: str, cell: Cell, result: Result) -> Iterable[dict[str, 
         "neuron": cell.neuron,
         "backend": cell.backend,
         "device": result.device,
-        "dtype": result.dtype,
         "seed": cell.seed,
         "settings": json.dumps(others, sort_keys=True),
         "status": result.status,
         "detail": result.detail,
         "cell": key,
-        **{name: cell.settings.get(name) for name in OWN_COLUMNS},
+        **{name: cell.settings.get(name, DEFAULTS.get(name)) for name in OWN_COLUMNS},
     }
     for value in result.values:
         metric = metrics.get(value.metric)

@@ -8,9 +8,12 @@ from tasks.base import Cell, Metric, NotFinite, Task, Value
 from tasks.conversion import Conversion
 from tasks.dynamics import Dynamics
 from tasks.energy import Energy
+from tasks.equivalence import Equivalence
 from tasks.memory import Memory
+from tasks.startup import Startup
 from tasks.temporal_gradient import TemporalGradient
 from tasks.throughput import Throughput
+from tasks.training_memory import TrainingMemory
 from tasks.training_speed import TrainingSpeed
 
 TASKS: dict[str, Task] = {
@@ -24,10 +27,13 @@ TASKS: dict[str, Task] = {
         Energy(),
         Conversion(),
         Dynamics(),
+        Equivalence(),
+        Startup(),
+        TrainingMemory(),
     )
 }
 MAIN_TASKS = ("accuracy", "temporal_gradient", "memory", "throughput", "training_speed")
-"""What a run measures unless told otherwise; the others serve the studies."""
+"""What a run measures unless told otherwise; the others serve the studies and the comparison of packages."""
 
 
 def get(name: str) -> Task:

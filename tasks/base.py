@@ -26,13 +26,14 @@ class Metric:
 
 @dataclass(frozen=True)
 class Value:
-    """One measured number; `layer`, `step` and `lag` place it where the metric has them."""
+    """One measured number; `layer`, `step` and `lag` place it where the metric has them, `detail` says it in words."""
 
     metric: str
     value: float
     layer: str | None = None
     step: int | None = None
     lag: int | None = None
+    detail: str = ""
 
 
 @dataclass(frozen=True)

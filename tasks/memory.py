@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
 from neurons.conformance import gate
+from neurons.kernels import pool
 from tasks.base import Cell, Metric, Task, Value
 from tasks.workload import CHANNELS, LayerWorkload
 
@@ -55,7 +56,8 @@ def peak_bytes(work: Callable[[], None], device: torch.device) -> int:
 
 
 def _return_free_memory() -> None:
-    """Give freed heap pages back, or reuse of them would hide from the peak (glibc only; musl has no such cache)."""
+    """Give freed memory back, or reuse of it would hide from the peak (musl's C library keeps none)."""
+    pool.release()
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)
@@ -74,7 +76,12 @@ class Memory(Task):
     name = "memory"
     description = "bytes saved for backward and peak memory, per neuron and time step"
     exclusive = True
-    settings: ClassVar[dict[str, Any]] = {"timesteps": 8, "elements": 1 << 20, "protocol": "controlled"}
+    settings: ClassVar[dict[str, Any]] = {
+        "timesteps": 8,
+        "elements": 1 << 20,
+        "dtype": "float32",
+        "protocol": "controlled",
+    }
     sources = ("workload.py",)
     metrics = {
         "saved_bytes": Metric("B/element-step", "kept for backward by autograd, exact", "lower"),

@@ -12,7 +12,10 @@ from typing import Any, ClassVar
 import torch
 
 from neurons.conformance import gate
+from neurons.kernels import cost
+from neurons.kernels.trace import program_of
 from tasks.base import Cell, InterleavedTask, Metric, Value
+from tasks.executed import Executed, check, executed
 from tasks.timing import Spread, interleave
 from tasks.workload import LayerWorkload
 
@@ -27,8 +30,14 @@ class Throughput(InterleavedTask):
     name = "throughput"
     description = "time per neuron and step of a layer alone, beside the memory bandwidth's limit"
     exclusive = True
-    settings: ClassVar[dict[str, Any]] = {"timesteps": 8, "elements": 1 << 19, "rounds": 7, "protocol": "controlled"}
-    sources = ("workload.py", "timing.py")
+    settings: ClassVar[dict[str, Any]] = {
+        "timesteps": 8,
+        "elements": 1 << 19,
+        "rounds": 7,
+        "dtype": "float32",
+        "protocol": "controlled",
+    }
+    sources = ("workload.py", "timing.py", "executed.py")
     metrics = {
         "forward_time": Metric("ns/element-step", "forward without gradient, median of rounds", "lower"),
         "forward_backward_time": Metric("ns/element-step", "forward and backward, median of rounds", "lower"),
@@ -37,6 +46,9 @@ class Throughput(InterleavedTask):
         "forward_limit": Metric("1", "forward time over the time of 1 copy of the input", "lower"),
         "forward_backward_limit": Metric("1", "both over the time of 2.5 copies of the input", "lower"),
         "copy_bandwidth": Metric("GB/s", "bytes read and written by a copy of the input, same rounds"),
+        "operations": Metric("1/element-step", "operations of a step and its adjoint, counted on their graphs"),
+        "least_bytes": Metric("B/element-step", "the least that forward and backward must move"),
+        "kernel_calls": Metric("1", "operations of forward and backward, by the profiler (detail: which)", "lower"),
     }
 
     def grid(self, profile: str, datasets: Sequence[str]) -> list[dict[str, Any]]:
@@ -48,16 +60,20 @@ class Throughput(InterleavedTask):
         return [{"timesteps": timesteps, "elements": elements} for timesteps in lengths for elements in sizes]
 
     def batch(self, cell: Cell) -> Hashable:
-        return tuple(sorted(cell.settings.items()))
+        """Models with other constants still share the rounds."""
+        return tuple(cell.settings[name] for name in ("timesteps", "elements", "rounds", "dtype"))
 
     def run_batch(self, cells: Sequence[Cell]) -> Iterator[tuple[Cell, list[Value] | Exception]]:
         workloads: dict[int, LayerWorkload] = {}
+        ran: dict[int, Executed] = {}
         for index, cell in enumerate(cells):
             try:
                 gate(cell.neuron, cell.backend, cell.settings["protocol"])
                 workload = LayerWorkload.of(cell)
                 workload.forward()
                 workload.forward_backward()
+                ran[index] = executed(workload.forward_backward)
+                check(cell.backend, ran[index])
             except Exception as error:
                 yield cell, error
             else:
@@ -72,7 +88,8 @@ class Throughput(InterleavedTask):
             works[index, "forward_backward"] = workload.forward_backward
         times = interleave(works, cells[0].settings["rounds"])
         for index, workload in workloads.items():
-            yield cells[index], list(_layer_values(index, workload, times))
+            values = [*_layer_values(index, workload, times), *_counted(workload)]
+            yield cells[index], [*values, Value("kernel_calls", ran[index].calls, detail=str(ran[index]))]
 
 
 def _layer_values(index: int, workload: LayerWorkload, times: Mapping[Hashable, Spread]) -> Iterator[Value]:
@@ -86,3 +103,12 @@ def _layer_values(index: int, workload: LayerWorkload, times: Mapping[Hashable, 
     yield Value("forward_backward_time_p20", both.p20 * per_element_step)
     yield Value("forward_backward_time_p80", both.p80 * per_element_step)
     yield Value("copy_bandwidth", 2 * workload.x.nbytes / copy / 1e9)
+
+
+def _counted(workload: LayerWorkload) -> Iterator[Value]:
+    """What a fused kernel computes and must move; nothing for other backends."""
+    if workload.layer.backend not in ("cpu", "triton"):
+        return
+    program, item = program_of(workload.layer.neuron), workload.x.element_size()
+    yield Value("operations", sum(cost.kernel_operations(program, kernel) for kernel in cost.LEAST_TENSORS))
+    yield Value("least_bytes", sum(cost.least_bytes(kernel, item) for kernel in cost.LEAST_TENSORS))

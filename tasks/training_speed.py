@@ -5,60 +5,55 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any, ClassVar
 
-import torch
-
 from neurons.conformance import gate
-from tasks.accuracy.task import NETWORK_SETTINGS, budget, prepare
-from tasks.accuracy.training import LOSSES, Recipe, read_out
+from tasks.accuracy.task import NETWORK_SETTINGS, budget
 from tasks.base import Cell, InterleavedTask, Metric, Value
 from tasks.timing import interleave
+from tasks.training_step import TrainingStep
 
 
 class TrainingSpeed(InterleavedTask):
     """Training samples per second, with all threads."""
 
     name = "training_speed"
-    description = "training samples per second of a network, all threads"
+    description = "training samples per second of a network, all threads, and the neurons' share of the time"
     exclusive = True
     settings: ClassVar[dict[str, Any]] = NETWORK_SETTINGS | {"rounds": 7}
-    sources = ("accuracy", "networks.py", "cache.py", "timing.py")
-    metrics = {"training_speed": Metric("samples/s", "training steps, median of rounds", "higher")}
+    sources = ("accuracy", "networks.py", "cache.py", "timing.py", "training_step.py")
+    metrics = {
+        "training_speed": Metric("samples/s", "training steps, median of rounds", "higher"),
+        "neuron_share": Metric("1", "time of the neurons alone on their inputs over that of the whole step", "lower"),
+    }
 
     def grid(self, profile: str, datasets: Sequence[str]) -> list[dict[str, Any]]:
         return [budget(profile, dataset) for dataset in datasets]
 
     def batch(self, cell: Cell) -> Hashable:
-        return tuple(sorted((key, str(value)) for key, value in cell.settings.items()))
+        """Models with other constants still share the rounds."""
+        return tuple(sorted((key, str(value)) for key, value in cell.settings.items() if not key.startswith("neuron.")))
 
     def run_batch(self, cells: Sequence[Cell]) -> Iterator[tuple[Cell, list[Value] | Exception]]:
-        works: dict[int, Callable[[], None]] = {}
+        works: dict[Hashable, Callable[[], None]] = {}
         for index, cell in enumerate(cells):
             try:
                 gate(cell.neuron, cell.backend, cell.settings["protocol"])
-                work = _training_step(cell)
-                work()
+                training = TrainingStep(cell)
+                training.step()
+                training.record_currents()
+                training.neurons_alone()
             except Exception as error:
                 yield cell, error
             else:
-                works[index] = work
+                works[index, "step"] = training.step
+                works[index, "neurons"] = training.neurons_alone
         times = interleave(works, cells[0].settings["rounds"])
-        for index, spread in times.items():
-            cell = cells[index]
-            yield cell, [Value("training_speed", cell.settings["batch_size"] / spread.p50)]
-
-
-def _training_step(cell: Cell) -> Callable[[], None]:
-    dataset, network = prepare(cell)
-    recipe = Recipe.from_settings(dict(cell.settings))
-    optimizer = recipe.make_optimizer(network)
-    inputs, labels = dataset.part("train")
-    repeated = torch.arange(recipe.batch_size) % len(labels)
-    x, y = inputs[repeated], labels[repeated]
-
-    def step() -> None:
-        loss = LOSSES[recipe.loss](read_out(network(x), dataset.readout), y)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
-
-    return step
+        for index, cell in enumerate(cells):
+            if (index, "step") in times:
+                step = times[index, "step"].p50
+                yield (
+                    cell,
+                    [
+                        Value("training_speed", cell.settings["batch_size"] / step),
+                        Value("neuron_share", times[index, "neurons"].p50 / step),
+                    ],
+                )

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from neurons import InvalidValue, NeuronLayer
+from neurons import InvalidValue, NeuronLayer, UnknownName
 from tasks.base import Cell
 
 CHANNELS = 64
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 DRIVE_MEAN, DRIVE_DEVIATION = 0.7, 0.6
 """Input current that keeps a LIF neuron of the controlled protocol firing at a usual rate."""
 
@@ -24,6 +25,14 @@ def drive(timesteps: int, elements: int, seed: int, dtype: torch.dtype = torch.f
     return (DRIVE_MEAN + DRIVE_DEVIATION * noise).to(dtype)
 
 
+def dtype_of(cell: Cell) -> torch.dtype:
+    """The setting `dtype`, the type of input and output."""
+    name = cell.settings["dtype"]
+    if name not in DTYPES:
+        raise UnknownName("dtype", name, DTYPES)
+    return DTYPES[name]
+
+
 @dataclass
 class LayerWorkload:
     """A layer of neurons with its drive: `forward` without gradient, `forward_backward` with."""
@@ -35,7 +44,7 @@ class LayerWorkload:
     @classmethod
     def of(cls, cell: Cell) -> LayerWorkload:
         torch.manual_seed(cell.seed)
-        x = drive(cell.settings["timesteps"], cell.settings["elements"], cell.seed)
+        x = drive(cell.settings["timesteps"], cell.settings["elements"], cell.seed, dtype_of(cell))
         layer = cell.neuron_layer(x.shape[2], x.shape[0])
         return cls(layer, x.requires_grad_(), torch.ones_like(x))
 

@@ -41,6 +41,11 @@ def idle_bytes() -> int:
     return sum(size * len(blocks) for size, blocks in _idle.items())
 
 
+def release() -> None:
+    """Give all that is idle back to the system."""
+    _idle.clear()
+
+
 def _new_block(size: int) -> mmap.mmap:
     block = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     if hasattr(mmap, "MADV_HUGEPAGE"):  # one page fault for each 2 MiB, not for each 4 KiB

@@ -1,4 +1,48 @@
-"""The same models as other packages implement them, as backends beside our own.
+"""The same models as other packages implement them, each a layer like the suite's own.
 
-A peer appears under its own name and only for models that it computes alike; the tests compare it with the reference.
+A package's neuron that computes what a model of the registry says is a backend of that model
+(`backend="spikingjelly"`). Every peer, also one that is another model, can be measured under its own name:
+`neurons.layer("snntorch.leaky")`.
 """
+
+from __future__ import annotations
+
+import importlib
+from functools import cache
+
+from neurons.errors import UnknownName
+from neurons.peers.peer import Card, Peer, missing
+
+PACKAGES = {"spikingjelly": "2.0", "snntorch": "1.0", "norse": "1.1"}
+"""The packages and the oldest version of each that is known to fit."""
+
+
+@cache
+def peers() -> dict[str, type[Peer]]:
+    """All peers by name, `package.neuron`, in the order of their modules."""
+    found: dict[str, type[Peer]] = {}
+    for package in PACKAGES:
+        module = importlib.import_module(f"{__name__}.{package}")
+        found.update({peer.name: peer for peer in module.PEERS})
+    return found
+
+
+def get(name: str) -> type[Peer]:
+    """The peer of that name; UnknownName with the nearest name otherwise."""
+    if name not in peers():
+        raise UnknownName("neuron of a package", name, peers())
+    return peers()[name]
+
+
+def available() -> dict[str, type[Peer]]:
+    """The peers whose package is installed in a version that fits."""
+    usable = [package for package, wanted in PACKAGES.items() if missing(package, wanted) is None]
+    return {name: peer for name, peer in peers().items() if peer.package in usable}
+
+
+def counterparts(package: str, model: str) -> list[type[Peer]]:
+    """The peers of a package that compute a model of the suite."""
+    return [peer for peer in peers().values() if (peer.package, peer.model) == (package, model) and not peer.departs]
+
+
+__all__ = ["PACKAGES", "Card", "Peer", "available", "counterparts", "get", "peers"]

@@ -1,33 +1,15 @@
-"""spikingjelly's neurons (multi-step mode, its torch backend) as a backend."""
+"""spikingjelly's neurons (torch; on a GPU the package chooses its kernels itself)."""
 
 from __future__ import annotations
 
-import importlib.metadata
-import importlib.util
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from neurons.backends import Backend, Runner
-from neurons.errors import BackendUnavailable
 from neurons.model import Neuron
-
-WANTED = "2.0"
-ParameterMap = Mapping[str, str]
-"""The peer's parameter of each of the model's."""
-
-GLIF_PARAMETERS = {
-    "gate_leak": "alpha",
-    "gate_input": "beta",
-    "gate_reset": "gamma",
-    "leak": "tau",
-    "linear_leak": "linear_decay",
-    "v_subtract": "v_subreset",
-    "threshold": "v_threshold",
-    "conduct": "conduct",
-}
+from neurons.peers.peer import Card, Peer, Trace, stack_trace
 
 
 def _surrogate(neuron: Neuron) -> Any:
@@ -43,99 +25,190 @@ def _surrogate(neuron: Neuron) -> Any:
     return made[neuron.surrogate]()
 
 
-def _usual(neuron: Neuron) -> dict[str, Any]:
-    return {
-        "decay_input": neuron.decay_input,
-        "v_threshold": neuron.v_th,
-        "v_reset": None if neuron.reset == "soft" else neuron.v_reset,
-        "surrogate_function": _surrogate(neuron),
-        "detach_reset": neuron.detach_reset,
-        "step_mode": "m",
-    }
+class Node(Peer):
+    """A node of `spikingjelly.activation_based.neuron`, all steps in one call (its step mode "m").
 
+    Attributes:
+        parameter_names: the node's parameter of each of the model's.
+        step_mode: "m" for all steps in one call, "s" for a loop over calls.
+    """
 
-def _lif(neuron: Neuron, channels: int) -> Any:
-    from spikingjelly.activation_based.neuron import LIFNode
+    package = "spikingjelly"
+    parameter_names: ClassVar[Mapping[str, str]] = {}
+    step_mode: ClassVar[str] = "m"
 
-    return LIFNode(tau=float(neuron.tau), **_usual(neuron))
+    def arguments(self, channels: int) -> dict[str, Any]:
+        """What the node is constructed with."""
+        return {
+            "v_threshold": self.v_th,
+            "v_reset": None if self.reset == "soft" else self.v_reset,
+            "surrogate_function": _surrogate(self),
+            "detach_reset": self.detach_reset,
+            "step_mode": self.step_mode,
+        }
 
-
-def _plif(neuron: Neuron, channels: int) -> Any:
-    from spikingjelly.activation_based.neuron import ParametricLIFNode
-
-    return ParametricLIFNode(init_tau=float(neuron.tau), **_usual(neuron))
-
-
-def _klif(neuron: Neuron, channels: int) -> Any:
-    from spikingjelly.activation_based.neuron import KLIFNode
-
-    return KLIFNode(tau=float(neuron.tau), **_usual(neuron))
-
-
-def _clif(neuron: Neuron, channels: int) -> Any:
-    from spikingjelly.activation_based.neuron import ComplementaryLIFNode
-
-    return ComplementaryLIFNode(
-        tau=float(neuron.tau), v_threshold=neuron.v_th, surrogate_function=_surrogate(neuron), step_mode="m"
-    )
-
-
-def _glif(neuron: Neuron, channels: int) -> Any:
-    from spikingjelly.activation_based.neuron import GatedLIFNode
-
-    return GatedLIFNode(T=neuron.timesteps or 1, inplane=channels, surrogate_function=_surrogate(neuron))
-
-
-MODELS: dict[str, tuple[Callable[[Neuron, int], Any], ParameterMap]] = {
-    "lif": (_lif, {}),
-    "plif": (_plif, {"w": "w"}),
-    "klif": (_klif, {"k": "k"}),
-    "clif": (_clif, {}),
-    "glif": (_glif, GLIF_PARAMETERS),
-}
-
-
-class _Run:
-    """Runs one peer's node with our parameters; its state is cleared after each call."""
-
-    def __init__(self, neuron: Neuron) -> None:
-        self.neuron = neuron
-        self.build, self.names = MODELS[neuron.name]
-        self.node: torch.nn.Module | None = None
-
-    def __call__(self, parameters: Mapping[str, Tensor], x: Tensor) -> Tensor:
-        if self.node is None:
-            self.node = self.build(self.neuron, x.shape[2] if x.ndim > 2 else 1).to(x.device)
-        shape = x.shape
-        if self.neuron.name == "glif" and x.ndim != 5:
-            x = x.reshape(*shape[:3], -1, 1)  # its parameters broadcast over [T, N, C, H, W]
-        mapped = {self.names[name]: value.to(x.dtype) for name, value in parameters.items()}
-        output = torch.func.functional_call(self.node, mapped, (x,))
-        self.node.reset()  # type: ignore[operator]
-        return output.reshape(shape)
-
-
-class SpikingJelly(Backend):
-    """spikingjelly's own implementation of the model."""
-
-    name = "spikingjelly"
-    description = "spikingjelly's implementation of the model, multi-step"
-
-    def unavailable(self, neuron: Neuron, device: torch.device) -> str | None:
-        if importlib.util.find_spec("spikingjelly") is None:
-            return f"the package spikingjelly is not installed: pip install 'spikingjelly>={WANTED}'"
-        version = importlib.metadata.version("spikingjelly")
-        if tuple(map(int, version.split(".")[:1])) < tuple(map(int, WANTED.split(".")[:1])):
-            return f"spikingjelly {version} is too old: pip install 'spikingjelly>={WANTED}'"
-        if neuron.name not in MODELS:
-            return f"spikingjelly has no {neuron.name} that computes the same"
-        if neuron.surrogate == "triangle":
+    @classmethod
+    def unlike(cls, model: Neuron) -> str | None:
+        if model.surrogate == "triangle":
             return "spikingjelly has no triangle surrogate of this form"
-        if neuron.name == "clif" and (neuron.reset, neuron.decay_input, neuron.detach_reset) != ("soft", False, False):
-            return "spikingjelly's ComplementaryLIFNode resets softly, without input decay, in the gradient"
         return None
 
-    def prepare(self, neuron: Neuron, bptt_steps: int | None) -> Runner:
-        if bptt_steps is not None:
-            raise BackendUnavailable("spikingjelly cannot truncate (bptt_steps); use reference, compile or cpu")
-        return _Run(neuron)
+    def trace(self, x: Tensor, parameters: Mapping[str, Tensor]) -> Trace:
+        node = self._node(x)
+        mapped = {self.parameter_names[name]: value.to(x.dtype) for name, value in parameters.items()}
+        if self.step_mode == "m":
+            spikes, potentials = torch.func.functional_call(node, mapped, (x,)), None
+        else:
+            steps = [(torch.func.functional_call(node, mapped, (x_t,)), node.v) for x_t in x.unbind(0)]
+            spikes, potentials = stack_trace(steps)  # type: ignore[arg-type]
+        node.reset()  # type: ignore[operator]
+        return spikes, potentials
+
+    def _node(self, x: Tensor) -> nn.Module:
+        """The package's module, made at the first call: it is the same for all inputs of one device and dtype."""
+        nodes: dict[object, nn.Module] = vars(self).setdefault("nodes", {})
+        kind = (x.device, x.dtype)
+        if kind not in nodes:
+            from spikingjelly.activation_based import neuron
+
+            made = getattr(neuron, self.class_name)(**self.arguments(x.shape[2] if x.ndim > 2 else 1))
+            nodes[kind] = made.to(x.device, x.dtype)
+        return nodes[kind]
+
+
+_REAL = "the surrogate inside; the reset is part of it unless detach_reset"
+
+
+class IF(Node):
+    name = "spikingjelly.if"
+    class_name, model = "IFNode", "if"
+    card = Card("u = u + x", "u ≥ v_th", "same step; soft (v_reset=None) or to v_reset", _REAL)
+
+
+class LIF(Node):
+    name = "spikingjelly.lif"
+    class_name, model = "LIFNode", "lif"
+    card = Card(
+        "u = u − (u − v_reset)/τ + x; x/τ with decay_input (its default)",
+        "u ≥ v_th",
+        "same step; soft (v_reset=None) or to v_reset",
+        _REAL,
+    )
+
+    def arguments(self, channels: int) -> dict[str, Any]:
+        return super().arguments(channels) | {"tau": float(self.tau), "decay_input": self.decay_input}
+
+    @classmethod
+    def unlike(cls, model: Neuron) -> str | None:
+        if model.reset == "hard" and model.v_reset != 0:
+            return "spikingjelly's potential leaks towards v_reset, the suite's towards 0"
+        return super().unlike(model)
+
+
+class PLIF(LIF):
+    name = "spikingjelly.plif"
+    class_name, model = "ParametricLIFNode", "plif"
+    parameter_names = {"w": "w"}
+    card = Card("as LIFNode with 1/τ = sigmoid(w)", LIF.card.fire, LIF.card.reset, _REAL)
+
+    def arguments(self, channels: int) -> dict[str, Any]:
+        arguments = super().arguments(channels)
+        return arguments | {"init_tau": arguments.pop("tau")}
+
+
+class KLIF(LIF):
+    name = "spikingjelly.klif"
+    class_name, model = "KLIFNode", "klif"
+    parameter_names = {"k": "k"}
+    card = Card("as LIFNode, then f = relu(k·u)", "f ≥ v_th", "same step; u = f after its reset", _REAL)
+
+
+class GLIF(Node):
+    name = "spikingjelly.glif"
+    class_name, model = "GatedLIFNode", "glif"
+    parameter_names = {
+        "gate_leak": "alpha",
+        "gate_input": "beta",
+        "gate_reset": "gamma",
+        "leak": "tau",
+        "linear_leak": "linear_decay",
+        "v_subtract": "v_subreset",
+        "threshold": "v_threshold",
+        "conduct": "conduct",
+    }
+    card = Card("gates mix two leaks and two couplings", "u ≥ learned threshold", "next step, by a gate", _REAL)
+
+    def arguments(self, channels: int) -> dict[str, Any]:
+        return {"T": self.timesteps or 1, "inplane": channels, "surrogate_function": _surrogate(self)}
+
+    def trace(self, x: Tensor, parameters: Mapping[str, Tensor]) -> Trace:
+        shape = x.shape  # its parameters broadcast over [T, N, C, H, W]
+        spikes, _ = super().trace(x.reshape(*shape[:3], -1, 1) if x.ndim != 5 else x, parameters)
+        return spikes.reshape(shape), None
+
+
+class CLIF(Node):
+    name = "spikingjelly.clif"
+    class_name, model = "ComplementaryLIFNode", "clif"
+    card = Card("u = u − u/τ + x", "u ≥ v_th", "same step, soft, takes v_th + sigmoid(m)", "the reset is part of it")
+
+    def arguments(self, channels: int) -> dict[str, Any]:
+        arguments = super().arguments(channels)
+        return {name: arguments[name] for name in ("v_threshold", "surrogate_function", "step_mode")} | {
+            "tau": float(self.tau)
+        }
+
+    @classmethod
+    def unlike(cls, model: Neuron) -> str | None:
+        if (model.reset, model.decay_input, model.detach_reset) != ("soft", False, False):
+            return "spikingjelly's ComplementaryLIFNode resets softly, without input decay, in the gradient"
+        return super().unlike(model)
+
+
+class IFStep(IF):
+    name = "spikingjelly.if_step"
+    step_mode = "s"
+
+
+class LIFStep(LIF):
+    name = "spikingjelly.lif_step"
+    step_mode = "s"
+
+
+class PLIFStep(PLIF):
+    name = "spikingjelly.plif_step"
+    step_mode = "s"
+
+
+class KLIFStep(KLIF):
+    name = "spikingjelly.klif_step"
+    step_mode = "s"
+
+
+class CLIFStep(CLIF):
+    name = "spikingjelly.clif_step"
+    step_mode = "s"
+
+
+class PSN(Node):
+    name = "spikingjelly.psn"
+    class_name, model = "PSN", "lif"
+    departs = "no step over time: every potential is a learned mixture of the inputs of all steps, nothing is reset"
+    card = Card("u = W·x over all T steps, W learned", "u ≥ −b[t], b learned", "none", "the surrogate; nothing recurs")
+
+    def arguments(self, channels: int) -> dict[str, Any]:
+        return {"T": self.timesteps, "surrogate_function": _surrogate(self)}
+
+    def initial_parameters(self, channels: int | None) -> dict[str, Tensor]:
+        """W [T, T] and b [T, 1], as the package draws them."""
+        if self.timesteps is None:
+            return {}
+        node = self._node(torch.empty(0))
+        return {name: value.detach().clone() for name, value in node.named_parameters()}
+
+    def trace(self, x: Tensor, parameters: Mapping[str, Tensor]) -> Trace:
+        own = {name: value.to(x.dtype) for name, value in parameters.items()}
+        return torch.func.functional_call(self._node(x), own, (x,)), None
+
+
+PEERS: tuple[type[Peer], ...] = (IF, LIF, PLIF, KLIF, GLIF, CLIF, IFStep, LIFStep, PLIFStep, KLIFStep, CLIFStep, PSN)

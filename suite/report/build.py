@@ -1,46 +1,82 @@
-"""Writes RUN/report/: index.html, tables/ and plots/."""
+"""Writes RUN/report/: pages, tables/ and plots/, from the stored rows alone."""
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 from jinja2 import Environment, PackageLoader, select_autoescape
 
-from suite.report.paper import build_paper
-from suite.report.plots import draw_all
-from suite.report.table import FORMATS, Table
+from neurons import UnknownName
+from suite.report import groups, leaderboard, packages, paper, style
+from suite.report.plots import PLOTS
+from suite.report.table import Table
 from suite.report.tables import all_tables
 from suite.store import read_provenance, read_results
 
-PLOT_FORMATS = ("png", "svg")
+BASELINE = "lif"
 
 
-def build(run: Path) -> tuple[Path, list[Table]]:
-    """Make the report of a run from its stored rows; the path of its page, and its tables."""
-    rows = read_results(run)
+def build(run: Path, baseline: str | None = None) -> tuple[Path, list[Table]]:
+    """Make the report of a run; the path of its page, and its tables.
+
+    Args:
+        baseline: the neuron that others are compared with; LIF, or the first that there is, unless told otherwise.
+
+    Raises:
+        UnknownName: the run has no such neuron.
+    """
+    everything, members = read_results(run), groups.read(run)
+    rows = groups.main_rows(everything, members)
     report = run / "report"
-    tables = all_tables(rows)
-    (report / "tables").mkdir(parents=True, exist_ok=True)
-    (report / "plots").mkdir(parents=True, exist_ok=True)
-    for table in tables:
-        for suffix, write in FORMATS.items():
-            (report / "tables" / f"{table.name}.{suffix}").write_text(write(table))
-    shown = []
-    for plot, figure in draw_all(rows):
-        for suffix in PLOT_FORMATS:
-            figure.savefig(report / "plots" / f"{plot.name}.{suffix}")
-        shown.append(plot)
-    page = report / "index.html"
+    for folder in ("tables", "plots"):
+        (report / folder).mkdir(parents=True, exist_ok=True)
+    style.apply()
     environment = Environment(loader=PackageLoader("suite.report"), autoescape=select_autoescape())
-    paper = build_paper(run, rows, environment)
-    tables += paper
-    context = {
-        "run": run.name,
-        "tables": tables,
+    provenance = read_provenance(run)
+    own_tables = all_tables(rows, _baseline(rows, baseline))
+    for table in own_tables:
+        table.save(report / "tables")
+    shown = [plot for plot in PLOTS if plot.save(rows, report / "plots")]
+    context: dict[str, Any] = {"run": run.name, "provenance": provenance, "rows": len(everything)}
+    pages = [page for make in (paper.build, packages.build) if (page := make(report, everything, members)) is not None]
+    context["pages"], tables = pages, list(own_tables)
+    for page in pages:
+        tables += page.tables
+        template = environment.get_template(f"{page.name}.html")
+        (report / f"{page.name}.html").write_text(template.render(**context, **page.context))
+    board = leaderboard.leaderboard(rows)
+    context |= {
+        "board": leaderboard.interactive(board) if len(board) else "",
+        "columns": leaderboard.describe(board),
+        "tables": own_tables,
+        "reproduce": lambda table: reproduce(provenance.get("command", []), table.tasks),
         "plots": shown,
-        "provenance": read_provenance(run),
-        "rows": len(rows),
-        "paper": paper,
     }
-    page.write_text(environment.get_template("index.html").render(context))
-    return page, tables
+    index = report / "index.html"
+    index.write_text(environment.get_template("index.html").render(context))
+    return index, tables
+
+
+def reproduce(command: Sequence[str], tasks: Sequence[str]) -> str:
+    """The line that measures again what a table shows: the run's own command, for these tasks."""
+    words: list[str] = []
+    skip = False
+    for word in command:
+        if skip or word.startswith("--tasks="):
+            skip = False
+        elif word == "--tasks":
+            skip = True
+        else:
+            words.append(word)
+    return shlex.join([*words, "--tasks", ",".join(tasks)]) if tasks and words else ""
+
+
+def _baseline(rows: pd.DataFrame, wanted: str | None) -> str:
+    present = style.ordered(rows.neuron)
+    if wanted is not None and wanted not in present:
+        raise UnknownName("neuron of this run", wanted, present)
+    return wanted or (present[0] if present else BASELINE)

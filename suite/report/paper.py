@@ -7,60 +7,43 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
 import pandas as pd
-from jinja2 import Environment
 
-from suite.report import style
-from suite.report.table import FORMATS, Entry, Table, format_estimate
+from suite.report.groups import Groups
+from suite.report.page import Page
+from suite.report.plots import save_figure
+from suite.report.table import Entry, Table, format_estimate
 from suite.store import write_atomically
-from suite.studies import Finding, get
+from suite.studies import Finding, studies
 
-STUDIES_FILE = "studies.json"
 NOTE = (
     "Embedded data sets and small networks may not show what CIFAR shows; a verdict holds at the scale of this run. "
     "Effects are paired over seeds, with 95 % t-intervals."
 )
 
 
-def remember(run: Path, keys: dict[str, list[str]]) -> None:
-    """Note in the run directory which cells belong to which study."""
-    path = run / STUDIES_FILE
-    known = json.loads(path.read_text()) if path.exists() else {}
-    write_atomically(path, json.dumps(known | keys, indent=1))
-
-
-def build_paper(run: Path, rows: pd.DataFrame, environment: Environment) -> list[Table]:
-    """Write paper.html and the tables and plots of the studies of a run; nothing if it has none."""
-    path = run / STUDIES_FILE
-    if not path.exists():
-        return []
-    report = run / "report"
-    style.apply()
+def build(report: Path, rows: pd.DataFrame, groups: Groups) -> Page | None:
+    """The page of the studies of a run, with their tables and plots written; None if it has none."""
     sections: list[dict[str, Any]] = []
     everything: list[tuple[str, Finding]] = []
-    for name, cells in json.loads(path.read_text()).items():
-        study = get(name)
+    for name, study in studies().items():
+        cells = groups.get(name, [])
         own = rows[rows.cell.isin(cells) & (rows.status == "ok")]
-        failed = rows[rows.cell.isin(cells) & (rows.status != "ok")].cell.nunique()
         if own.empty:
             continue
+        failed = rows[rows.cell.isin(cells) & (rows.status != "ok")].cell.nunique()
         findings, table = study.findings(own), study.table(own)
-        for suffix, write in FORMATS.items():
-            (report / "tables" / f"{table.name}.{suffix}").write_text(write(table))
-        figure = study.draw(own)
-        for suffix in ("png", "svg"):
-            figure.savefig(report / "plots" / f"study_{name}.{suffix}", bbox_inches="tight")
-        plt.close(figure)
+        table.save(report / "tables")
+        save_figure(study.draw(own), f"study_{name}", report / "plots")
         everything += [(name, finding) for finding in findings]
         sections.append({"study": study, "findings": findings, "table": table, "failed": failed, "scale": _scale(own)})
+    if not sections:
+        return None
     summary = verdicts(everything)
-    for suffix, write in FORMATS.items():
-        (report / "tables" / f"{summary.name}.{suffix}").write_text(write(summary))
+    summary.save(report / "tables")
     write_atomically(report / "findings.json", json.dumps([{"study": n, **asdict(f)} for n, f in everything], indent=1))
-    page = environment.get_template("paper.html").render(run=run.name, sections=sections, note=NOTE, effect=effect)
-    (report / "paper.html").write_text(page)
-    return [summary]
+    context = {"sections": sections, "note": NOTE, "effect": effect}
+    return Page("paper", "The CLIF paper's claims", [summary], context)
 
 
 def verdicts(findings: list[tuple[str, Finding]]) -> Table:
@@ -75,8 +58,7 @@ def verdicts(findings: list[tuple[str, Finding]]) -> Table:
 
 def effect(finding: Finding) -> str:
     """The effect with its interval and unit."""
-    digits = 3 if abs(finding.effect.mean) < 1 else 2
-    return f"{format_estimate(finding.effect, digits)} {finding.unit}"
+    return f"{format_estimate(finding.effect, -3)} {finding.unit}"
 
 
 def _scale(rows: pd.DataFrame) -> str:

@@ -1,8 +1,9 @@
-"""One look for all plots: fonts, sizes, and the same colour for a neuron everywhere."""
+"""One look for all plots: fonts, sizes, and the same colour and marker for a neuron everywhere."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import matplotlib
 
@@ -10,24 +11,75 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import seaborn as sns
 
-ORDER = ["lif", "plif", "klif", "glif", "clif", "relu"]
+ORDER = ["lif", "plif", "klif", "glif", "clif", "relu", "if"]
 PALETTE = sns.color_palette("colorblind", 10)
+MARKERS = ["o", "s", "^", "D", "v", "P", "X", "p", "h", "*"]
+COLUMN = 3.4
+"""Inches: the width of one column of a paper; every plot is made for it unless it holds a grid of heat maps."""
+PAGE = 7.0
 
 
 def apply() -> None:
-    """Set seaborn's theme for all plots."""
-    sns.set_theme(context="paper", style="ticks", font_scale=1.05)
-    plt.rcParams.update({"svg.fonttype": "none", "axes.spines.top": False})
-    plt.rcParams.update({"axes.spines.right": False, "savefig.dpi": 160, "legend.frameon": False})
+    """Set seaborn's theme for all plots: text of 7 to 8 points at one-column width."""
+    sns.set_theme(context="paper", style="ticks", font_scale=0.85)
+    plt.rcParams.update(
+        {
+            "svg.fonttype": "none",
+            "pdf.fonttype": 42,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "savefig.dpi": 220,
+            "savefig.bbox": "tight",
+            "savefig.pad_inches": 0.03,
+            "legend.frameon": False,
+            "lines.linewidth": 1.2,
+            "lines.markersize": 4,
+        }
+    )
 
 
 def colours(neurons: Iterable[str]) -> dict[str, tuple[float, float, float]]:
     """The colour of each neuron: fixed for the known ones, the next free ones for others in alphabetical order."""
-    names = set(neurons)
-    others = sorted(names - set(ORDER))
-    return {name: PALETTE[index % len(PALETTE)] for index, name in enumerate([*ORDER, *others]) if name in names}
+    return {name: PALETTE[place % len(PALETTE)] for name, place in _places(neurons).items()}
+
+
+def markers(neurons: Iterable[str]) -> dict[str, str]:
+    """The marker of each neuron, so that a plot can be read without its colours."""
+    return {name: MARKERS[place % len(MARKERS)] for name, place in _places(neurons).items()}
 
 
 def ordered(neurons: Iterable[str]) -> list[str]:
     """Known neurons in the order of the papers, then the others."""
-    return list(colours(neurons))
+    return list(_places(neurons))
+
+
+def by_neuron(neurons: Iterable[str]) -> dict[str, Any]:
+    """Seaborn's arguments that give each neuron its colour and marker."""
+    order = ordered(neurons)
+    return {
+        "hue": "neuron",
+        "hue_order": order,
+        "palette": colours(order),
+        "style": "neuron",
+        "style_order": order,
+        "markers": markers(order),
+    }
+
+
+def facets(count: int, across: int = 2, height: float = 1.35) -> dict[str, Any]:
+    """Seaborn's arguments for panels that fill one column of a paper."""
+    across = min(across, count)
+    width = COLUMN / across
+    return {"col_wrap": across, "height": height, "aspect": width / height}
+
+
+def legend_below(grid: Any, columns: int = 4) -> None:
+    """Put the legend of a seaborn grid below its panels."""
+    if grid.legend is not None:
+        sns.move_legend(grid, "upper center", bbox_to_anchor=(0.5, 0.0), ncol=columns, title=None)
+
+
+def _places(neurons: Iterable[str]) -> dict[str, int]:
+    names = set(neurons)
+    others = sorted(names - set(ORDER))
+    return {name: place for place, name in enumerate([*ORDER, *others]) if name in names}

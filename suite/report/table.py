@@ -5,12 +5,15 @@ from __future__ import annotations
 import csv
 import html
 import io
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from suite.report.latex import latex_table
 from suite.statistics import Estimate
 
 
@@ -33,6 +36,7 @@ class Table:
         header: column names, the first for the row names.
         rows: row name and its entries.
         footnotes: lines below the table, for example of failed cells.
+        tasks: the tasks whose values it shows; with the run's command they make the line that reproduces it.
     """
 
     name: str
@@ -41,6 +45,7 @@ class Table:
     header: Sequence[str]
     rows: list[tuple[str, list[Entry]]]
     footnotes: list[str] = field(default_factory=list)
+    tasks: Sequence[str] = ()
 
     def markdown(self) -> str:
         lines = [_pipe(self.header), _pipe(["---"] + ["---:"] * (len(self.header) - 1))]
@@ -50,34 +55,22 @@ class Table:
         return "\n".join([f"**{self.title}** {self.caption}\n", *lines, *notes]) + "\n"
 
     def latex(self) -> str:
-        """A `table` for the booktabs package."""
-        lines = [
-            r"\begin{table}",
-            r"\centering",
-            rf"\caption{{{_tex(self.title)} {_tex(self.caption)}}}",
-            rf"\label{{tab:{self.name.replace('_', '-')}}}",
-            rf"\begin{{tabular}}{{l{'r' * (len(self.header) - 1)}}}",
-            r"\toprule",
-            " & ".join(_tex(name) for name in self.header) + r" \\",
-            r"\midrule",
-        ]
-        for name, entries in self.rows:
-            cells = [rf"\textbf{{{_tex(entry.text)}}}" if entry.best else _tex(entry.text) for entry in entries]
-            lines.append(" & ".join([_tex(name), *cells]) + r" \\")
-        lines += [r"\bottomrule", r"\end{tabular}"]
-        lines += [rf"\par\footnotesize {_tex(note)}" for note in self.footnotes]
-        return "\n".join([*lines, r"\end{table}"]) + "\n"
+        """A `table` for the booktabs package, in plain ASCII."""
+        return latex_table(self.title, self.caption, self.name, self.header, self._marked(), self.footnotes)
+
+    def _marked(self) -> list[list[tuple[str, bool]]]:
+        """Row by row the texts, and whether they are bold."""
+        return [[(name, False), *((entry.text, entry.best) for entry in entries)] for name, entries in self.rows]
 
     def csv(self) -> str:
-        """The numbers in long form: row, column, mean, half width of the 95 % interval, number of seeds."""
+        """The numbers in long form, with both intervals (see suite/statistics/README.md) and the number of seeds."""
         buffer = io.StringIO()
         writer = csv.writer(buffer, lineterminator="\n")
-        writer.writerow([self.header[0], "column", "mean", "interval_half_width", "count", "text"])
+        intervals = ["interval_half_width", "bootstrap_low", "bootstrap_high"]
+        writer.writerow([self.header[0], "column", "mean", *intervals, "count", "text"])
         for name, entries in self.rows:
             for column, entry in zip(self.header[1:], entries, strict=True):
-                numbers = entry.estimate
-                shown = [numbers.mean, numbers.half_width, numbers.count] if numbers else ["", "", ""]
-                writer.writerow([name, column, *shown, entry.text])
+                writer.writerow([name, column, *_numbers(entry.estimate), entry.text])
         return buffer.getvalue()
 
     def rich(self) -> RichTable:
@@ -98,20 +91,56 @@ class Table:
         notes = "".join(f"<p class=note>{html.escape(note)}</p>" for note in self.footnotes)
         return "\n".join([*lines, "</tbody></table>", notes])
 
+    def page(self) -> str:
+        """The table as an HTML file of its own."""
+        title, caption = html.escape(self.title), html.escape(self.caption)
+        head = f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title></head>'
+        return f"{head}\n<body><p><b>{title}</b> {caption}</p>\n{self.html()}</body></html>\n"
 
-FORMATS: dict[str, Callable[[Table], str]] = {"md": Table.markdown, "tex": Table.latex, "csv": Table.csv}
+    def save(self, folder: Path) -> None:
+        """Write the table in every format to `folder`/NAME.ENDING."""
+        for ending, write in FORMATS.items():
+            (folder / f"{self.name}.{ending}").write_text(write(self))
+
+
+FORMATS: dict[str, Callable[[Table], str]] = {
+    "md": Table.markdown,
+    "tex": Table.latex,
+    "csv": Table.csv,
+    "html": Table.page,
+}
 
 
 def format_estimate(estimate: Estimate, digits: int) -> str:
-    """ "mean ± half width" with that many digits after the point, or if negative that many digits in all.
+    """ "mean ± half width", both ending at the digit that the half width supports.
 
-    The mean alone without an interval.
+    Without an interval the mean alone: with `digits` after the point, or if negative with that many digits in all.
     """
-    if digits < 0:
-        text, half = f"{estimate.mean:.{-digits}g}", f"{estimate.half_width:.1g}"
-    else:
-        text, half = f"{estimate.mean:.{digits}f}", f"{estimate.half_width:.{digits}f}"
-    return text if estimate.count < 2 else f"{text} ± {half}"
+    if estimate.count < 2 or estimate.half_width == 0:
+        return f"{estimate.mean:.{-digits}g}" if digits < 0 else f"{estimate.mean:.{digits}f}"
+    places = decimals(estimate.half_width)
+    return f"{_rounded(estimate.mean, places)} ± {_rounded(estimate.half_width, places)}"
+
+
+def decimals(uncertainty: float) -> int:
+    """Where an uncertainty ends, in digits after the point (negative: before it), by the Particle Data Group's rule.
+
+    Two significant digits if its first three lie between 100 and 354, else one.
+    """
+    exponent = math.floor(math.log10(uncertainty))
+    first_three = round(uncertainty / 10.0 ** (exponent - 2))
+    return -exponent + (1 if first_three <= 354 else 0)
+
+
+def _rounded(value: float, places: int) -> str:
+    return f"{round(value, places):.{max(places, 0)}f}"
+
+
+def _numbers(estimate: Estimate | None) -> list[float | str]:
+    if estimate is None:
+        return [""] * 5
+    numbers = [estimate.mean, estimate.half_width, *estimate.bootstrap()]
+    return [*("" if math.isnan(number) else number for number in numbers), estimate.count]
 
 
 def _pipe(cells: Sequence[str]) -> str:
@@ -121,25 +150,3 @@ def _pipe(cells: Sequence[str]) -> str:
 def _html_cell(entry: Entry) -> str:
     text = html.escape(entry.text)
     return f"<td><strong>{text}</strong></td>" if entry.best else f"<td>{text}</td>"
-
-
-TEX_ESCAPES = {
-    "\\": r"\textbackslash{}",
-    **{character: "\\" + character for character in "&%$#_{}"},
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "±": r"$\pm$",
-    "×": r"$\times$",
-    "Σ": r"$\Sigma$",
-    "𝒯": r"$\mathcal{T}$",
-    "≥": r"$\geq$",
-    "—": "---",
-    "–": "--",
-    "|": r"$|$",
-    ">": r"$>$",
-    "<": r"$<$",
-}
-
-
-def _tex(text: str) -> str:
-    return "".join(TEX_ESCAPES.get(character, character) for character in text)

@@ -87,7 +87,7 @@ def test_any_shape_and_parameter(
     torch.manual_seed(seed)
     layer = neurons.layer(name, channels, steps, "cpu", tau=tau, v_th=v_th)
     x = 0.7 + 0.6 * torch.randn(steps, samples, channels, *features)
-    # How many are undecided is not asserted: KLIF's rectified potential lies on an edge of the rectangle for v_th = 0.5.
+    # How many are undecided is not asserted: for v_th = 0.5 KLIF's rectified potential lies on an edge of the rectangle
     assert compare(layer, x, torch.randn_like(x)).fault is None
 
 

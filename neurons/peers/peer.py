@@ -1,0 +1,113 @@
+"""What a peer is: another package's neuron, presented as a layer [T, N, *features] → spikes of the same shape."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from neurons import registry
+from neurons.model import CONSTANTS, Learnable, Neuron
+
+Trace = tuple[Tensor, Tensor | None]
+"""Spikes, and the membrane potential after each step where the package shows it."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """How a package computes its neuron, in words, for people who move between packages.
+
+    Attributes:
+        charge: how input and leak make the new potential.
+        fire: when it spikes.
+        reset: what a spike takes away, and at which step.
+        gradient: what the gradient of the reset and of the spike is.
+    """
+
+    charge: str
+    fire: str
+    reset: str
+    gradient: str
+
+
+class Peer(Neuron):
+    """Another package's neuron, held against a model of the suite.
+
+    It has no step of its own: `forward` runs the package. State begins at zero at each call and none is left.
+
+    Attributes:
+        package, class_name: where it comes from.
+        model, constants: the suite's model that it is held against, with the constants that bring it nearest.
+        departs: where and why it is another model; empty if it computes the same.
+        card: its semantics.
+    """
+
+    package: ClassVar[str]
+    class_name: ClassVar[str]
+    model: ClassVar[str]
+    constants_of_model: ClassVar[Mapping[str, Any]] = {}
+    departs: ClassVar[str] = ""
+    card: ClassVar[Card]
+
+    def __init__(self, timesteps: int | None = None, **overrides: Any) -> None:
+        like = registry.get(self.model)(timesteps, **{**self.constants_of_model, **overrides})
+        vars(self).update(vars(like))
+        self.like = like
+        for name in CONSTANTS:
+            setattr(self, name, getattr(like, name))
+
+    @classmethod
+    def of(cls, model: Neuron) -> Peer:
+        """The peer with the constants of `model`."""
+        constants = {name: getattr(model, name) for name in type(model).constants()}
+        return cls(model.timesteps, **constants)
+
+    @classmethod
+    def constants(cls) -> list[str]:
+        return registry.get(cls.model).constants()
+
+    @classmethod
+    def learnables(cls) -> dict[str, Learnable]:
+        """Those of the model, if it computes the same."""
+        return {} if cls.departs else registry.get(cls.model).learnables()
+
+    def initial_parameters(self, channels: int | None) -> dict[str, Tensor]:
+        return {} if self.departs else self.like.initial_parameters(channels)
+
+    @classmethod
+    def unlike(cls, model: Neuron) -> str | None:
+        """Why the package cannot compute `model` with these constants; None if it can."""
+        return None
+
+    def forward(self, x: Tensor, parameters: Mapping[str, Tensor]) -> Tensor:
+        return self.trace(x, parameters)[0]
+
+    @abstractmethod
+    def trace(self, x: Tensor, parameters: Mapping[str, Tensor]) -> Trace:
+        """Run the package's neuron over x [T, N, *features] from zero states."""
+
+
+def missing(package: str, wanted: str) -> str | None:
+    """Why a package cannot be used: it is not there, or older than `wanted`; None if it can."""
+    if importlib.util.find_spec(package) is None:
+        return f"the package {package} is not installed: pip install '{package}>={wanted}'"
+    version = importlib.metadata.version(package)
+    if _numbers(version) < _numbers(wanted):
+        return f"{package} {version} is too old: pip install '{package}>={wanted}'"
+    return None
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(part) for part in version.split(".")[:2] if part.isdigit()]
+
+
+def stack_trace(steps: Sequence[tuple[Tensor, Tensor]]) -> Trace:
+    """From (spikes, potential) of each step to a trace."""
+    spikes, potentials = zip(*steps, strict=True)
+    return torch.stack(spikes), torch.stack(potentials)

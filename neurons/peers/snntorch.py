@@ -1,0 +1,143 @@
+"""snnTorch's neurons: a loop over its single steps, the model's own surrogate as `spike_grad`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from neurons.model import Neuron
+from neurons.peers.peer import Card, Peer, Trace, stack_trace
+
+SYNAPSE_DECAY = 0.8
+"""Decay of the synaptic current of the models that have one; the package's documentation shows 0.9 and 0.8."""
+
+_FIRE = "u > v_th; here by the suite's spike function, u ≥ v_th"
+_CHARGE = "u = β·u + x"
+
+
+class SnnTorch(Peer):
+    """A neuron of snntorch with β = 1 − 1/τ.
+
+    Attributes:
+        options: what its class is constructed with beside β, threshold and surrogate.
+        carried: how many states it carries; the last is the membrane potential.
+    """
+
+    package = "snntorch"
+    model = "lif"
+    options: ClassVar[Mapping[str, Any]] = {}
+    carried: ClassVar[int] = 1
+
+    def trace(self, x: Tensor, parameters: Mapping[str, Tensor]) -> Trace:
+        import snntorch
+
+        arguments = {"beta": self.decay, "threshold": self.v_th, "spike_grad": self.spike, **self.options}
+        cell = getattr(snntorch, self.class_name)(**arguments).to(x.device, x.dtype)
+        states = [torch.zeros_like(x[0])] * self.carried
+        steps = []
+        for x_t in x.unbind(0):
+            spikes, states = self.advance(cell, x_t, states)
+            steps.append((spikes, states[-1]))
+        return stack_trace(steps)
+
+    @staticmethod
+    def advance(cell: Any, x: Tensor, states: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        """One step: the spikes and the states after it."""
+        spikes, *states = cell(x, *states)
+        return spikes, states
+
+
+class Leaky(SnnTorch):
+    name = "snntorch.leaky"
+    class_name = "Leaky"
+    departs = "a spike is subtracted one step later, whole (not decayed by β), and its reset is detached"
+    card = Card(_CHARGE, _FIRE, "one step later, soft: the default (reset_delay=True)", "the reset is detached")
+
+
+class LeakySameStep(SnnTorch):
+    name = "snntorch.leaky_same_step"
+    class_name = "Leaky"
+    options = {"reset_delay": False}
+    departs = "a potential that is above the threshold after its reset is reset once more at the next step, detached"
+    card = Card(_CHARGE, _FIRE, "same step, soft; next step again if u is still above", "the second reset is detached")
+
+
+class LeakyZero(SnnTorch):
+    name = "snntorch.leaky_zero"
+    class_name = "Leaky"
+    constants_of_model = {"reset": "hard", "detach_reset": True}
+    options = {"reset_mechanism": "zero"}
+    card = Card(_CHARGE, _FIRE, "to 0 before the next charge", "the reset is detached")
+
+    def trace(self, x: Tensor, parameters: Mapping[str, Tensor]) -> Trace:
+        return super().trace(x, parameters)[0], None  # the potential that it shows is the one before the reset
+
+    @classmethod
+    def unlike(cls, model: Neuron) -> str | None:
+        return _hard(model, detached=True)
+
+
+class LeakyZeroSameStep(SnnTorch):
+    name = "snntorch.leaky_zero_same_step"
+    class_name = "Leaky"
+    constants_of_model = {"reset": "hard"}
+    options = {"reset_mechanism": "zero", "reset_delay": False}
+    card = Card(_CHARGE, _FIRE, "same step, to 0", "the reset is part of it")
+
+    @classmethod
+    def unlike(cls, model: Neuron) -> str | None:
+        return _hard(model, detached=False)
+
+
+class Synaptic(SnnTorch):
+    name = "snntorch.synaptic"
+    class_name = "Synaptic"
+    options = {"alpha": SYNAPSE_DECAY}
+    carried = 2
+    departs = "the input passes a synaptic current of its own decay α first, and the reset comes one step later"
+    card = Card("i = α·i + x; u = β·u + i", _FIRE, "one step later, soft", "the reset is detached")
+
+
+class RLeaky(SnnTorch):
+    name = "snntorch.rleaky"
+    class_name = "RLeaky"
+    options = {"all_to_all": False, "V": 0.1}
+    departs = "a neuron's own last spike is added to its input, weighted by V, and the reset comes one step later"
+    card = Card("u = β·u + x + V·s[t−1]", _FIRE, "one step later, soft", "the reset is detached, V·s is not")
+    carried = 2
+
+    @staticmethod
+    def advance(cell: Any, x: Tensor, states: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        spikes, potential = cell(x, *states)
+        return spikes, [spikes, potential]
+
+
+class Alpha(SnnTorch):
+    name = "snntorch.alpha"
+    class_name = "Alpha"
+    options = {"alpha": SYNAPSE_DECAY, "reset_mechanism": "zero"}
+    carried = 3
+    departs = "the potential is the difference of two filtered currents, scaled; nothing leaks and integrates"
+    card = Card("u = k·(i₊ − i₋), decays α and β", _FIRE, "one step later, currents to 0", "the reset is detached")
+
+
+def _hard(model: Neuron, detached: bool) -> str | None:
+    """Why snnTorch's reset to zero does not compute `model`; None if it does."""
+    if model.reset != "hard":
+        return (
+            "snnTorch's Leaky with a soft reset is another model (see snntorch.leaky, snntorch.leaky_same_step); "
+            "with reset='hard' it computes this one"
+        )
+    if model.v_reset != 0:
+        return f"snnTorch resets to 0, not to v_reset = {model.v_reset}"
+    if model.decay_input:
+        return "snnTorch's Leaky does not decay its input"
+    if model.detach_reset is not detached:
+        return "its reset is in the gradient" if detached else "its reset is detached"
+    return None
+
+
+PEERS: tuple[type[Peer], ...] = (LeakyZeroSameStep, LeakyZero, Leaky, LeakySameStep, Synaptic, RLeaky, Alpha)

@@ -1,0 +1,41 @@
+"""`python -m suite compare-backends`: which implementations compute the same, and where the others depart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+import neurons
+from neurons import BackendUnavailable, backends, peers
+from neurons.peers import Peer, equivalence
+
+
+def compare_backends(model: str | None) -> list[dict[str, Any]]:
+    """One object for each backend of a model (of all models if None) and each neuron of a package held against it."""
+    models = [neurons.get(model).name] if model else neurons.names()
+    rows = []
+    for name in models:
+        own = [backend.name for backend in backends.OWN if backend.name not in ("reference", "compile")]
+        rows += [_row(name, backend, None) for backend in own]
+        known = [peer for peer in peers.peers().values() if peer.model == name]
+        rows += [_row(name, peer.package, peer) for peer in known]
+    return rows
+
+
+def _row(model: str, backend: str, peer: type[Peer] | None) -> dict[str, Any]:
+    torch.manual_seed(0)
+    name = peer.name if peer else model
+    row: dict[str, Any] = {"name": model, "backend": backend, "neuron": name}
+    try:
+        layer = neurons.layer(name, equivalence.CHANNELS, equivalence.TIMESTEPS, backend)
+        found = equivalence.compare(layer)
+    except BackendUnavailable as error:
+        return row | {"relation": "unavailable", "departs_at": "", "gradient_error": "", "why": str(error)}
+    where = "" if found.step is None else f"step {found.step}, neuron {found.neuron}"
+    off = "" if found.gradient_error is None else f"{found.gradient_error:.1e}"
+    why = peer.departs if peer else ""
+    if peer and peer.constants_of_model:
+        constants = ", ".join(f"{key}={value}" for key, value in peer.constants_of_model.items())
+        why = f"{why}; " * bool(why) + f"with {constants}"
+    return row | {"relation": found.relation, "departs_at": where, "gradient_error": off, "why": why}

@@ -1,0 +1,36 @@
+"""Which cells of a run directory belong to its main run, to each study, and to the comparison of packages."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from suite.store import write_atomically
+
+FILE = "groups.json"
+MAIN = "run"
+
+
+Groups = Mapping[str, Sequence[str]]
+"""Cell keys by group."""
+
+
+def remember(run: Path, groups: Groups) -> None:
+    """Note the cells (by key) of groups; a group of that name is replaced."""
+    run.mkdir(parents=True, exist_ok=True)
+    write_atomically(run / FILE, json.dumps({**read(run), **groups}, indent=1))
+
+
+def read(run: Path) -> Groups:
+    """The groups of a run directory."""
+    path = run / FILE
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def main_rows(rows: pd.DataFrame, groups: Groups) -> pd.DataFrame:
+    """The rows of the main run: all that belong to no other group, and those that the run shares with one."""
+    elsewhere = {key for name, keys in groups.items() if name != MAIN for key in keys}
+    return rows[~rows.cell.isin(elsewhere - set(groups.get(MAIN, [])))]

@@ -1,0 +1,234 @@
+"""The page `packages.html`: what each package computes, and what it costs beside the suite's own kernels."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
+
+import tasks
+from neurons import peers
+from suite.packages import GROUP, SIZES, constants_of
+from suite.report import style
+from suite.report.groups import Groups
+from suite.report.page import Page
+from suite.report.plots import Plot
+from suite.report.table import Entry, Table
+
+KEYS = ["task", "timesteps", "elements", "dtype", "network", "metric"]
+COUNTERPART = "cpu"
+"""The suite's own backend that packages are held against; under torch.compile it is `compile`."""
+
+
+def build(report: Path, rows: pd.DataFrame, groups: Groups) -> Page | None:
+    """The page of the comparison of packages, with its tables and plots written; None if the run has none."""
+    own = rows[rows.cell.isin(groups.get(GROUP, []))]
+    if own.empty:
+        return None
+    measured = _settings_as_columns(own)
+    beside = side_by_side(measured)
+    tables = [
+        cards(measured),
+        speed_ups(beside),
+        costs(beside, "training_speed training_memory", "package_networks", "Networks in training."),
+        costs(beside, "memory", "package_memory", "Memory of a layer."),
+        costs(beside, "startup", "package_startup", "Time of the first use."),
+        what_ran(measured),
+    ]
+    found = [table for table in tables if table is not None]
+    for table in found:
+        table.save(report / "tables")
+    plots = [plot for plot in PLOTS if plot.save(beside, report / "plots")]
+    return Page(GROUP, "Packages", found, {"tables": found, "plots": plots, "behind": behind(beside)})
+
+
+def _settings_as_columns(rows: pd.DataFrame) -> pd.DataFrame:
+    settings = rows.settings.map(json.loads)
+    constants = settings.map(lambda own: json.dumps({k: v for k, v in own.items() if k.startswith("neuron.")}))
+    return rows.assign(elements=settings.map(lambda own: own.get("elements")), constants=constants)
+
+
+def side_by_side(rows: pd.DataFrame) -> pd.DataFrame:
+    """One line a package's neuron and measurement: its value, and `own`, that of the suite's counterpart."""
+    ok = rows[rows.value.notna() & (rows.task != "equivalence")]
+    is_peer = ok.neuron.isin(list(peers.peers()))
+    theirs, ours = ok[is_peer].copy(), ok[~is_peer]
+    theirs["model"] = [peers.get(name).model for name in theirs.neuron]
+    theirs["constants"] = [json.dumps(constants_of(peers.get(name))) for name in theirs.neuron]
+    theirs["own_backend"] = theirs.backend.where(theirs.backend == "compile", COUNTERPART)
+    keys = [*KEYS, "model", "constants", "own_backend"]
+    counterparts = ours.rename(columns={"neuron": "model", "backend": "own_backend", "value": "own"})
+    counterparts = counterparts[[*keys, "own"]].drop_duplicates(keys)
+    merged = theirs.merge(counterparts, on=keys, how="left")
+    merged["size"] = merged.elements * merged.timesteps.astype(float)
+    return merged.assign(ratio=merged.value / merged.own)
+
+
+def cards(rows: pd.DataFrame) -> Table:
+    """Package × model × semantics, with what the comparison with the reference found."""
+    of_task = rows[rows.task == "equivalence"]
+    lines = []
+    for name, group in of_task.groupby("neuron", sort=False):
+        peer, values = peers.get(str(name)), group.set_index("metric").value
+        relation = group[group.metric == "different_spikes"].detail
+        found = relation.iloc[0] if len(relation) else group.status.iloc[0]
+        where = (
+            f"step {values['departure_step']:.0f}, neuron {values['departure_neuron']:.0f}"
+            if "departure_step" in values
+            else "—"
+        )
+        constants = ", ".join(f"{key}={value}" for key, value in peer.constants_of_model.items())
+        model = f"{peer.model}({constants})" if constants else peer.model
+        card = peer.card
+        texts = [peer.class_name, model, found, where, peer.departs or "—", card.charge, card.fire, card.reset]
+        lines.append((str(name), [Entry(text) for text in (*texts, card.gradient)]))
+    header = [
+        "neuron",
+        "class",
+        "held against",
+        "relation",
+        "departs at",
+        "because",
+        "charge",
+        "fire",
+        "reset",
+        "gradient",
+    ]
+    caption = (
+        "Spikes, visible potentials and gradients over 1,024 neurons and 64 steps in float64. A neuron that departs is "
+        "measured under its own name, never as the model."
+    )
+    return Table("cards", "What each package computes.", caption, header, lines)
+
+
+def speed_ups(beside: pd.DataFrame) -> Table | None:
+    """How many times longer each package takes than the suite's fused kernel, by length and size."""
+    chosen = _times(beside).sort_values(["dtype", "size", "timesteps"], ascending=[False, True, True])
+    if chosen.empty:
+        return None
+    dtypes = chosen.dtype.map(lambda dtype: "" if dtype == "float32" else f", {dtype}")
+    chosen = chosen.assign(column=chosen["size"].map(_size_name) + ", T=" + chosen.timesteps.astype(str) + dtypes)
+    caption = (
+        "Forward and backward, medians of interleaved rounds in one process; the suite's fused C kernel of the model "
+        "with the same constants is 1, under torch.compile the suite's compiled loop. Bold: faster than the suite."
+    )
+    lines = _lines(chosen, lambda row: Entry(f"{row.ratio:.3g}", best=row.ratio < 1))
+    header = ["neuron", *dict.fromkeys(chosen.column)]
+    return Table("speed_up", "Time of packages over that of the suite.", caption, header, lines)
+
+
+def _lines(rows: pd.DataFrame, entry: Callable[[Any], Entry]) -> list[tuple[str, list[Entry]]]:
+    """A line for each neuron of a package, and for each that ran under torch.compile; `rows.column` goes across."""
+    columns = list(dict.fromkeys(rows.column))
+    entries: dict[str, dict[str, Entry]] = {}
+    for row in rows.itertuples():
+        name = f"{row.neuron} (compile)" if row.backend == "compile" else str(row.neuron)
+        entries.setdefault(name, {})[str(row.column)] = entry(row)
+    order = {name: place for place, name in enumerate(peers.peers())}
+    names = sorted(entries, key=lambda name: (order[name.partition(" ")[0]], name))
+    return [(name, [entries[name].get(at, Entry("—")) for at in columns]) for name in names]
+
+
+def _size_name(total: float) -> str:
+    """The size that was meant: neurons come in whole groups of channels."""
+    return min(SIZES, key=lambda name: abs(SIZES[name] - total))
+
+
+def _times(beside: pd.DataFrame) -> pd.DataFrame:
+    return beside[(beside.task == "throughput") & (beside.metric == "forward_backward_time") & beside.ratio.notna()]
+
+
+def behind(beside: pd.DataFrame) -> list[str]:
+    """Where a package is faster than the suite's fused kernel, in words."""
+    chosen = _times(beside)
+    slower = chosen[(chosen.ratio < 1) & (chosen.own_backend == COUNTERPART)]
+    return [
+        f"{row.neuron}, T = {row.timesteps}, {row.elements:,.0f} neurons: {row.value:.2f} against {row.own:.2f} ns"
+        for row in slower.itertuples()
+    ]
+
+
+def costs(beside: pd.DataFrame, task: str, name: str, title: str) -> Table | None:
+    """The values of a task, each with that of the suite's counterpart behind it."""
+    chosen = beside[beside.task.isin(task.split())]
+    if chosen.empty:
+        return None
+    units = {metric: entry.unit for known in task.split() for metric, entry in tasks.get(known).metrics.items()}
+    network = chosen.network.map(lambda own: f"{own}: " if isinstance(own, str) else "")
+    words = chosen.metric.map(lambda metric: f"{metric.replace('_', ' ')} ({units[metric]})")
+    chosen = chosen.assign(column=network + words)
+    lines = _lines(chosen, lambda row: Entry(f"{row.value:.3g} | {row.own:.3g}"))
+    header = ["neuron", *dict.fromkeys(chosen.column)]
+    return Table(name, title, "Package | suite, with the same constants.", header, lines)
+
+
+def what_ran(rows: pd.DataFrame) -> Table | None:
+    """The kernels behind each time, from the profiler, at the greatest length."""
+    chosen = rows[rows.metric == "kernel_calls"]
+    if chosen.empty:
+        return None
+    chosen = chosen.sort_values("timesteps", ascending=False, kind="stable").drop_duplicates(["neuron", "backend"])
+    lines = [
+        (
+            str(row.neuron),
+            [Entry(str(row.backend)), Entry(str(row.timesteps)), Entry(f"{row.value:.0f}"), Entry(str(row.detail))],
+        )
+        for row in chosen.itertuples()
+    ]
+    caption = "Operations of forward and backward, read off torch's profiler."
+    return Table("kernel_calls", "What really ran.", caption, ["neuron", "backend", "T", "calls", "which"], lines)
+
+
+def _speed_up_data(beside: pd.DataFrame) -> pd.DataFrame:
+    chosen = _times(beside)
+    chosen = chosen[(chosen.dtype == "float32") & (chosen.backend != "compile")]
+    columns = {"neuron": chosen.neuron, "T": chosen.timesteps, "size": chosen["size"].map(_size_name)}
+    return pd.DataFrame({"package": chosen.neuron.str.partition(".")[0], **columns, "ratio": chosen.ratio})
+
+
+def _draw_speed_up(data: pd.DataFrame) -> Figure:
+    """One panel a size; each line a neuron of a package, in its package's colour."""
+    order = [name for name in peers.PACKAGES if name in set(data.package)]
+    grid = sns.relplot(
+        data.assign(T=data["T"].astype(int)),
+        x="T",
+        y="ratio",
+        hue="package",
+        hue_order=order,
+        palette=dict(zip(order, style.PALETTE, strict=False)),
+        units="neuron",
+        estimator=None,
+        col="size",
+        col_order=[name for name in SIZES if name in set(data["size"])],
+        kind="line",
+        marker="o",
+        markersize=3,
+        linewidth=0.8,
+        alpha=0.75,
+        **style.facets(data["size"].nunique(), across=3, height=1.9),
+    )
+    grid.set(xscale="log", yscale="log").set_titles("{col_name}").set_axis_labels("time steps T", "times as long")
+    for axes in grid.axes.flat:
+        axes.axhline(1, color="0.4", linewidth=0.8)
+        axes.set_xticks(sorted(set(data["T"].astype(int))))
+        axes.set_xticklabels(sorted(set(data["T"].astype(int))))
+        axes.minorticks_off()
+    style.legend_below(grid)
+    return grid.figure
+
+
+PLOTS = [
+    Plot(
+        "package_speed_up",
+        "Time of packages over that of the suite",
+        "How many times as long each package's neuron takes for forward and backward as the suite's fused kernel of "
+        "the same model, by time steps and size of the input; above 1 the suite is faster.",
+        _speed_up_data,
+        _draw_speed_up,
+    )
+]

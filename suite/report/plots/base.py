@@ -1,0 +1,58 @@
+"""What a plot is: the data that it shows, and a figure made of them alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.figure import Figure
+
+from suite.statistics import Estimate
+
+FORMATS = ("png", "svg", "pdf")
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A named figure.
+
+    Attributes:
+        description: what it shows, in a sentence; also its text for people who cannot see it.
+        data: from the rows of a run to what the figure shows; None if the rows hold nothing for it.
+        draw: from that data to the figure.
+    """
+
+    name: str
+    title: str
+    description: str
+    data: Callable[[pd.DataFrame], pd.DataFrame | None]
+    draw: Callable[[pd.DataFrame], Figure]
+
+    def save(self, rows: pd.DataFrame, folder: Path) -> bool:
+        """Write NAME.png, .svg and .pdf, and their data as NAME.csv; False if there is nothing to show."""
+        data = self.data(rows)
+        if data is None or data.empty:
+            return False
+        data.to_csv(folder / f"{self.name}.csv", index=False)
+        save_figure(self.draw(data), self.name, folder)
+        return True
+
+
+def save_figure(figure: Figure, name: str, folder: Path) -> None:
+    """Write a figure in every format and close it."""
+    for ending in FORMATS:
+        figure.savefig(folder / f"{name}.{ending}", metadata=_NO_DATE.get(ending))
+    plt.close(figure)
+
+
+_NO_DATE = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
+"""The same rows give the same file."""
+
+
+def interval(values: pd.Series) -> tuple[float, float]:
+    """The 95 % interval of the tables, for seaborn's error bars and bands."""
+    estimate = Estimate.of(list(values))
+    return (estimate.low, estimate.high) if estimate.count > 1 else (estimate.mean, estimate.mean)

@@ -1,0 +1,110 @@
+"""Speed of a layer alone: bars by backend, and against the roofline of the machine."""
+
+from __future__ import annotations
+
+import json
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
+
+from suite.report import style
+from suite.report.plots.base import Plot
+
+
+def _of_task(rows: pd.DataFrame) -> pd.DataFrame:
+    chosen = rows[(rows.task == "throughput") & rows.value.notna()]
+    elements = chosen.settings.map(lambda text: json.loads(text)["elements"])
+    return chosen.assign(size="T = " + chosen.timesteps.astype(str) + ", " + elements.map("{:,}".format) + " neurons")
+
+
+def _times(rows: pd.DataFrame) -> pd.DataFrame:
+    chosen = _of_task(rows)
+    chosen = chosen[chosen.metric == "forward_backward_time"]
+    return chosen[["size", "neuron", "backend", "value"]]
+
+
+def _draw_times(data: pd.DataFrame) -> Figure:
+    several = data.backend.nunique() > 1
+    order = style.ordered(data.neuron)
+    grid = sns.catplot(
+        data,
+        x="value",
+        y="neuron",
+        hue="backend" if several else "neuron",
+        order=order,
+        palette="colorblind" if several else style.colours(order),
+        col="size",
+        kind="bar",
+        sharex=False,
+        errorbar=None,
+        legend=several,
+        **style.facets(data["size"].nunique(), height=1.6 + (0.5 if several else 0)),
+    )
+    grid.set_titles("{col_name}").set_axis_labels("ns per neuron and step", "")
+    style.legend_below(grid)
+    return grid.figure
+
+
+def _roofline(rows: pd.DataFrame) -> pd.DataFrame:
+    """Operations a byte (counted) and operations a second (measured) of the fused kernels, and the copy's bandwidth."""
+    chosen = _of_task(rows)
+    keys = ["size", "neuron", "backend"]
+    table = chosen.pivot_table(index=keys, columns="metric", values="value", observed=True).reset_index()
+    needed = ["operations", "least_bytes", "forward_backward_time", "copy_bandwidth"]
+    if not set(needed) <= set(table.columns):
+        return pd.DataFrame()
+    table = table.dropna(subset=needed)
+    table["operations_per_byte"] = table.operations / table.least_bytes
+    table["gigaoperations_per_second"] = table.operations / table.forward_backward_time
+    return table[[*keys, "operations_per_byte", "gigaoperations_per_second", "copy_bandwidth"]]
+
+
+def _draw_roofline(data: pd.DataFrame) -> Figure:
+    figure, axes = plt.subplots(figsize=(style.COLUMN, 2.5))
+    sizes = list(dict.fromkeys(data["size"]))
+    arguments = style.by_neuron(data.neuron)
+    sns.scatterplot(
+        data,
+        x="operations_per_byte",
+        y="gigaoperations_per_second",
+        size="size",
+        sizes=dict(zip(sizes, np.linspace(22, 60, len(sizes)), strict=True)),
+        ax=axes,
+        **arguments,
+    )
+    across = np.array([data.operations_per_byte.min() / 1.5, data.operations_per_byte.max() * 1.5])
+    for size, bandwidth in data.groupby("size", sort=False).copy_bandwidth.mean().items():
+        axes.plot(across, across * bandwidth, color="0.5", linewidth=0.8, zorder=0)
+        axes.annotate(
+            f"copy, {str(size).partition(',')[0]}: {bandwidth:.0f} GB/s",
+            (across[0], across[0] * bandwidth),
+            fontsize=5.5,
+            color="0.35",
+            xytext=(2, 3),
+            textcoords="offset points",
+        )
+    axes.set(xscale="log", yscale="log", xlabel="operations a byte (counted)", ylabel="Gop/s, forward + backward")
+    axes.legend(fontsize=6, ncol=1, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return figure
+
+
+PLOTS = [
+    Plot(
+        "layer_time",
+        "Time of a layer",
+        "Forward and backward of one layer alone, by neuron and backend: shorter bars are faster.",
+        _times,
+        _draw_times,
+    ),
+    Plot(
+        "roofline",
+        "Roofline",
+        "Operations a second of each layer's forward and backward against the operations that it does for each byte it "
+        "must move. The lines are what the bandwidth of a plain copy allows.",
+        _roofline,
+        _draw_roofline,
+    ),
+]

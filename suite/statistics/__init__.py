@@ -1,0 +1,21 @@
+"""Statistics over seeds and data sets. README.md beside this file says what each number is and where it comes from."""
+
+from suite.statistics.estimate import CONFIDENCE, Estimate
+from suite.statistics.improvement import Improvement, probability_of_improvement
+from suite.statistics.paired import SIGNIFICANCE, Comparison, compare_with_baseline, holm, paired_p_value, seeds_needed
+from suite.statistics.ranks import Ranks, rank_over_datasets
+
+__all__ = [
+    "CONFIDENCE",
+    "SIGNIFICANCE",
+    "Comparison",
+    "Estimate",
+    "Improvement",
+    "Ranks",
+    "compare_with_baseline",
+    "holm",
+    "paired_p_value",
+    "probability_of_improvement",
+    "rank_over_datasets",
+    "seeds_needed",
+]

@@ -1,0 +1,97 @@
+"""What the first use of a neuron costs: import of its package, then the first forward and backward of a layer."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar
+
+import torch
+
+from neurons import BackendUnavailable, backends
+from tasks.base import Cell, Metric, Task, Value
+
+PACKAGE_IMPORTS = {
+    "spikingjelly": "import spikingjelly.activation_based.neuron",
+    "snntorch": "import snntorch",
+    "norse": "import norse.torch",
+}
+CACHE_VARIABLES = ("XDG_CACHE_HOME", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR")
+OWN_IMPORT = "import neurons; neurons.names()"
+
+SCRIPT = """
+import json, sys, time
+import torch
+code, neuron, backend, threads, settings = sys.argv[1:]
+torch.set_num_threads(int(threads))
+torch.ones(2, requires_grad=True).sum().backward()  # autograd's own start is nobody's
+begun = time.perf_counter()
+exec(code)
+imported = time.perf_counter() - begun
+from tasks.base import Cell
+from tasks.workload import LayerWorkload
+cell = Cell("startup", neuron, backend, 0, json.loads(settings))
+begun = time.perf_counter()
+LayerWorkload.of(cell).forward_backward()
+print(json.dumps([imported, time.perf_counter() - begun]))
+"""
+
+
+class Startup(Task):
+    """Seconds until a neuron has run once, each in a fresh process that has torch already."""
+
+    name = "startup"
+    description = "import time of the package and time of the first call, in fresh processes"
+    exclusive = True
+    settings: ClassVar[dict[str, Any]] = {
+        "timesteps": 8,
+        "elements": 4096,
+        "dtype": "float32",
+        "protocol": "controlled",
+        "processes": 3,
+    }
+    sources = ("workload.py",)
+    metrics = {
+        "import_seconds": Metric("s", "import of the package beyond torch, median of fresh processes", "lower"),
+        "first_call_seconds": Metric("s", "a layer made and run forward and backward once, with empty caches", "lower"),
+        "cached_call_seconds": Metric("s", "the same in a second process, with the caches of the first", "lower"),
+    }
+
+    def grid(self, profile: str, datasets: Sequence[str]) -> list[dict[str, Any]]:
+        return [{"processes": 1}] if profile == "smoke" else [{}]
+
+    def run(self, cell: Cell) -> Iterator[Value]:
+        layer = cell.neuron_layer(64, cell.settings["timesteps"])
+        reason = backends.get_backend(cell.backend).unavailable(layer.neuron, torch.device("cpu"))
+        if reason is not None:
+            raise BackendUnavailable(reason)
+        package = getattr(layer.neuron, "package", cell.backend)
+        command = [sys.executable, "-c", SCRIPT, PACKAGE_IMPORTS.get(package, OWN_IMPORT), cell.neuron, cell.backend]
+        command += [str(torch.get_num_threads()), json.dumps(dict(cell.settings))]
+        rounds = [_two_processes(command) for _ in range(cell.settings["processes"])]
+        imported, first, cached = (statistics.median(seconds) for seconds in zip(*rounds, strict=True))
+        yield Value("import_seconds", imported)
+        yield Value("first_call_seconds", first)
+        yield Value("cached_call_seconds", cached)
+
+
+def _two_processes(command: Sequence[str]) -> tuple[float, float, float]:
+    """Import and call with empty caches of compiled kernels, then the call in a process that finds them."""
+    with tempfile.TemporaryDirectory() as folder:
+        _, first = _one_process(command, folder)
+        imported, cached = _one_process(command, folder)
+    return imported, first, cached
+
+
+def _one_process(command: Sequence[str], caches: str) -> tuple[float, float]:
+    environment = {**os.environ, **dict.fromkeys(CACHE_VARIABLES, caches)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(done.stderr.strip().splitlines()[-1])
+    imported, called = json.loads(done.stdout.splitlines()[-1])
+    return imported, called

@@ -1,0 +1,36 @@
+"""Memory of a whole network in training, in a process of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar
+
+from neurons.conformance import gate
+from tasks.accuracy.task import NETWORK_SETTINGS, budget
+from tasks.base import Cell, Metric, Task, Value
+from tasks.memory import peak_bytes
+from tasks.training_step import TrainingStep
+
+MEBIBYTE = 2**20
+
+
+class TrainingMemory(Task):
+    """Peak memory of a training step, above the network, its optimiser and the batch."""
+
+    name = "training_memory"
+    description = "peak memory of a training step of a network, in its own process"
+    exclusive = True
+    settings: ClassVar[dict[str, Any]] = NETWORK_SETTINGS
+    sources = ("accuracy", "networks.py", "cache.py", "memory.py", "training_step.py")
+    metrics = {
+        "training_peak": Metric("MiB", "peak of a training step above what network, optimiser and batch hold", "lower")
+    }
+
+    def grid(self, profile: str, datasets: Sequence[str]) -> list[dict[str, Any]]:
+        return [budget(profile, dataset) for dataset in datasets]
+
+    def run(self, cell: Cell) -> Iterator[Value]:
+        gate(cell.neuron, cell.backend, cell.settings["protocol"])
+        training = TrainingStep(cell)
+        training.step()  # the optimiser's state, libraries and thread pools start outside the measurement
+        yield Value("training_peak", peak_bytes(training.step, training.x.device) / MEBIBYTE)
