@@ -34,7 +34,8 @@ class SnnTorch(Peer):
     def trace(self, x: Tensor, parameters: Mapping[str, Tensor]) -> Trace:
         import snntorch
 
-        arguments = {"beta": self.decay, "threshold": self.v_th, "spike_grad": self.spike, **self.options}
+        beta = x.new_tensor(self.decay)  # a plain number would be rounded to float32
+        arguments = {"beta": beta, "threshold": x.new_tensor(self.v_th), "spike_grad": self.spike, **self.options}
         cell = getattr(snntorch, self.class_name)(**arguments).to(x.device, x.dtype)
         states = [torch.zeros_like(x[0])] * self.carried
         steps = []

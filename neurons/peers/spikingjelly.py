@@ -51,6 +51,8 @@ class Node(Peer):
     def unlike(cls, model: Neuron) -> str | None:
         if model.surrogate == "triangle":
             return "spikingjelly has no triangle surrogate of this form"
+        if model.reset == "hard" and model.v_reset != 0:
+            return "spikingjelly's potential starts at v_reset and leaks towards v_reset, the suite's to 0"
         return None
 
     def trace(self, x: Tensor, parameters: Mapping[str, Tensor]) -> Trace:
@@ -97,12 +99,6 @@ class LIF(Node):
 
     def arguments(self, channels: int) -> dict[str, Any]:
         return super().arguments(channels) | {"tau": float(self.tau), "decay_input": self.decay_input}
-
-    @classmethod
-    def unlike(cls, model: Neuron) -> str | None:
-        if model.reset == "hard" and model.v_reset != 0:
-            return "spikingjelly's potential leaks towards v_reset, the suite's towards 0"
-        return super().unlike(model)
 
 
 class PLIF(LIF):

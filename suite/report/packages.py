@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 import tasks
 from neurons import peers
+from neurons.peers import Peer
 from suite.packages import GROUP, SIZES, constants_of
 from suite.report import style
 from suite.report.groups import Groups
@@ -21,6 +22,7 @@ from suite.report.plots import Plot
 from suite.report.table import Entry, Table
 
 KEYS = ["task", "timesteps", "elements", "dtype", "network", "metric"]
+FIELDS = ["charge", "fire", "reset", "gradient"]
 COUNTERPART = "cpu"
 """The suite's own backend that packages are held against; under torch.compile it is `compile`."""
 
@@ -33,12 +35,13 @@ def build(report: Path, rows: pd.DataFrame, groups: Groups) -> Page | None:
     measured = _settings_as_columns(own)
     beside = side_by_side(measured)
     tables = [
-        cards(measured),
+        relations(measured),
         speed_ups(beside),
         costs(beside, "training_speed training_memory", "package_networks", "Networks in training."),
         costs(beside, "memory", "package_memory", "Memory of a layer."),
         costs(beside, "startup", "package_startup", "Time of the first use."),
         what_ran(measured),
+        cards(measured),
     ]
     found = [table for table in tables if table is not None]
     for table in found:
@@ -69,41 +72,36 @@ def side_by_side(rows: pd.DataFrame) -> pd.DataFrame:
     return merged.assign(ratio=merged.value / merged.own)
 
 
-def cards(rows: pd.DataFrame) -> Table:
-    """Package × model × semantics, with what the comparison with the reference found."""
-    of_task = rows[rows.task == "equivalence"]
+def relations(rows: pd.DataFrame) -> Table:
+    """What the comparison with the reference found, for each neuron of a package."""
     lines = []
-    for name, group in of_task.groupby("neuron", sort=False):
+    for name, group in rows[rows.task == "equivalence"].groupby("neuron", sort=False):
         peer, values = peers.get(str(name)), group.set_index("metric").value
-        relation = group[group.metric == "different_spikes"].detail
-        found = relation.iloc[0] if len(relation) else group.status.iloc[0]
-        where = (
-            f"step {values['departure_step']:.0f}, neuron {values['departure_neuron']:.0f}"
-            if "departure_step" in values
-            else "—"
-        )
-        constants = ", ".join(f"{key}={value}" for key, value in peer.constants_of_model.items())
-        model = f"{peer.model}({constants})" if constants else peer.model
-        card = peer.card
-        texts = [peer.class_name, model, found, where, peer.departs or "—", card.charge, card.fire, card.reset]
-        lines.append((str(name), [Entry(text) for text in (*texts, card.gradient)]))
-    header = [
-        "neuron",
-        "class",
-        "held against",
-        "relation",
-        "departs at",
-        "because",
-        "charge",
-        "fire",
-        "reset",
-        "gradient",
-    ]
+        found = group.detail[group.metric == "different_spikes"]
+        relation = found.iloc[0] if len(found) else group.status.iloc[0]
+        departs = "departure_step" in values
+        where = f"step {values['departure_step']:.0f}, neuron {values['departure_neuron']:.0f}" if departs else "—"
+        texts = [peer.class_name, _model_of(peer), relation, where, peer.departs or "—"]
+        lines.append((str(name), [Entry(text) for text in texts]))
     caption = (
         "Spikes, visible potentials and gradients over 1,024 neurons and 64 steps in float64. A neuron that departs is "
         "measured under its own name, never as the model."
     )
-    return Table("cards", "What each package computes.", caption, header, lines)
+    header = ["neuron", "class", "held against", "relation", "departs at", "because"]
+    return Table("equivalence", "Is it the same model?", caption, header, lines)
+
+
+def _model_of(peer: type[Peer]) -> str:
+    constants = ", ".join(f"{key}={value}" for key, value in peer.constants_of_model.items())
+    return f"{peer.model}({constants})" if constants else peer.model
+
+
+def cards(rows: pd.DataFrame) -> Table:
+    """Package × model × semantics, in words."""
+    names = list(dict.fromkeys(rows.neuron[rows.task == "equivalence"]))
+    lines = [(name, [Entry(getattr(peers.get(name).card, field)) for field in FIELDS]) for name in names]
+    caption = "In the order of a step: charge, fire, reset; and what a gradient sees of it."
+    return Table("cards", "How each package computes its neuron.", caption, ["neuron", *FIELDS], lines)
 
 
 def speed_ups(beside: pd.DataFrame) -> Table | None:
@@ -134,6 +132,11 @@ def _lines(rows: pd.DataFrame, entry: Callable[[Any], Entry]) -> list[tuple[str,
     return [(name, [entries[name].get(at, Entry("—")) for at in columns]) for name in names]
 
 
+def _number(value: float) -> str:
+    """Three significant digits, without an exponent."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
 def _size_name(total: float) -> str:
     """The size that was meant: neurons come in whole groups of channels."""
     return min(SIZES, key=lambda name: abs(SIZES[name] - total))
@@ -162,7 +165,7 @@ def costs(beside: pd.DataFrame, task: str, name: str, title: str) -> Table | Non
     network = chosen.network.map(lambda own: f"{own}: " if isinstance(own, str) else "")
     words = chosen.metric.map(lambda metric: f"{metric.replace('_', ' ')} ({units[metric]})")
     chosen = chosen.assign(column=network + words)
-    lines = _lines(chosen, lambda row: Entry(f"{row.value:.3g} | {row.own:.3g}"))
+    lines = _lines(chosen, lambda row: Entry(f"{_number(row.value)} | {_number(row.own)}"))
     header = ["neuron", *dict.fromkeys(chosen.column)]
     return Table(name, title, "Package | suite, with the same constants.", header, lines)
 
