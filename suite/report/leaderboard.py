@@ -14,7 +14,7 @@ from suite.report.comparison import accuracies, rank_matrix
 from suite.report.style import ordered
 from suite.report.tables import training_state
 
-TABLE_ID = "leaderboard"
+TABLE_ID = "board"
 SHARE = 100
 
 
@@ -39,6 +39,9 @@ def leaderboard(rows: pd.DataFrame) -> pd.DataFrame:
     columns["spikes a step (%)"] = _mean(ok[ok.task == "accuracy"], "firing_rate") * SHARE
     table = pd.DataFrame({name: values for name, values in columns.items() if len(values)})
     table.index = table.index.astype(str)
+    for name in table:
+        percent = str(name).endswith("(%)")
+        table[name] = table[name].round(1) if percent else [float(f"{value:.3g}") for value in table[name]]
     return table.reindex(ordered(table.index)).rename_axis("neuron").reset_index()
 
 
@@ -51,7 +54,7 @@ def interactive(table: pd.DataFrame) -> str:
     """The leaderboard as HTML with its scripts and styles inside."""
     bundle = generate_init_offline_itables_html(find_package_file("html", "dt_bundle.js"))
     shown = itables.to_html_datatable(
-        table.round(3),
+        table,
         table_id=TABLE_ID,
         connected=False,
         showIndex=False,

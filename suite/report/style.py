@@ -14,6 +14,7 @@ import seaborn as sns
 ORDER = ["lif", "plif", "klif", "glif", "clif", "relu", "if"]
 PALETTE = sns.color_palette("colorblind", 10)
 MARKERS = ["o", "s", "^", "D", "v", "P", "X", "p", "h", "*"]
+DASHES: list[Any] = ["", (4, 1.5), (1, 1), (3, 1, 1.5, 1), (5, 1, 1, 1), (2, 1.5), (6, 2, 1.5, 1, 1.5, 1)]
 COLUMN = 3.4
 """Inches: the width of one column of a paper; every plot is made for it unless it holds a grid of heat maps."""
 PAGE = 7.0
@@ -48,22 +49,22 @@ def markers(neurons: Iterable[str]) -> dict[str, str]:
     return {name: MARKERS[place % len(MARKERS)] for name, place in _places(neurons).items()}
 
 
+def dashes(neurons: Iterable[str]) -> dict[str, Any]:
+    """The dashes of each neuron's line."""
+    return {name: DASHES[place % len(DASHES)] for name, place in _places(neurons).items()}
+
+
 def ordered(neurons: Iterable[str]) -> list[str]:
     """Known neurons in the order of the papers, then the others."""
     return list(_places(neurons))
 
 
-def by_neuron(neurons: Iterable[str]) -> dict[str, Any]:
-    """Seaborn's arguments that give each neuron its colour and marker."""
+def by_neuron(neurons: Iterable[str], lines: bool = False) -> dict[str, Any]:
+    """Seaborn's arguments that give each neuron its colour, and its marker or for lines its dashes."""
     order = ordered(neurons)
-    return {
-        "hue": "neuron",
-        "hue_order": order,
-        "palette": colours(order),
-        "style": "neuron",
-        "style_order": order,
-        "markers": markers(order),
-    }
+    shape: dict[str, Any] = {"dashes": dashes(order)} if lines else {"markers": markers(order)}
+    colour = {"hue": "neuron", "hue_order": order, "palette": colours(order)}
+    return {**colour, "style": "neuron", "style_order": order, **shape}
 
 
 def facets(count: int, across: int = 2, height: float = 1.35) -> dict[str, Any]:
@@ -73,10 +74,12 @@ def facets(count: int, across: int = 2, height: float = 1.35) -> dict[str, Any]:
     return {"col_wrap": across, "height": height, "aspect": width / height}
 
 
-def legend_below(grid: Any, columns: int = 4) -> None:
-    """Put the legend of a seaborn grid below its panels."""
+def legend_below(grid: Any) -> None:
+    """Put the legend of a seaborn grid below its panels, in rows of equal length."""
     if grid.legend is not None:
-        sns.move_legend(grid, "upper center", bbox_to_anchor=(0.5, 0.0), ncol=columns, title=None)
+        entries = len(grid.legend.get_texts())
+        columns = entries if entries <= 4 else -(-entries // 2)
+        sns.move_legend(grid, "upper center", bbox_to_anchor=(0.5, 0.0), ncol=columns, title=None, columnspacing=1.2)
 
 
 def _places(neurons: Iterable[str]) -> dict[str, int]:

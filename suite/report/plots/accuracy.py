@@ -7,7 +7,7 @@ import pandas as pd
 import scikit_posthocs
 import seaborn as sns
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import MaxNLocator
 
 from suite.report import style
 from suite.report.comparison import accuracies, rank_matrix
@@ -48,8 +48,8 @@ def _against_speed(rows: pd.DataFrame) -> pd.DataFrame:
     speeds = rows[(rows.task == "training_speed") & (rows.metric == "training_speed")]
     keys = ["dataset", "neuron"]
     accuracy = accuracies(rows).groupby(keys, observed=True).value.mean().rename("accuracy")
-    milliseconds = (1e3 / speeds.groupby(keys, observed=True).value.mean()).rename("milliseconds")
-    both = pd.concat([accuracy, milliseconds], axis=1).dropna().reset_index()
+    microseconds = (1e6 / speeds.groupby(keys, observed=True).value.mean()).rename("microseconds")
+    both = pd.concat([accuracy, microseconds], axis=1).dropna().reset_index()
     both["pareto"] = [not _beaten(place, both) for place in range(len(both))]
     return both
 
@@ -58,15 +58,15 @@ def _beaten(place: int, points: pd.DataFrame) -> bool:
     """Whether another neuron is at least as good in both on the same data set, and better in one."""
     point = points.iloc[place]
     others = points[points.dataset == point.dataset]
-    as_good = (others.accuracy >= point.accuracy) & (others.milliseconds <= point.milliseconds)
-    better = (others.accuracy > point.accuracy) | (others.milliseconds < point.milliseconds)
+    as_good = (others.accuracy >= point.accuracy) & (others.microseconds <= point.microseconds)
+    better = (others.accuracy > point.accuracy) | (others.microseconds < point.microseconds)
     return bool((as_good & better).any())
 
 
 def _draw_pareto(data: pd.DataFrame) -> Figure:
     grid = sns.relplot(
         data,
-        x="milliseconds",
+        x="microseconds",
         y="accuracy",
         s=26,
         col="dataset",
@@ -75,13 +75,11 @@ def _draw_pareto(data: pd.DataFrame) -> Figure:
         **style.facets(data.dataset.nunique()),
     )
     for name, axes in grid.axes_dict.items():
-        front = data[(data.dataset == name) & data.pareto].sort_values("milliseconds")
-        axes.plot(front.milliseconds, front.accuracy, drawstyle="steps-post", color="0.6", zorder=0, linewidth=0.8)
-        axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.xaxis.set_major_formatter(EngFormatter(sep=""))
-        axes.xaxis.set_minor_formatter(NullFormatter())
-    grid.set_titles("{col_name}").set_axis_labels("training time of a sample (ms)", "accuracy (%)")
+        front = data[(data.dataset == name) & data.pareto].sort_values("microseconds")
+        axes.plot(front.microseconds, front.accuracy, drawstyle="steps-post", color="0.6", zorder=0, linewidth=0.8)
+        axes.xaxis.set_major_locator(MaxNLocator(4))
+        axes.margins(0.12)
+    grid.set_titles("{col_name}").set_axis_labels("training time of a sample (µs)", "accuracy (%)")
     style.legend_below(grid)
     return grid.figure
 

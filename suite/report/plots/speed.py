@@ -44,6 +44,8 @@ def _draw_times(data: pd.DataFrame) -> Figure:
         **style.facets(data["size"].nunique(), height=1.6 + (0.5 if several else 0)),
     )
     grid.set_titles("{col_name}").set_axis_labels("ns per neuron and step", "")
+    for place, axes in enumerate(grid.axes.flat):
+        axes.tick_params(labelleft=place % 2 == 0)
     style.legend_below(grid)
     return grid.figure
 
