@@ -89,14 +89,19 @@ def _add_run(commands: Any) -> None:
 
 
 def _add_results(commands: Any) -> None:
-    compare = commands.add_parser("compare", help="what changed between two runs, beyond noise", allow_abbrev=False)
-    compare.add_argument("first", type=Path, metavar="RUN")
-    compare.add_argument("second", type=Path, metavar="RUN")
+    compare = commands.add_parser("compare", help="what changed between runs, beyond noise", allow_abbrev=False)
+    compare.add_argument("first", type=Path, metavar="RUN", help="the run that the others are compared with")
+    compare.add_argument("others", type=Path, nargs="+", metavar="RUN")
     compare.add_argument("--any-machine", action="store_true", help="compare timings of different machines too")
     compare.set_defaults(command=_compare)
+    merge = commands.add_parser("merge", help="put the results of several runs into one", allow_abbrev=False)
+    merge.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="of a cell in several, the first wins")
+    merge.add_argument("--out", type=Path, required=True, metavar="RUN", help="a new run directory")
+    merge.set_defaults(command=_merge)
     publish = commands.add_parser("publish", help="copy a run to results/published/", allow_abbrev=False)
     publish.add_argument("run", type=Path, metavar="RUN")
     publish.add_argument("--name", help="default: the name of the run directory")
+    publish.add_argument("--to", metavar="TARGET", help="and send it on: hf:OWNER/DATASET or git:REPOSITORY#BRANCH")
     publish.add_argument("--force", action="store_true", help="also if dirty, incomplete or large")
     publish.set_defaults(command=_publish)
 
@@ -220,16 +225,28 @@ def _check(options: argparse.Namespace, arguments: list[str]) -> int:
 def _compare(options: argparse.Namespace, arguments: list[str]) -> int:
     from suite.compare import compare
 
-    table = compare(options.first, options.second, options.any_machine)
+    table = compare([options.first, *options.others], options.any_machine)
     print(table.markdown(), end="")
     return 0
 
 
+def _merge(options: argparse.Namespace, arguments: list[str]) -> int:
+    from suite.merge import merge
+    from suite.run import print_report
+
+    kept, dropped = merge(options.runs, options.out)
+    print(f"{kept} cells in {options.out}; {dropped} that several runs have were left out once each")
+    print_report(options.out)
+    return 0
+
+
 def _publish(options: argparse.Namespace, arguments: list[str]) -> int:
-    from suite.publish import publish
+    from suite.publish import publish, send
 
     target = publish(options.run, options.name or options.run.resolve().name, options.force)
     print(f"published: {target}")
+    if options.to:
+        print(f"sent: {send(target, options.to)}")
     return 0
 
 

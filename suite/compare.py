@@ -1,8 +1,9 @@
-"""What changed between two runs, beyond noise."""
+"""What changed between runs, beyond noise."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,24 +12,51 @@ from scipy import stats
 
 import tasks
 from suite.report.table import Entry, Table
+from suite.statistics import SIGNIFICANCE, holm
 from suite.store import RunError, read_provenance, read_results
 
-KEYS = ["task", "dataset", "network", "neuron", "backend", "protocol", "timesteps", "settings", "metric"]
-SIGNIFICANT = 0.05
+KEYS = ["task", "dataset", "network", "neuron", "backend", "protocol", "dtype", "timesteps", "settings", "metric"]
 FEWEST_SEEDS = 3
 TIMING_CHANGE = 0.1
-"""Timings have one value a run: a change is told from this share on."""
+"""Timings have one value a run: a change is told from this share on, if the spreads of the rounds do not meet."""
 
 
-def compare(first: Path, second: Path, any_machine: bool) -> Table:
-    """A table of the metrics that differ.
+def compare(runs: Sequence[Path], any_machine: bool) -> Table:
+    """A table of the metrics that differ between the first run and each other.
 
     Metrics over seeds are compared by Welch's t-test with Holm's correction over all comparisons; timings and memory,
-    one value a run, by their ratio.
+    one value a run, by their ratio and the spread of their rounds.
 
     Raises:
         RunError: the runs share nothing, or hold timings of different machines and `any_machine` is not given.
     """
+    first, *others = runs
+    pairs = [_paired(first, other, any_machine) for other in others]
+    both = pd.concat(pairs, ignore_index=True)
+    both["corrected"] = holm([_p_value(a, b) for a, b in zip(both.values_first, both.values_second, strict=True)])
+    exclusive = {name for name, task in tasks.TASKS.items() if task.exclusive}
+    lines = []
+    records: list[dict[str, Any]] = both.to_dict("records")  # type: ignore[assignment]
+    for row in records:
+        before, after = (sum(values) / len(values) for values in (row["values_first"], row["values_second"]))
+        ratio = after / before if before else math.nan
+        timed = row["task"] in exclusive
+        if not (_timing_changed(row, both, ratio) if timed else row["corrected"] < SIGNIFICANCE):
+            continue
+        where = f"{row['neuron']} {row['backend']} {row['dataset']} T={row['timesteps']}"
+        p = "—" if timed else f"{row['corrected']:.3g}"
+        texts = [row["second"], str(row["metric"]), f"{before:.4g}", f"{after:.4g}", f"{ratio:.3f}", p]
+        lines.append((where, [Entry(text) for text in texts]))
+    caption = (
+        f"{len(both)} metrics compared. Over seeds: Welch's t-test, Holm-corrected. Timings: from a change of 10 % on, "
+        "if the middle three fifths of the rounds do not meet."
+    )
+    header = ["where", "run", "metric", str(first), "run's value", "ratio", "p"]
+    return Table("compare", f"What changed against {first}.", caption, header, lines)
+
+
+def _paired(first: Path, second: Path, any_machine: bool) -> pd.DataFrame:
+    """One row a metric that both runs have, with the values of each over seeds."""
     rows = [_wide(read_results(run)) for run in (first, second)]
     machines = [read_provenance(run).get("machine") for run in (first, second)]
     exclusive = [name for name, task in tasks.TASKS.items() if task.exclusive]
@@ -37,23 +65,7 @@ def compare(first: Path, second: Path, any_machine: bool) -> Table:
     both = rows[0].merge(rows[1], on=KEYS, suffixes=("_first", "_second"))
     if both.empty:
         raise RunError(f"{first} and {second} measured nothing in common")
-    both = both.assign(p=[_p_value(a, b) for a, b in zip(both.values_first, both.values_second, strict=True)])
-    both["corrected"] = _holm(both.p)
-    lines = []
-    records: list[dict[str, Any]] = both.to_dict("records")  # type: ignore[assignment]
-    for row in records:
-        before, after = (sum(values) / len(values) for values in (row["values_first"], row["values_second"]))
-        ratio = after / before if before else math.nan
-        timed = row["task"] in exclusive and abs(ratio - 1) > TIMING_CHANGE
-        if not (timed or row["corrected"] < SIGNIFICANT):
-            continue
-        where = f"{row['neuron']} {row['backend']} {row['dataset']} T={row['timesteps']}"
-        p = "—" if timed else f"{row['corrected']:.3g}"
-        texts = [str(row["metric"]), f"{before:.4g}", f"{after:.4g}", f"{ratio:.3f}", p]
-        lines.append((where, [Entry(text) for text in texts]))
-    caption = f"{len(both)} metrics compared; Welch's t-test, Holm-corrected; timings from a change of 10 % on."
-    header = ["where", "metric", str(first), str(second), "ratio", "p"]
-    return Table("compare", "What changed.", caption, header, lines)
+    return both.assign(second=second.name)
 
 
 def _wide(rows: pd.DataFrame) -> pd.DataFrame:
@@ -65,15 +77,19 @@ def _wide(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _p_value(first: list[float], second: list[float]) -> float:
-    if min(len(first), len(second)) < FEWEST_SEEDS:
-        return 1.0
-    if first == second:
+    if min(len(first), len(second)) < FEWEST_SEEDS or first == second:
         return 1.0
     return float(stats.ttest_ind(first, second, equal_var=False).pvalue)
 
 
-def _holm(p: pd.Series) -> pd.Series:
-    """Holm's step-down correction."""
-    order = p.sort_values().index
-    scaled = [(len(p) - rank) * p[index] for rank, index in enumerate(order)]
-    return pd.Series(scaled, index=order).cummax().clip(upper=1)
+def _timing_changed(row: dict[str, Any], both: pd.DataFrame, ratio: float) -> bool:
+    """Whether a timing moved by more than a tenth, and beyond the spread of its rounds where that was measured."""
+    if not abs(ratio - 1) > TIMING_CHANGE:
+        return False
+    same = both[[*KEYS[:-1], "second"]].eq([row[key] for key in [*KEYS[:-1], "second"]]).all(axis=1)
+    spread = both[same & both.metric.isin([f"{row['metric']}_p20", f"{row['metric']}_p80"])].sort_values("metric")
+    if len(spread) < 2:
+        return True
+    low_first, high_first = (values[0] for values in spread.values_first)
+    low_second, high_second = (values[0] for values in spread.values_second)
+    return bool(high_first < low_second or high_second < low_first)

@@ -120,10 +120,7 @@ class Store:
     def write_table(self) -> pd.DataFrame:
         """Write results.parquet and results.csv and return the table."""
         table = self.table()
-        for suffix, write in ((".parquet", table.to_parquet), (".csv", table.to_csv)):
-            temporary = self.root / f".results{suffix}.tmp"
-            write(temporary, index=False)
-            os.replace(temporary, self.root / f"results{suffix}")
+        write_results(table, self.root)
         return table
 
     def write_provenance(self, provenance: dict[str, Any]) -> None:
@@ -141,12 +138,26 @@ class Store:
         return json.loads(path.read_text()) if path.exists() else {}
 
 
+def write_results(table: pd.DataFrame, root: Path) -> None:
+    """Write results.parquet and results.csv, each whole or not at all."""
+    for suffix, write in ((".parquet", table.to_parquet), (".csv", table.to_csv)):
+        temporary = root / f".results{suffix}.tmp"
+        write(temporary, index=False)
+        os.replace(temporary, root / f"results{suffix}")
+
+
 def read_results(root: Path) -> pd.DataFrame:
     """The table of a finished run; RunError with what to do if there is none."""
     path = root / "results.parquet"
     if not path.exists():
         raise RunError(f"{root}: no results.parquet; a run directory is made by `python -m suite run --out {root}`")
     return pd.read_parquet(path)
+
+
+def planned_keys(root: Path) -> set[str]:
+    """The keys of all cells that a run directory is to hold; empty if it keeps no plan."""
+    path = root / "plan.json"
+    return {entry["key"] for entry in json.loads(path.read_text()).values()} if path.exists() else set()
 
 
 def read_provenance(root: Path) -> dict[str, Any]:

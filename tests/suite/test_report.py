@@ -1,16 +1,30 @@
-"""Statistics and tables from rows with known answers."""
+"""Tables from rows with known answers, in every format."""
 
 from __future__ import annotations
 
-import math
+import csv
+import io
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pandas as pd
 import pytest
+from pylatexenc.latexwalker import LatexWalker
 
-from suite.report.table import Entry, Table
-from suite.report.tables import accuracy
+from suite.report.build import build, reproduce
+from suite.report.comparison import differences
+from suite.report.groups import main_rows, remember
+from suite.report.table import FORMATS, Entry, Table, decimals, format_estimate
+from suite.report.tables import accuracy, all_tables
 from suite.statistics import Estimate
-from suite.store import COLUMNS
+from suite.store import COLUMNS, write_results
+from tests.conftest import REPOSITORY
+
+PUBLISHED = REPOSITORY / "results/published"
 
 
 def rows(*cells: tuple[str, str, int, float | None]) -> pd.DataFrame:
@@ -20,42 +34,166 @@ def rows(*cells: tuple[str, str, int, float | None]) -> pd.DataFrame:
             **dict.fromkeys(COLUMNS),
             **{"task": "accuracy", "neuron": neuron, "dataset": dataset, "seed": seed, "backend": "reference"},
             **{"status": "ok" if value is not None else "failed", "value": value, "cell": f"{neuron}{dataset}{seed}"},
-            **{"metric": "accuracy_selected" if value is not None else None, "detail": ""},
+            **{"metric": "accuracy_selected" if value is not None else None, "detail": "" if value else "the cause"},
+            "settings": "{}",
         }
         for neuron, dataset, seed, value in cells
     ]
     return pd.DataFrame(records)
 
 
-def test_interval_is_students() -> None:
-    # 1, 2, 3: mean 2, standard error 1/√3, t(0.975, 2) = 4.302653
-    estimate = Estimate.of([1, 2, 3])
-    assert (estimate.mean, estimate.count) == (2, 3)
-    assert estimate.half_width == pytest.approx(4.302653 / math.sqrt(3), rel=1e-6)
-    assert math.isnan(Estimate.of([5]).half_width)
+def accuracy_table(table: pd.DataFrame) -> Table:
+    made = accuracy(table, "accuracy_selected", "accuracy", "Accuracy.")
+    assert made is not None
+    return made
 
 
-def test_best_is_bold_and_a_failed_cell_is_marked() -> None:
-    table = accuracy(
+def test_best_is_bold_with_its_ties_and_a_failed_cell_is_explained() -> None:
+    table = accuracy_table(
         rows(
             ("lif", "digits", 0, 90.0),
-            ("lif", "digits", 1, 92.0),
+            ("lif", "digits", 1, 90.2),
             ("clif", "digits", 0, 95.0),
+            ("clif", "digits", 1, 95.4),
+            ("glif", "digits", 0, 94.9),
+            ("glif", "digits", 1, 95.1),
             ("bad", "digits", 0, None),
-        ),
-        *("accuracy_selected", "accuracy", "Accuracy."),
+            ("half", "digits", 0, 80.0),
+            ("half", "digits", 1, None),
+        )
     )
     entries = {name: row[0] for name, row in table.rows}
-    assert entries["lif"].text.startswith("91.0 ± 12.7")
-    assert entries["clif"] == Entry("95.0", entries["clif"].estimate, best=True)
-    assert entries["bad"].text == "—"
-    assert table.footnotes
+    assert table.header == ["neuron", "digits (%)"]
+    assert entries["lif"].text == "90.1 ± 1.3"
+    assert [name for name, entry in entries.items() if entry.best] == ["glif", "clif"]
+    assert entries["bad"].text == "failed"
+    assert entries["half"].text == "80.0 †"
+    assert table.footnotes == ["bad, digits: failed: the cause", "† half, digits: 1 more failed: the cause"]
+
+
+@pytest.mark.parametrize(
+    ("uncertainty", "digits"), [(2.1, 1), (4.0, 0), (0.0354, 3), (0.0356, 2), (12.0, 0), (95.0, -1), (0.96, 1)]
+)
+def test_digits_of_an_uncertainty(uncertainty: float, digits: int) -> None:
+    assert decimals(uncertainty) == digits
+
+
+def test_estimates_as_text() -> None:
+    assert format_estimate(Estimate(97.87, 2.13, 3), 1) == "97.9 ± 2.1"
+    assert format_estimate(Estimate(48.7, 8.8, 3), 1) == "49 ± 9"
+    assert format_estimate(Estimate(110_432.0, 25_301.0, 3), 1) == "110000 ± 25000"
+    assert format_estimate(Estimate(0.12345, float("nan"), 1), 2) == "0.12"
+    assert format_estimate(Estimate(0.012345, float("nan"), 1), -3) == "0.0123"
+
+
+def test_no_claim_from_three_seeds_and_a_claim_from_eight() -> None:
+    def compared(seeds: int) -> Table:
+        cells = [
+            (name, "digits", s, level + 0.01 * s * s)
+            for s in range(seeds)
+            for name, level in (("lif", 90.0), ("clif", 95.0))
+        ]
+        table = differences(rows(*cells), "lif")
+        assert table is not None
+        return table
+
+    few, many = compared(3), compared(8)
+    assert few.rows[0][1][0].text.startswith("5.0")
+    assert "*" not in few.rows[0][1][0].text
+    assert few.footnotes[-1] == "3 seeds support no claim about 1 comparisons; 6 or more would."
+    assert many.rows[0][1][0].text.endswith(" *")
 
 
 def test_formats() -> None:
-    table = Table("t", "A & B.", "C_1", ["neuron", "x (%)"], [("lif", [Entry("1 ± 2", Estimate(1, 2, 3), best=True)])])
+    table = Table(
+        "t", "A & B.", "C_1", ["neuron", "x (%)"], [("lif", [Entry("1 ± 2", Estimate(1, 2, 3, (0, 1, 2)), best=True)])]
+    )
     assert "| lif | **1 ± 2** |" in table.markdown()
     assert r"lif & \textbf{1 $\pm$ 2} \\" in table.latex()
     assert r"A \& B. C\_1" in table.latex()
-    assert "lif,x (%),1,2,3,1 ± 2" in table.csv()
+    (line,) = csv.DictReader(io.StringIO(table.csv()))
+    assert (line["neuron"], line["column"], line["mean"], line["interval_half_width"]) == ("lif", "x (%)", "1", "2")
+    assert float(line["bootstrap_low"]) < 1 < float(line["bootstrap_high"])
     assert "<td><strong>1 ± 2</strong></td>" in table.html()
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in PUBLISHED.iterdir() if path.is_dir()))
+def test_latex_of_the_published_tables_is_plain_and_strictly_parsed(name: str) -> None:
+    tables = sorted((PUBLISHED / name / "report/tables").glob("*.tex"))
+    assert tables
+    for path in tables:
+        text = path.read_text()
+        assert text.isascii(), path
+        assert "[U+" not in text, path
+        nodes, _, _ = LatexWalker(text, tolerant_parsing=False).get_latex_nodes()
+        (environment,) = [node for node in nodes if getattr(node, "environmentname", None) == "table"]
+        assert r"\toprule" in environment.latex_verbatim()
+        body = text.split(r"\midrule")[1].split(r"\bottomrule")[0].strip().splitlines()
+        (columns,) = re.findall(r"\\begin\{tabular\}\{l(r*)\}", text)
+        assert {line.count(" & ") for line in body} == {len(columns)}
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no pdflatex here; the strict parser has read the tables")
+def test_latex_compiles(tmp_path: Path) -> None:
+    tables = [path.read_text() for path in sorted(PUBLISHED.glob("*/report/tables/*.tex")) if "cards" not in path.name]
+    preamble = r"\documentclass{article}\usepackage{booktabs}\usepackage[landscape,paperwidth=2m]{geometry}"
+    pages = "\n\\clearpage\n".join(tables)
+    (tmp_path / "all.tex").write_text(f"{preamble}\n\\begin{{document}}\n{pages}\n\\end{{document}}\n")
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-2000:]
+
+
+def test_main_rows_are_those_of_no_other_group(tmp_path: Path) -> None:
+    table = pd.DataFrame({"cell": ["a", "b", "c", "d"]})
+    assert list(main_rows(table, {"run": ["a", "b"], "neurons": ["b", "c"]}).cell) == ["a", "b", "d"]
+    remember(tmp_path, {"neurons": ["b"]})
+    remember(tmp_path, {"run": ["a"], "neurons": ["c"]})
+    assert json.loads((tmp_path / "groups.json").read_text()) == {"neurons": ["c"], "run": ["a"]}
+
+
+def test_the_line_that_reproduces_a_table() -> None:
+    command = ["python", "-m", "suite", "run", "--tasks", "memory,accuracy", "--set", "neuron.tau=1.5 2"]
+    assert reproduce(command, ["accuracy"]) == "python -m suite run --set 'neuron.tau=1.5 2' --tasks accuracy"
+    assert reproduce([], ["accuracy"]) == ""
+
+
+def test_all_formats_of_a_published_run(tmp_path: Path) -> None:
+    for name in ("results.parquet", "provenance.json"):
+        shutil.copy(PUBLISHED / "quick" / name, tmp_path)
+    page, tables = build(tmp_path)
+    for table in tables:
+        assert all((tmp_path / f"report/tables/{table.name}.{ending}").stat().st_size for ending in FORMATS)
+    plots = {path.stem for path in (tmp_path / "report/plots").glob("*.png")}
+    assert {"accuracy", "pareto", "critical_difference", "gradient_by_lag", "gradient_between_steps"} <= plots
+    assert {"loss_curves", "accuracy_curves", "layer_time", "roofline"} <= plots
+    for name in plots:
+        assert all((tmp_path / f"report/plots/{name}.{ending}").stat().st_size > 50 for ending in ("svg", "pdf", "csv"))
+    assert page.read_text().count("<h2>") >= len(tables)
+
+
+@pytest.mark.slow
+def test_a_report_of_100000_rows_needs_little(tmp_path: Path) -> None:
+    """Under 1 GB, torch included; its seconds are printed, not asserted."""
+    source = pd.read_parquet(PUBLISHED / "quick/results.parquet")
+    copies = -(-100_000 // len(source))
+    seeds = int(source.seed.max()) + 1
+    parts = [source.assign(seed=source.seed + copy * seeds, cell=source.cell + str(copy)) for copy in range(copies)]
+    write_results(pd.concat(parts, ignore_index=True), tmp_path)
+    shutil.copy(PUBLISHED / "quick/provenance.json", tmp_path)
+    code = (
+        "import pathlib, resource, sys, time; from suite.report.build import build; begun = time.perf_counter();"
+        "build(pathlib.Path(sys.argv[1]));"
+        "print(time.perf_counter() - begun, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    done = subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True, text=True)
+    seconds, mebibytes = map(float, done.stdout.split())
+    print(f"a report of {len(source) * copies} rows: {seconds:.1f} s, {mebibytes:.0f} MiB")
+    assert mebibytes < 1000
+    assert (tmp_path / "report/index.html").stat().st_size > 100_000
+
+
+def test_every_table_of_a_run_names_what_reproduces_it() -> None:
+    table = pd.read_parquet(PUBLISHED / "quick/results.parquet")
+    assert all(made.tasks for made in all_tables(table, "lif") if made.name != "problems")

@@ -1,12 +1,15 @@
-"""Publishing a run: its rows, provenance and report go to results/published/NAME/, and the index is made anew."""
+"""A run's rows, provenance and report go to results/published/NAME/, and the index of all runs is made anew."""
 
 from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
-from suite.store import RunError, read_provenance, read_results
+from jinja2 import Environment, PackageLoader, select_autoescape
+
+from suite.store import RunError, planned_keys, read_provenance, read_results
 
 PUBLISHED = Path("results/published")
 LARGEST_BYTES = 20 * 1024 * 1024
@@ -27,6 +30,9 @@ def publish(run: Path, name: str, force: bool, root: Path = PUBLISHED) -> Path:
     bad = rows[rows.status.isin(["failed", "timeout"])].cell.nunique()
     if bad:
         faults.append(f"{bad} cells failed or ran out of time")
+    unmeasured = planned_keys(run) - set(rows.cell)
+    if unmeasured:
+        faults.append(f"{len(unmeasured)} cells are not measured yet")
     sizes = [path.stat().st_size for entry in COPIED for path in _files(run / entry)]
     if sum(sizes) > LARGEST_BYTES:
         faults.append(f"it has {sum(sizes) / 1e6:.0f} MB, more than {LARGEST_BYTES / 1e6:.0f} MB")
@@ -42,7 +48,7 @@ def publish(run: Path, name: str, force: bool, root: Path = PUBLISHED) -> Path:
             shutil.copytree(source, target / entry)
         elif source.exists():
             shutil.copy2(source, target / entry)
-    _write_index(root)
+    write_index(root)
     return target
 
 
@@ -50,14 +56,33 @@ def _files(path: Path) -> list[Path]:
     return [entry for entry in path.rglob("*") if entry.is_file()] if path.is_dir() else [path] if path.exists() else []
 
 
-def _write_index(root: Path) -> None:
-    """results/published/README.md: every published run with its date, commit, machine and pages."""
+def write_index(root: Path) -> None:
+    """The index of all runs below `root`: README.md for a repository, index.html for a browser."""
+    runs = [_described(folder) for folder in sorted(root.iterdir()) if (folder / "provenance.json").exists()]
     lines = ["# Published results", "", "| run | date | commit | machine | pages |", "| --- | --- | --- | --- | --- |"]
-    for folder in sorted(path for path in root.iterdir() if path.is_dir()):
-        provenance = json.loads((folder / "provenance.json").read_text())
-        machine = provenance["machine"]
-        pages = [f"[{page.stem}]({page.relative_to(root)})" for page in sorted((folder / "report").glob("*.html"))]
-        commit = (provenance["commit"] or "")[:10] + (" (dirty)" if provenance["dirty"] else "")
-        place = f"{machine['cpu']}, {machine['cores']} cores"
-        lines.append(f"| {folder.name} | {provenance['date'][:10]} | {commit} | {place} | {', '.join(pages)} |")
+    for run in runs:
+        pages = ", ".join(f"[{title}]({place})" for title, place in run.pages)
+        lines.append(f"| {run.name} | {run.date} | {run.commit} | {run.machine} | {pages} |")
     (root / "README.md").write_text("\n".join(lines) + "\n")
+    environment = Environment(loader=PackageLoader("suite.report"), autoescape=select_autoescape())
+    (root / "index.html").write_text(environment.get_template("published.html").render(runs=runs))
+
+
+@dataclass(frozen=True)
+class PublishedRun:
+    """A line of the index."""
+
+    name: str
+    date: str
+    commit: str
+    machine: str
+    pages: list[tuple[str, str]]
+
+
+def _described(folder: Path) -> PublishedRun:
+    provenance = json.loads((folder / "provenance.json").read_text())
+    machine = provenance["machine"]
+    pages = [(page.stem, f"{folder.name}/report/{page.name}") for page in sorted((folder / "report").glob("*.html"))]
+    commit = (provenance["commit"] or "")[:10] + (" (dirty)" if provenance["dirty"] else "")
+    place = f"{machine['cpu']}, {machine['cores']} cores"
+    return PublishedRun(folder.name, provenance["date"][:10], commit, place, pages)

@@ -1,0 +1,130 @@
+"""Statistics against known answers and scipy, and against chance."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from suite.statistics import (
+    Estimate,
+    compare_with_baseline,
+    holm,
+    paired_p_value,
+    probability_of_improvement,
+    rank_over_datasets,
+    seeds_needed,
+)
+from suite.statistics.paired import hedges_g
+
+ACCURACIES = [97.4, 98.1, 96.9, 97.7, 98.3, 97.0]
+
+
+def test_interval_is_students() -> None:
+    # 1, 2, 3: mean 2, standard error 1/√3, t(0.975, 2) = 4.302653
+    estimate = Estimate.of([1, 2, 3])
+    assert (estimate.mean, estimate.count) == (2, 3)
+    assert estimate.half_width == pytest.approx(4.302653 / math.sqrt(3), rel=1e-6)
+    assert math.isnan(Estimate.of([5]).half_width)
+    assert math.isnan(Estimate.of([]).mean)
+
+
+def test_bootstrap_is_scipys() -> None:
+    low, high = Estimate.of(ACCURACIES).bootstrap()
+    wanted = stats.bootstrap(
+        (ACCURACIES,), np.mean, n_resamples=4999, method="BCa", rng=np.random.default_rng(0)
+    ).confidence_interval
+    assert (low, high) == pytest.approx((wanted.low, wanted.high))
+    assert low < np.mean(ACCURACIES) < high
+    assert Estimate.of([3.0, 3.0, 3.0]).bootstrap() == (3.0, 3.0)
+    assert all(math.isnan(value) for value in Estimate.of([1.0, 2.0]).bootstrap())
+
+
+def test_permutation_test_by_hand() -> None:
+    # All differences positive: only the two sign patterns "all +" and "all −" are as extreme, of 2^5.
+    assert paired_p_value([0.3, 0.1, 0.4, 0.1, 0.5]) == pytest.approx(2 / 2**5)
+    differences = [0.3, -0.1, 0.4, 0.2]
+    sums = [
+        abs(sum(s * d for s, d in zip(signs, differences, strict=True)))
+        for signs in itertools.product((1, -1), repeat=4)
+    ]
+    wanted = sum(total >= abs(sum(differences)) - 1e-12 for total in sums) / len(sums)
+    assert paired_p_value(differences) == pytest.approx(wanted)
+    assert paired_p_value([0.0, 0.0, 0.0]) == 1.0
+
+
+def test_holm_by_hand() -> None:
+    # sorted 0.01, 0.03, 0.04: times 3, 2, 1, never falling: 0.03, 0.06, 0.06
+    assert holm([0.04, 0.01, 0.03]) == pytest.approx([0.06, 0.03, 0.06])
+    assert holm([]) == []
+
+
+def test_hedges_g_by_hand() -> None:
+    # mean 2, standard deviation 1, n = 3: correction 1 − 3/(4·2 − 1) = 4/7
+    assert hedges_g([1.0, 2.0, 3.0]) == pytest.approx(2 * 4 / 7)
+
+
+def test_seeds_needed() -> None:
+    # 2/2^5 = 0.0625 is too much for one comparison, 2/2^6 = 0.03125 is enough; five need 5 · 2/2^8 = 0.039
+    assert [seeds_needed(count) for count in (1, 5, 6, 7)] == [6, 8, 8, 9]
+
+
+def test_no_claim_from_too_few_seeds() -> None:
+    seeds = range(5)
+    values = {"lif": pd.Series([90.0 + s for s in seeds], seeds), "clif": pd.Series([95.0 + s for s in seeds], seeds)}
+    (found,) = compare_with_baseline(values, "lif")
+    assert found.verdict == "no claim from 5 seeds; 6 or more would support one"
+    more = {name: pd.Series([*series, series.iloc[-1] + 1]) for name, series in values.items()}
+    assert compare_with_baseline(more, "lif")[0].verdict == "higher"
+
+
+def test_pairs_are_those_that_both_have() -> None:
+    values = {"lif": pd.Series([1.0, 2.0, 3.0], [0, 1, 2]), "clif": pd.Series([5.0, 9.0], [1, 7])}
+    (found,) = compare_with_baseline(values, "lif")
+    assert found.difference.values == (3.0,)
+
+
+def test_ranks_by_hand() -> None:
+    table = pd.DataFrame({"a": [1.0, 2, 3, 4], "b": [2.0, 3, 4, 5], "c": [3.0, 1, 5, 6]})
+    ranks = rank_over_datasets(table)
+    assert ranks is not None
+    # a: 3, 2, 3, 3; b: 2, 1, 2, 2; c: 1, 3, 1, 1
+    assert ranks.mean.to_dict() == pytest.approx({"c": 1.5, "b": 1.75, "a": 2.75})
+    assert ranks.p == pytest.approx(stats.friedmanchisquare(table.a, table.b, table.c).pvalue)
+    # Demšar 2006, table 5: q(0.05) for three models is 2.343
+    assert ranks.critical_difference == pytest.approx(2.343 * math.sqrt(3 * 4 / (6 * 4)), rel=1e-3)
+    assert rank_over_datasets(table.iloc[:1]) is None
+
+
+def test_probability_of_improvement_by_hand() -> None:
+    # Pairs of 2, 4 with 1, 3: better in 3 of 4; of 1 with 1: a tie
+    found = probability_of_improvement({"x": [2, 4], "y": [1]}, {"x": [1, 3], "y": [1], "z": [0]})
+    assert found is not None
+    assert found.probability == pytest.approx((0.75 + 0.5) / 2)
+    assert found.low <= found.probability <= found.high
+    assert probability_of_improvement({"x": [1]}, {"y": [1]}) is None
+
+
+@pytest.mark.slow
+def test_one_model_under_two_names_is_called_different_in_a_twentieth_of_repeats() -> None:
+    """20 seeds, accuracies in steps of a tenth of a percent: with 400 repeats the share lies within 5 ± 3.3 % (3σ)."""
+    generator = np.random.default_rng(3)
+    repeats = 400
+    called = 0
+    for _ in range(repeats):
+        values = {name: pd.Series(np.round(generator.normal(90, 1, 20), 1)) for name in ("clif", "clif again")}
+        called += compare_with_baseline(values, "clif")[0].verdict in ("higher", "lower")
+    assert called / repeats < 0.083
+    assert called > 0
+
+
+def test_a_real_difference_is_found() -> None:
+    generator = np.random.default_rng(0)
+    values = {"lif": pd.Series(generator.normal(90, 1, 20)), "clif": pd.Series(generator.normal(92, 1, 20))}
+    (found,) = compare_with_baseline(values, "lif")
+    assert found.verdict == "higher"
+    assert found.effect_size > 0.8
