@@ -106,9 +106,11 @@ def cards(rows: pd.DataFrame) -> Table:
 
 def speed_ups(beside: pd.DataFrame) -> Table | None:
     """How many times longer each package takes than the suite's fused kernel, by length and size."""
-    chosen = _times(beside).sort_values(["dtype", "size", "timesteps"], ascending=[False, True, True])
+    chosen = _times(beside)
     if chosen.empty:
         return None
+    chosen = chosen.assign(total=chosen["size"].map(_size_name).map(SIZES))
+    chosen = chosen.sort_values(["dtype", "total", "timesteps"], ascending=[False, True, True], kind="stable")
     dtypes = chosen.dtype.map(lambda dtype: "" if dtype == "float32" else f", {dtype}")
     chosen = chosen.assign(column=chosen["size"].map(_size_name) + ", T=" + chosen.timesteps.astype(str) + dtypes)
     caption = (

@@ -88,7 +88,7 @@ def test_merge_takes_a_cell_from_the_first_run_that_ended_it(tmp_path: Path) -> 
     rows.loc[rows.value == 91.0, ["status", "value"]] = ["failed", None]
     rows.to_parquet(first / "results.parquet")
     second = make_run(tmp_path / "b", {"lif": [70.0, 71.0], "clif": [80.0]}, machine="b", commit="1")
-    assert merge([first, second], tmp_path / "both") == (4, 2)
+    assert merge([first, second], tmp_path / "both") == (4, 3)
     merged = read_results(tmp_path / "both")
     accuracy = merged[merged.task == "accuracy"]
     found = sorted(zip(accuracy.neuron, accuracy.seed, accuracy.value, accuracy.run, strict=True))
