@@ -13,7 +13,7 @@ from suite.store import RunError, planned_keys, read_provenance, read_results
 
 PUBLISHED = Path("results/published")
 LARGEST_BYTES = 20 * 1024 * 1024
-COPIED = ("results.parquet", "provenance.json", "report")
+COPIED = ("results.parquet", "provenance.json", "groups.json", "report")
 """results.csv says the same as results.parquet in ten times the bytes."""
 
 

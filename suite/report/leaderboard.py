@@ -63,6 +63,8 @@ def interactive(table: pd.DataFrame) -> str:
         language={"search": "Filter: "},
         classes="display compact",
         style="width:100%",
+        text_in_header_can_be_selected=False,
+        display_logo_when_loading=False,
         maxBytes=0,
         order=[],
         column_filters="header" if len(table) > MANY else False,
