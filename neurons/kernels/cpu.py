@@ -26,20 +26,22 @@ FLAGS = ("-std=gnu11", "-O3", "-march=native", "-fopenmp", "-fPIC", "-shared", "
 EXACT = ("-ffp-contract=off",)
 """No fused multiply-add: forward, its recomputation in backward and the eager reference round alike."""
 HAND_WRITTEN = ("layer.c", "vector.h")
-REAL_BITS = {torch.float32: 32, torch.float64: 64}
+BITS = {torch.float32: (32, 32), torch.float64: (64, 64), torch.bfloat16: (32, 16)}
+"""Of the numbers that a step computes with, and of those that input and output hold."""
 
 
 class CpuKernel:
-    """The compiled forward and backward of one program and dtype."""
+    """The compiled forward and backward of one program and dtype of input."""
 
-    def __init__(self, library: ctypes.CDLL, coefficients: int) -> None:
+    def __init__(self, library: ctypes.CDLL, source: KernelSource) -> None:
+        self.source = source
         pointer, count = ctypes.c_void_p, ctypes.c_int64
         sizes = [count] * 4 + [ctypes.c_int]
         self._forward, self._backward = library.forward, library.backward
         self._forward.argtypes = [pointer, pointer, pointer, *sizes]
         self._forward.restype = None
         self._backward.argtypes = [*[pointer] * 5, count, *sizes]
-        self._pointers = ctypes.c_void_p * coefficients
+        self._pointers = ctypes.c_void_p * len(source.coefficients)
 
     def forward(
         self, x: Tensor, coefficients: Sequence[Tensor], for_backward: bool, bptt_steps: int | None
@@ -54,6 +56,11 @@ class CpuKernel:
         self, grad: Tensor, x: Tensor, checkpoints: Tensor, coefficients: Sequence[Tensor], bptt_steps: int | None
     ) -> tuple[Tensor, list[Tensor]]:
         """Gradients of x and of the coefficients, from the contiguous gradient of the output."""
+        if bptt_steps is not None and x.dtype == torch.bfloat16:
+            # Truncated gradients are summed over windows in grad_x, which bfloat16 is too coarse for.
+            wide = cpu_kernel(self.source, torch.float32)
+            grad_x, grads = wide.backward(grad.float(), x.float(), checkpoints, coefficients, bptt_steps)
+            return grad_x.to(x.dtype), grads
         grad_x = pool.empty_like(x)
         sums = [torch.zeros_like(value, dtype=torch.float64) for value in coefficients]
         if x.numel():
@@ -68,7 +75,7 @@ class CpuKernel:
             )
             if failed:
                 raise MemoryError(f"no memory for the states of {x.shape[0]} time steps")
-        return grad_x, [total.to(x.dtype) for total in sums]
+        return grad_x, [total.to(value.dtype) for total, value in zip(sums, coefficients, strict=True)]
 
     def _addresses(self, tensors: Sequence[Tensor]) -> ctypes.Array[ctypes.c_void_p]:
         return self._pointers(*(tensor.data_ptr() for tensor in tensors))
@@ -89,14 +96,14 @@ def cpu_kernel(source: KernelSource, dtype: torch.dtype) -> CpuKernel:
     """The kernel of a program, compiled unless this process or the disk has it.
 
     Raises:
-        BackendUnavailable: no compiler, a compiler that fails, or a dtype other than float32 and float64.
+        BackendUnavailable: no compiler, a compiler that fails, or another dtype.
     """
     key = (source.digest, dtype)
     if key not in _kernels:
-        if dtype not in REAL_BITS:
-            raise BackendUnavailable(f"the cpu backend takes float32 and float64, not {dtype}; use reference")
-        library = ctypes.CDLL(str(_compiled(source.c_text, REAL_BITS[dtype])))
-        _kernels[key] = CpuKernel(library, len(source.coefficients))
+        if dtype not in BITS:
+            raise BackendUnavailable(f"the cpu backend takes float32, float64 and bfloat16, not {dtype}; use reference")
+        library = ctypes.CDLL(str(_compiled(source.c_text, *BITS[dtype])))
+        _kernels[key] = CpuKernel(library, source)
     return _kernels[key]
 
 
@@ -108,13 +115,13 @@ def no_compiler() -> str | None:
     return None
 
 
-def _compiled(step: str, bits: int) -> Path:
+def _compiled(step: str, real_bits: int, item_bits: int) -> Path:
     """The shared library of a step, from the cache or from the compiler; safe under parallel processes."""
     reason = no_compiler()
     if reason is not None:
         raise BackendUnavailable(reason)
     sources = {name: (resources.files("neurons.kernels") / name).read_text() for name in HAND_WRITTEN}
-    flags = [*FLAGS, *EXACT, f"-DREAL_BITS={bits}"]
+    flags = [*FLAGS, *EXACT, f"-DREAL_BITS={real_bits}", f"-DITEM_BITS={item_bits}"]
     decided_by = "\0".join([step, *sources.values(), *flags, _compiler_version(), _processor()])
     folder = Path(user_cache_path("neuron-suite")) / "kernels"
     target = folder / f"{hashlib.sha256(decided_by.encode()).hexdigest()[:32]}.so"

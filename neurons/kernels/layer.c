@@ -4,7 +4,7 @@
 // the input is read once and the output written once. Backward keeps nothing of forward but the input: it computes the
 // states of a tile again, then runs the adjoint of the step from the last time step to the first.
 //
-// Layout: x, output and their gradients [steps, elements]; an element has channel (element / inner) % channels.
+// Layout: x, output and their gradients [steps, elements] of items; an element has channel (element / inner) % channels.
 // Coefficients hold 1, channels, or steps · channels values; their gradients are summed in double precision.
 
 #include <stdlib.h>
@@ -125,13 +125,13 @@ INLINE void begin_step(Tile *tile, const Shape *shape, int64_t step) {
 INLINE const vec *coefficients_of(const Tile *tile, int64_t i) { return tile->coefficient[COEFFICIENTS ? tile->slot[i] : 0]; }
 
 // Whether a result is better written past the cache: it is larger than the cache, and its vectors are aligned.
-static int exceeds_cache(const Shape *shape, const real *result) {
-    const int64_t bytes = shape->steps * shape->elements * (int64_t)sizeof(real);
-    const int aligned = (uintptr_t)result % VECTOR_BYTES == 0 && shape->elements % WIDTH == 0;
+static int exceeds_cache(const Shape *shape, const item *result) {
+    const int64_t bytes = shape->steps * shape->elements * (int64_t)sizeof(item);
+    const int aligned = (uintptr_t)result % ITEMS_BYTES == 0 && shape->elements % WIDTH == 0;
     return aligned && bytes >= LARGER_THAN_CACHE;
 }
 
-INLINE void put(real *to, vec value, int64_t lanes, int past_cache) {
+INLINE void put(item *to, vec value, int64_t lanes, int past_cache) {
     if (lanes == WIDTH && past_cache)
         store_past_cache(to, value);
     else
@@ -143,7 +143,7 @@ static int threads_for(const Shape *shape, int threads) {
 }
 
 void forward(
-    const real *x, real *output, const real *const *coefficient, int64_t steps, int64_t elements, int64_t channels,
+    const item *x, item *output, const real *const *coefficient, int64_t steps, int64_t elements, int64_t channels,
     int64_t inner, int threads) {
     const Shape shape = {steps, elements, channels, inner, coefficient};
     const int64_t tiles = (elements + TILE * WIDTH - 1) / (TILE * WIDTH);
@@ -156,9 +156,9 @@ void forward(
         begin_tile(&tile, &shape, index, TILE);
         for (int64_t t = 0; t < steps; t++) {
             begin_step(&tile, &shape, t);
-            const real *x_t = x + t * elements + tile.first;
-            const real *next_x = t + 1 < steps ? x_t + elements : x + tile.first + tile.count;
-            real *output_t = output + t * elements + tile.first;
+            const item *x_t = x + t * elements + tile.first;
+            const item *next_x = t + 1 < steps ? x_t + elements : x + tile.first + tile.count;
+            item *output_t = output + t * elements + tile.first;
 #define FORWARD(i, lanes)                                                                                              \
     do {                                                                                                               \
         vec spike;                                                                                                     \
@@ -175,16 +175,16 @@ void forward(
 
 // Runs the tile forward again and remembers what its adjoint needs at each time step.
 static void remember(
-    Tile *tile, const Shape *shape, const real *x, const real *grad_output, Memory *memory, int64_t vectors) {
+    Tile *tile, const Shape *shape, const item *x, const item *grad_output, Memory *memory, int64_t vectors) {
     memset(memory, 0, (size_t)vectors * sizeof *memory);
-    const real *last_grad = grad_output + (shape->steps - 1) * shape->elements + tile->first;
+    const item *last_grad = grad_output + (shape->steps - 1) * shape->elements + tile->first;
     for (int64_t t = 0; t < shape->steps; t++, memory += vectors) {
         const int last = t + 1 == shape->steps;
         if (last && !KEPT)
             break;
         begin_step(tile, shape, t);
-        const real *x_t = x + t * shape->elements + tile->first;
-        const real *next_row = last ? last_grad : x_t + shape->elements;
+        const item *x_t = x + t * shape->elements + tile->first;
+        const item *next_row = last ? last_grad : x_t + shape->elements;
         Memory *next = last ? memory : memory + vectors;
 #define AGAIN(i, lanes)                                                                                                \
     do {                                                                                                               \
@@ -202,7 +202,7 @@ static void remember(
 
 // The adjoint of one step of a tile: from the gradients of its output (none: 0) and of the states after it.
 INLINE void adjoint_step(
-    Tile *tile, Gradient *gradient, const Shape *shape, const real *x, const real *grad_output, real *grad_x,
+    Tile *tile, Gradient *gradient, const Shape *shape, const item *x, const item *grad_output, item *grad_x,
     const Memory *now, int64_t t, int add, int past_cache) {
     const int64_t at = t * shape->elements + tile->first;
     const int64_t next = t > 0 ? at - shape->elements : tile->first + tile->count;
@@ -239,7 +239,7 @@ static void drain(
 
 // window: time steps that a gradient may go back. If that is all of them, one pass does; else each output has its own.
 static void adjoint_tile(
-    Tile *tile, Gradient *gradient, const Shape *shape, const real *x, const real *grad_output, real *grad_x,
+    Tile *tile, Gradient *gradient, const Shape *shape, const item *x, const item *grad_output, item *grad_x,
     const Memory *memory, int64_t vectors, int64_t window, double *const *sums) {
     memset(gradient->state, 0, (size_t)vectors * sizeof *gradient->state);
     memset(gradient->coefficient, 0, (size_t)vectors * sizeof *gradient->coefficient);
@@ -251,11 +251,11 @@ static void adjoint_tile(
         }
     } else {
         for (int64_t t = 0; t < shape->steps; t++)
-            memset(grad_x + t * shape->elements + tile->first, 0, (size_t)tile->count * sizeof(real));
+            memset(grad_x + t * shape->elements + tile->first, 0, (size_t)tile->count * sizeof(item));
         for (int64_t last = 0; last < shape->steps; last++) {
             memset(gradient->state, 0, (size_t)vectors * sizeof *gradient->state);
             for (int64_t t = last; t >= 0 && t > last - window; t--) {
-                const real *grad = t == last ? grad_output : NULL;
+                const item *grad = t == last ? grad_output : NULL;
                 adjoint_step(tile, gradient, shape, x, grad, grad_x, memory + t * vectors, t, 1, 0);
                 drain(tile, gradient, shape, t, 1, sums);
             }
@@ -270,7 +270,7 @@ static int64_t coefficient_size(const Shape *shape, int c) {
 
 // grad_coefficient: one array a coefficient, of its own size. Returns 0, or 1 if memory ran out.
 int backward(
-    const real *x, const real *grad_output, real *grad_x, const real *const *coefficient, double *const *grad_coefficient,
+    const item *x, const item *grad_output, item *grad_x, const real *const *coefficient, double *const *grad_coefficient,
     int64_t window, int64_t steps, int64_t elements, int64_t channels, int64_t inner, int threads) {
     const Shape shape = {steps, elements, channels, inner, coefficient};
     int64_t vectors = SCRATCH / (steps * (int64_t)sizeof(Memory));

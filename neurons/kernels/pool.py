@@ -23,17 +23,17 @@ _idle: defaultdict[int, list[mmap.mmap]] = defaultdict(list)
 
 
 def empty_like(x: Tensor) -> Tensor:
-    """An uninitialised contiguous tensor of the shape and dtype of `x` (float32 or float64, on the CPU)."""
+    """An uninitialised contiguous tensor of the shape and dtype of `x`, on the CPU."""
     if x.nbytes < SMALLEST:
         return torch.empty_like(x, memory_format=torch.contiguous_format)
     try:
         block = _idle[x.nbytes].pop()
     except IndexError:
         block = _new_block(x.nbytes)
-    view = np.frombuffer(block, dtype=np.float32 if x.dtype == torch.float32 else np.float64)
+    view = np.frombuffer(block, dtype=np.uint8)
     # The tensor's storage holds the view: when the last tensor over it goes, so does the view.
     weakref.finalize(view, _give_back, block).atexit = False
-    return torch.from_numpy(view).view(x.shape)
+    return torch.from_numpy(view).view(x.dtype).view(x.shape)
 
 
 def idle_bytes() -> int:

@@ -1,5 +1,7 @@
 // Vectors of real numbers, and the functions that a step may use, on any compiler with GCC's vector extensions.
 // REAL_BITS is 32 or 64. Comparisons give masks: all bits set where they hold.
+//
+// Input and output hold items: reals, or with ITEM_BITS 16 bfloat16, the upper half of a float, rounded to nearest even.
 
 #include <math.h>
 #include <stdint.h>
@@ -34,30 +36,57 @@ typedef integer mask __attribute__((vector_size(VECTOR_BYTES)));
 
 INLINE vec splat(real value) { return value - (vec){0}; }
 
-INLINE vec load(const real *from, int64_t count) {
-    vec value = {0};
+#if ITEM_BITS == 16
+typedef uint16_t item;
+typedef uint16_t items __attribute__((vector_size(VECTOR_BYTES / 2)));
+typedef uint32_t bits __attribute__((vector_size(VECTOR_BYTES)));
+
+INLINE vec widen(items value) { return (vec)(__builtin_convertvector(value, bits) << 16); }
+
+INLINE items narrow(vec value) {
+    const bits own = (bits)value, rounded = (own + 0x7fff + ((own >> 16) & 1)) >> 16;
+    const bits nan = (bits)(value != value);
+    return __builtin_convertvector((rounded & ~nan) | (0x7fc0 & nan), items);
+}
+#else
+typedef real item;
+typedef vec items;
+
+INLINE vec widen(items value) { return value; }
+INLINE items narrow(vec value) { return value; }
+#endif
+
+INLINE vec load(const item *from, int64_t count) {
+    items value = {0};
     if (count == WIDTH)
         memcpy(&value, from, sizeof value);
     else
-        memcpy(&value, from, (size_t)count * sizeof(real));
-    return value;
+        memcpy(&value, from, (size_t)count * sizeof(item));
+    return widen(value);
 }
 
-INLINE void store(real *to, vec value, int64_t count) {
+INLINE void store(item *to, vec value, int64_t count) {
+    const items narrowed = narrow(value);
     if (count == WIDTH)
-        memcpy(to, &value, sizeof value);
+        memcpy(to, &narrowed, sizeof narrowed);
     else
-        memcpy(to, &value, (size_t)count * sizeof(real));
+        memcpy(to, &narrowed, (size_t)count * sizeof(item));
 }
 
 // To memory without a place in the cache; `to` is aligned.
-#if VECTOR_BYTES == 64
-INLINE void store_past_cache(real *to, vec value) { _mm512_stream_si512((__m512i *)to, (__m512i)value); }
-#elif defined(__AVX2__)
-INLINE void store_past_cache(real *to, vec value) { _mm256_stream_si256((__m256i *)to, (__m256i)value); }
+#define ITEMS_BYTES (VECTOR_BYTES / (REAL_BITS / ITEM_BITS))
+INLINE void store_past_cache(item *to, vec value) {
+    const items narrowed = narrow(value);
+#if defined(__AVX2__) && ITEMS_BYTES == 64
+    _mm512_stream_si512((__m512i *)to, (__m512i)narrowed);
+#elif defined(__AVX2__) && ITEMS_BYTES == 32
+    _mm256_stream_si256((__m256i *)to, (__m256i)narrowed);
+#elif defined(__AVX2__) && ITEMS_BYTES == 16
+    _mm_stream_si128((__m128i *)to, (__m128i)narrowed);
 #else
-INLINE void store_past_cache(real *to, vec value) { store(to, value, WIDTH); }
+    memcpy(to, &narrowed, sizeof narrowed);
 #endif
+}
 
 // The first `count` lanes, zeros beyond.
 INLINE vec only(vec value, int64_t count) {

@@ -52,3 +52,15 @@ def test_bad_values() -> None:
         neurons.layer("lif", bptt_steps=0)
     with pytest.raises(BackendUnavailable, match="cannot truncate"):
         neurons.layer("lif", backend="spikingjelly", bptt_steps=2)(torch.zeros(3, 4))
+
+
+def test_truncated_bfloat16_is_summed_in_float32() -> None:
+    torch.manual_seed(0)
+    x = 0.7 + 0.6 * torch.randn(20, 30, 4)
+    gradient = torch.randn_like(x)
+    grads = []
+    for dtype in (torch.bfloat16, torch.float32):
+        narrow = x.to(torch.bfloat16).to(dtype).requires_grad_()
+        neurons.layer("clif", backend="cpu", bptt_steps=5)(narrow).backward(gradient.to(torch.bfloat16).to(dtype))
+        grads.append(narrow.grad)
+    assert torch.equal(grads[0], grads[1].to(torch.bfloat16))

@@ -39,6 +39,23 @@ def test_float64(name: str, steps: int) -> None:
     assert_agrees(agreement(name, "cpu", steps, 1023, torch.float64), steps)
 
 
+@pytest.mark.parametrize("elements", [1, 255, 1023])
+@pytest.mark.parametrize("steps", STEPS)
+@pytest.mark.parametrize("name", MODELS)
+def test_bfloat16(name: str, steps: int, elements: int) -> None:
+    assert_agrees(agreement(name, "cpu", steps, elements, torch.bfloat16), steps, torch.bfloat16)
+
+
+def test_bfloat16_is_rounded_as_torch_rounds() -> None:
+    """The gradient of a ReLU is the gradient that it gets; NaN and Inf included."""
+    layer = neurons.layer("relu", backend="cpu")
+    values = torch.randn(3, 5000) * torch.logspace(-38, 38, 5000)
+    values[0, :3] = torch.tensor([float("nan"), float("inf"), -float("inf")])
+    x = values.to(torch.bfloat16)
+    assert torch.equal(layer(x).nan_to_num(7), torch.relu(x).nan_to_num(7))
+    assert layer(x).isnan().sum() == 1
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 def test_over_a_million_elements(name: str) -> None:
@@ -189,8 +206,8 @@ def test_one_operation_in_a_compiled_network() -> None:
 
 
 def test_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(BackendUnavailable, match=r"float32 and float64, not torch\.bfloat16"):
-        neurons.layer("lif", backend="cpu")(torch.zeros(2, 3, dtype=torch.bfloat16))
+    with pytest.raises(BackendUnavailable, match=r"float32, float64 and bfloat16, not torch\.float16"):
+        neurons.layer("lif", backend="cpu")(torch.zeros(2, 3, dtype=torch.float16))
     monkeypatch.setenv("CC", "no-such-compiler")
     with pytest.raises(BackendUnavailable, match=r"no 'no-such-compiler': install gcc or clang, or set CC"):
         neurons.layer("lif", backend="cpu")(torch.zeros(2, 3))
