@@ -9,6 +9,7 @@ import importlib.util
 import inspect
 import pkgutil
 import sys
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import TypeVar
@@ -21,6 +22,7 @@ from neurons.model import Neuron
 ENTRY_POINT_GROUP = "neuron_suite.neurons"
 
 _models: dict[str, type[Neuron]] = {}
+_packages: dict[str, Callable[[str], type[Neuron]]] = {}
 
 N = TypeVar("N", bound=type[Neuron])
 
@@ -46,10 +48,16 @@ def get(name: str) -> type[Neuron]:
     """The model class registered as `name`, or a package's neuron (`snntorch.leaky`); UnknownName otherwise."""
     _discover()
     if name not in _models:
-        if "." in name:
-            return importlib.import_module("neurons.peers").get(name)
+        package = name.partition(".")[0]
+        if package in _packages:
+            return _packages[package](name)
         raise UnknownName("neuron", name, _models)
     return _models[name]
+
+
+def look_up_in(package: str, get: Callable[[str], type[Neuron]]) -> None:
+    """From now on, find `package.neuron` by calling `get` with that name."""
+    _packages[package] = get
 
 
 def names() -> list[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import neurons
 import tasks
-from neurons import registry
+from neurons import peers, registry
 from suite import machine
 from tasks import Cell
 
@@ -26,9 +26,15 @@ def identity(cell: Cell) -> str:
 
 
 def key(cell: Cell) -> str:
-    """The identity with code and versions; for tasks that measure the machine, also with the machine."""
+    """The identity with code and versions; for tasks that measure the machine, also with the machine.
+
+    The version of another package counts for the cells that run it.
+    """
     task = tasks.get(cell.task)
-    decided_by = [identity(cell), code_hash(cell), versions()]
+    decided_by: list[object] = [identity(cell), code_hash(cell), versions()]
+    used = {cell.backend, cell.neuron.partition(".")[0]} & set(peers.PACKAGES)
+    if used:
+        decided_by.append({package: machine.installed_version(package) for package in sorted(used)})
     if task.exclusive:
         decided_by.append(machine.describe())
     return _digest(decided_by)

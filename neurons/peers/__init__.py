@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 from functools import cache
 
+from neurons import registry
 from neurons.errors import UnknownName
 from neurons.peers.peer import Card, Peer, missing
 
@@ -32,6 +33,10 @@ def get(name: str) -> type[Peer]:
     if name not in peers():
         raise UnknownName("neuron of a package", name, peers())
     return peers()[name]
+
+
+for _package in PACKAGES:
+    registry.look_up_in(_package, get)
 
 
 def available() -> dict[str, type[Peer]]:

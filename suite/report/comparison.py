@@ -48,6 +48,30 @@ def differences(rows: pd.DataFrame, baseline: str) -> Table | None:
     return Table("difference", title, caption, header, list(entries.items()), notes, TASKS)
 
 
+def tests(rows: pd.DataFrame, baseline: str) -> Table | None:
+    """Every comparison with the baseline in full: difference, p values, effect size, and what may be claimed."""
+    lines = []
+    for dataset, own in accuracies(rows).groupby("dataset", sort=False):
+        by_seed = {str(name): group.groupby("seed").value.mean() for name, group in own.groupby("neuron")}
+        if baseline not in by_seed:
+            continue
+        found = {comparison.name: comparison for comparison in compare_with_baseline(by_seed, baseline)}
+        for name in ordered(found):
+            comparison = found[name]
+            numbers = (comparison.p, comparison.corrected, comparison.effect_size)
+            texts = [str(dataset), format_estimate(comparison.difference, 1), *(f"{number:.3g}" for number in numbers)]
+            entries = [Entry(text) for text in (*texts, str(comparison.difference.count), comparison.verdict)]
+            lines.append((name, entries))
+    if not lines:
+        return None
+    caption = (
+        f"Paired over seeds against {baseline}: permutation test, Holm's correction over the neurons of a data set, "
+        "Hedges' g of the paired differences."
+    )
+    header = ["neuron", "data set", "difference (points)", "p", "corrected p", "g", "seeds", "verdict"]
+    return Table("tests", "Which differences may be claimed.", caption, header, lines, [], TASKS)
+
+
 def rank_matrix(rows: pd.DataFrame) -> pd.DataFrame:
     """Mean accuracy: data sets down, neurons across."""
     return accuracies(rows).pivot_table(index="dataset", columns="neuron", values="value", observed=True)

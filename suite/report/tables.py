@@ -6,7 +6,7 @@ import json
 
 import pandas as pd
 
-from suite.report.comparison import differences, improvements, mean_ranks
+from suite.report.comparison import differences, improvements, mean_ranks, tests
 from suite.report.pivot import Shape, pivot
 from suite.report.table import Entry, Table
 
@@ -16,6 +16,7 @@ def all_tables(rows: pd.DataFrame, baseline: str) -> list[Table]:
     candidates = [
         accuracy(rows, "accuracy_selected", "accuracy", "Test accuracy at the best validation epoch."),
         differences(rows, baseline),
+        tests(rows, baseline),
         mean_ranks(rows),
         improvements(rows, baseline),
         accuracy(rows, "accuracy_final", "accuracy_final", "Test accuracy after the last epoch."),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from suite import cell_key
+from suite import cell_key, machine
 from tasks import Cell
 
 
@@ -33,6 +33,21 @@ def test_versions_and_code_matter(monkeypatch: pytest.MonkeyPatch) -> None:
         lif = cell_key.code_hash(cell)
         patch.setattr(cell_key, "_file_hash", lambda path: "same")
         assert cell_key.code_hash(cell) != lif
+
+
+@pytest.mark.parametrize("package", ["snntorch", "spikingjelly"])
+def test_the_version_of_a_package_matters_where_it_runs(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    cells = [
+        Cell("memory", "lif", "spikingjelly", 0),
+        Cell("memory", "spikingjelly.lif", "compile", 0),
+        Cell("memory", "snntorch.leaky", "snntorch", 0),
+        Cell("memory", "lif", "cpu", 0),
+    ]
+    before = [cell_key.key(cell) for cell in cells]
+    installed = machine.installed_version
+    monkeypatch.setattr(machine, "installed_version", lambda name: "0" if name == package else installed(name))
+    changed = [cell_key.key(cell) != key for cell, key in zip(cells, before, strict=True)]
+    assert changed == [package in (cell.backend, cell.neuron.partition(".")[0]) for cell in cells]
 
 
 def test_another_model_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+import neurons
 from tests.conftest import REPOSITORY, Suite
 
 ALL_TASKS = {"accuracy", "temporal_gradient", "memory", "throughput", "training_speed"}
@@ -138,7 +139,7 @@ def test_resume_after_kill(suite: Suite, tmp_path: Path) -> None:
         assert (out / "cells" / name).read_bytes() == content
     table = pd.read_parquet(out / "results.parquet")
     selected = table[table.metric == "accuracy_selected"]
-    assert len(selected) == 6 * 2 * 2
+    assert len(selected) == len(neurons.names()) * 2 * 2
     assert not selected.duplicated(["neuron", "dataset", "seed"]).any()
     assert not table.duplicated(["cell", "metric", "layer", "step", "lag"]).any()
 
@@ -178,13 +179,18 @@ WRONG = {
     ("run", "--neuron-file", "nowhere.py"): "no such file",
     ("list", "neuron"): "unknown kind 'neuron'; did you mean 'neurons'?",
     ("report", "nowhere"): "nowhere: no results.parquet",
+    ("report", "results/published/quick", "--baseline", "lyf"): "unknown neuron of this run 'lyf'; did you mean 'lif'?",
+    ("packages", "--profile", "quik"): "unknown profile 'quik'; did you mean 'quick'?",
+    ("compare-backends", "liff"): "unknown neuron 'liff'; did you mean 'lif'?",
+    ("merge", "nowhere"): "the following arguments are required: --out",
+    ("compare", "nowhere", "elsewhere"): "nowhere: no results.parquet",
     ("run", "--profil", "quick"): "unrecognized arguments: --profil quick",
 }
 
 
 @pytest.mark.parametrize("arguments", WRONG, ids=" ".join)
 def test_wrong_input_is_one_line_and_exit_code_2(arguments: tuple[str, ...], suite: Suite, tmp_path: Path) -> None:
-    out = ("--out", tmp_path / "run") if arguments[0] == "run" else ()
+    out = ("--out", tmp_path / "run") if arguments[0] in ("run", "packages") else ()
     done = suite(*arguments, *out)
     assert done.returncode == 2
     assert WRONG[arguments] in done.stderr

@@ -13,6 +13,8 @@ from matplotlib.figure import Figure
 from suite.report import style
 from suite.report.plots.base import Plot
 
+FUSED = ("cpu", "triton")
+
 
 def _of_task(rows: pd.DataFrame) -> pd.DataFrame:
     chosen = rows[(rows.task == "throughput") & rows.value.notna()]
@@ -45,6 +47,39 @@ def _draw_times(data: pd.DataFrame) -> Figure:
     )
     grid.set_titles("{col_name}").set_axis_labels("ns per neuron and step", "")
     for place, axes in enumerate(grid.axes.flat):
+        axes.tick_params(labelleft=place % 2 == 0)
+    style.legend_below(grid)
+    return grid.figure
+
+
+def _speed_ups(rows: pd.DataFrame) -> pd.DataFrame | None:
+    """The time of every other backend over that of the fused kernel; None if only one backend ran."""
+    times = _times(rows).set_index(["size", "neuron"])
+    fused = times[times.backend.isin(FUSED)].value
+    others = times[~times.backend.isin(FUSED)]
+    if fused.empty or others.empty:
+        return None
+    found = others.assign(speed_up=others.value / fused.reindex(others.index)).dropna().reset_index()
+    return found[["size", "neuron", "backend", "speed_up"]]
+
+
+def _draw_speed_ups(data: pd.DataFrame) -> Figure:
+    grid = sns.catplot(
+        data,
+        x="speed_up",
+        y="neuron",
+        hue="backend",
+        order=style.ordered(data.neuron),
+        palette="colorblind",
+        col="size",
+        kind="bar",
+        sharex=False,
+        errorbar=None,
+        **style.facets(data["size"].nunique(), height=2.1),
+    )
+    grid.set_titles("{col_name}").set_axis_labels("times as long as fused", "")
+    for place, axes in enumerate(grid.axes.flat):
+        axes.axvline(1, color="0.4", linewidth=0.8)
         axes.tick_params(labelleft=place % 2 == 0)
     style.legend_below(grid)
     return grid.figure
@@ -100,6 +135,13 @@ PLOTS = [
         "Forward and backward of one layer alone, by neuron and backend: shorter bars are faster.",
         _times,
         _draw_times,
+    ),
+    Plot(
+        "speed_up",
+        "Speed-up of the fused kernels",
+        "How many times as long each other backend takes for forward and backward of one layer as the fused kernel.",
+        _speed_ups,
+        _draw_speed_ups,
     ),
     Plot(
         "roofline",

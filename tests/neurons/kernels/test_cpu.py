@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 import sys
 from collections import defaultdict
@@ -223,6 +224,21 @@ def test_compiler_that_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     with pytest.raises(BackendUnavailable, match=r"failed: layer.c:1: error: broken"):
         cpu.cpu_kernel(source_of(neurons.get("lif")()), torch.float32)
     cpu._compiler_version.cache_clear()
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="compiles for x86-64")
+@pytest.mark.parametrize("architecture", ["x86-64", "haswell"])
+def test_narrower_vectors(architecture: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Without AVX, and with AVX2 alone: what this machine's own vectors do not reach."""
+    if architecture == "haswell" and "avx2" not in Path("/proc/cpuinfo").read_text():
+        pytest.skip("no AVX2 here")
+    flags = tuple(flag.replace("native", architecture) for flag in cpu.FLAGS)
+    monkeypatch.setattr(cpu, "FLAGS", flags)
+    monkeypatch.setattr(cpu, "_kernels", {})
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    for dtype in (torch.float32, torch.float64, torch.bfloat16):
+        for name in ("lif", "glif", "clif"):
+            assert_agrees(agreement(name, "cpu", 33, 1023, dtype), 33, dtype)
 
 
 def test_parallel_processes_share_the_cache(tmp_path: Path) -> None:
