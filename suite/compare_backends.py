@@ -9,6 +9,7 @@ import torch
 import neurons
 from neurons import BackendUnavailable, backends, peers
 from neurons.peers import Peer, equivalence
+from suite.packages import model_of
 
 
 def compare_backends(model: str | None) -> list[dict[str, Any]]:
@@ -26,7 +27,7 @@ def compare_backends(model: str | None) -> list[dict[str, Any]]:
 def _row(model: str, backend: str, peer: type[Peer] | None) -> dict[str, Any]:
     torch.manual_seed(0)
     name = peer.name if peer else model
-    row: dict[str, Any] = {"name": model, "backend": backend, "neuron": name}
+    row = {"name": model, "backend": backend, "neuron": name, "held_against": model_of(peer) if peer else model}
     try:
         layer = neurons.layer(name, equivalence.CHANNELS, equivalence.TIMESTEPS, backend)
         found = equivalence.compare(layer)
@@ -35,7 +36,4 @@ def _row(model: str, backend: str, peer: type[Peer] | None) -> dict[str, Any]:
     where = "" if found.step is None else f"step {found.step}, neuron {found.neuron}"
     off = "" if found.gradient_error is None else f"{found.gradient_error:.1e}"
     why = peer.departs if peer else ""
-    if peer and peer.constants_of_model:
-        constants = ", ".join(f"{key}={value}" for key, value in peer.constants_of_model.items())
-        why = f"{why}; " * bool(why) + f"with {constants}"
     return row | {"relation": found.relation, "departs_at": where, "gradient_error": off, "why": why}

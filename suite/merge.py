@@ -53,4 +53,6 @@ def _provenance(runs: Sequence[Path]) -> dict[str, Any]:
         {"run": run.name, **{key: own.get(key) for key in ("date", "commit", "dirty", "machine", "command")}}
         for run, own in zip(runs, known, strict=True)
     ]
-    return {**known[0], "dirty": any(own.get("dirty") is not False for own in known), "merged": parts}
+    commands = [command for own in known for command in own.get("commands", [])]
+    dirty = any(own.get("dirty") is not False for own in known)
+    return {**known[0], "dirty": dirty, "commands": commands, "merged": parts}

@@ -63,6 +63,12 @@ def constants_of(peer: type[Peer]) -> dict[str, Any]:
     return {f"neuron.{name}": value for name, value in sorted(peer.constants_of_model.items())}
 
 
+def model_of(peer: type[Peer]) -> str:
+    """The suite's model that a peer is held against, with the constants that bring it nearest, as in a call."""
+    constants = ", ".join(f"{name}={value}" for name, value in peer.constants_of_model.items())
+    return f"{peer.model}({constants})" if constants else peer.model
+
+
 def elements_of(total: int, timesteps: int) -> int:
     """Neurons so that neurons × steps come to about `total`, in whole groups of channels."""
     return max(1, total // timesteps // CHANNELS) * CHANNELS

@@ -124,7 +124,10 @@ class Store:
         return table
 
     def write_provenance(self, provenance: dict[str, Any]) -> None:
-        write_atomically(self.root / "provenance.json", json.dumps(provenance, indent=2))
+        """Write provenance.json; the commands that filled the directory before stay in its list."""
+        before = [own for own in read_provenance(self.root).get("commands", []) if own != provenance["command"]]
+        whole = {**provenance, "commands": [*before, provenance["command"]]}
+        write_atomically(self.root / "provenance.json", json.dumps(whole, indent=2))
 
     def _path(self, key: str) -> Path:
         return self.root / "cells" / f"{key}.json"

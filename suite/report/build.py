@@ -12,10 +12,12 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 
 from neurons import UnknownName
 from suite.report import groups, leaderboard, packages, paper, style
+from suite.report.conditions import name_conditions
 from suite.report.plots import PLOTS
 from suite.report.table import Table
 from suite.report.tables import all_tables
 from suite.store import read_provenance, read_results
+from tasks import MAIN_TASKS
 
 BASELINE = "lif"
 
@@ -30,7 +32,7 @@ def build(run: Path, baseline: str | None = None) -> tuple[Path, list[Table]]:
         UnknownName: the run has no such neuron.
     """
     everything, members = read_results(run), groups.read(run)
-    rows = groups.main_rows(everything, members)
+    rows = name_conditions(groups.main_rows(everything, members))
     report = run / "report"
     for folder in ("tables", "plots"):
         (report / folder).mkdir(parents=True, exist_ok=True)
@@ -53,7 +55,7 @@ def build(run: Path, baseline: str | None = None) -> tuple[Path, list[Table]]:
         "board": leaderboard.interactive(board) if len(board) else "",
         "columns": leaderboard.describe(board),
         "tables": own_tables,
-        "reproduce": lambda table: reproduce(provenance.get("command", []), table.tasks),
+        "reproduce": lambda table: reproduce(provenance.get("commands", []), table.tasks),
         "plots": shown,
     }
     index = report / "index.html"
@@ -61,18 +63,21 @@ def build(run: Path, baseline: str | None = None) -> tuple[Path, list[Table]]:
     return index, tables
 
 
-def reproduce(command: Sequence[str], tasks: Sequence[str]) -> str:
-    """The line that measures again what a table shows: the run's own command, for these tasks."""
-    words: list[str] = []
-    skip = False
-    for word in command:
-        if skip or word.startswith("--tasks="):
-            skip = False
-        elif word == "--tasks":
-            skip = True
-        else:
-            words.append(word)
-    return shlex.join([*words, "--tasks", ",".join(tasks)]) if tasks and words else ""
+def reproduce(commands: Sequence[Sequence[str]], wanted: Sequence[str]) -> list[str]:
+    """The lines that measure again what a table shows: the run's own commands, for the table's tasks alone."""
+    lines = []
+    for command in commands:
+        if "run" not in command or not wanted:
+            continue
+        words = list(command)
+        asked: set[str] = set(MAIN_TASKS)
+        if "--tasks" in words:
+            place = words.index("--tasks")
+            asked = set(words[place + 1].split(","))
+            del words[place : place + 2]
+        if asked & set(wanted):
+            lines.append(shlex.join([*words, "--tasks", ",".join(wanted)]))
+    return list(dict.fromkeys(lines))
 
 
 def _baseline(rows: pd.DataFrame, wanted: str | None) -> str:

@@ -6,7 +6,7 @@ import pandas as pd
 
 from suite.report.style import ordered
 from suite.report.table import Entry, Table, format_estimate
-from suite.statistics import compare_with_baseline, probability_of_improvement, rank_over_datasets, seeds_needed
+from suite.statistics import Comparison, compare_with_baseline, probability_of_improvement, rank_over_datasets
 
 METRIC = "accuracy_selected"
 TASKS = ("accuracy",)
@@ -18,50 +18,52 @@ def accuracies(rows: pd.DataFrame) -> pd.DataFrame:
     return chosen[["neuron", "dataset", "seed", "value"]]
 
 
+def _comparisons(rows: pd.DataFrame, baseline: str) -> dict[str, dict[str, Comparison]]:
+    """By data set and neuron, for the data sets on which the baseline was measured."""
+    found = {}
+    for dataset, own in accuracies(rows).groupby("dataset", sort=False):
+        by_seed = {str(name): group.groupby("seed").value.mean() for name, group in own.groupby("neuron")}
+        if baseline in by_seed and len(by_seed) > 1:
+            compared = {comparison.name: comparison for comparison in compare_with_baseline(by_seed, baseline)}
+            found[str(dataset)] = {name: compared[name] for name in ordered(compared)}
+    return found
+
+
 def differences(rows: pd.DataFrame, baseline: str) -> Table | None:
     """Each neuron minus the baseline on the same seeds, by data set, with the test's verdict."""
-    chosen = accuracies(rows)
-    others = [name for name in ordered(chosen.neuron) if name != baseline]
-    if baseline not in set(chosen.neuron) or not others:
+    found = _comparisons(rows, baseline)
+    if not found:
         return None
-    datasets = list(dict.fromkeys(chosen.dataset))
-    entries: dict[str, list[Entry]] = {name: [] for name in others}
-    for dataset in datasets:
-        own = chosen[chosen.dataset == dataset]
-        by_seed = {str(name): group.groupby("seed").value.mean() for name, group in own.groupby("neuron")}
-        found = {c.name: c for c in compare_with_baseline(by_seed, baseline)} if baseline in by_seed else {}
-        for name in others:
-            comparison = found.get(name)
-            if comparison is None or not comparison.difference.count:
-                entries[name].append(Entry("—"))
-                continue
-            claimed = comparison.verdict in ("higher", "lower")
-            text = format_estimate(comparison.difference, 1) + (" *" if claimed else "")
-            entries[name].append(Entry(text, comparison.difference, best=comparison.verdict == "higher"))
-    seeds, needed = chosen.groupby(["neuron", "dataset"]).seed.nunique().min(), seeds_needed(len(others))
+    names = ordered({name for compared in found.values() for name in compared})
+    lines = [(name, [_difference(compared.get(name)) for compared in found.values()]) for name in names]
+    comparisons = [comparison for compared in found.values() for comparison in compared.values()]
     notes = ["* differs from the baseline: paired permutation test, Holm-corrected over the column, p < 0.05."]
+    seeds, needed = min(c.difference.count for c in comparisons), max(c.needed for c in comparisons)
     if seeds < needed:
-        notes.append(f"{seeds} seeds support no claim about {len(others)} comparisons; {needed} or more would.")
+        notes.append(f"{seeds} seeds support no claim about {len(names)} comparisons; {needed} or more would.")
     caption = f"Neuron − {baseline} in percentage points, paired over seeds, ± 95 % t-interval."
-    header = ["neuron", *(f"{dataset} (points)" for dataset in datasets)]
+    header = ["neuron", *(f"{dataset} (points)" for dataset in found)]
     title = f"Difference from {baseline.upper()} in test accuracy."
-    return Table("difference", title, caption, header, list(entries.items()), notes, TASKS)
+    return Table("difference", title, caption, header, lines, notes, TASKS)
+
+
+def _difference(comparison: Comparison | None) -> Entry:
+    if comparison is None or not comparison.difference.count:
+        return Entry("—")
+    mark = " *" if comparison.verdict in ("higher", "lower") else ""
+    text = format_estimate(comparison.difference, 1) + mark
+    return Entry(text, comparison.difference, best=comparison.verdict == "higher")
 
 
 def tests(rows: pd.DataFrame, baseline: str) -> Table | None:
     """Every comparison with the baseline in full: difference, p values, effect size, and what may be claimed."""
     lines = []
-    for dataset, own in accuracies(rows).groupby("dataset", sort=False):
-        by_seed = {str(name): group.groupby("seed").value.mean() for name, group in own.groupby("neuron")}
-        if baseline not in by_seed:
-            continue
-        found = {comparison.name: comparison for comparison in compare_with_baseline(by_seed, baseline)}
-        for name in ordered(found):
-            comparison = found[name]
+    for dataset, compared in _comparisons(rows, baseline).items():
+        for name, comparison in compared.items():
             numbers = (comparison.p, comparison.corrected, comparison.effect_size)
-            texts = [str(dataset), format_estimate(comparison.difference, 1), *(f"{number:.3g}" for number in numbers)]
-            entries = [Entry(text) for text in (*texts, str(comparison.difference.count), comparison.verdict)]
-            lines.append((name, entries))
+            texts = [dataset, format_estimate(comparison.difference, 1), *(f"{number:.3g}" for number in numbers)]
+            texts += [str(comparison.difference.count), comparison.verdict]
+            lines.append((name, [Entry(text) for text in texts]))
     if not lines:
         return None
     caption = (

@@ -13,8 +13,7 @@ from matplotlib.figure import Figure
 
 import tasks
 from neurons import peers
-from neurons.peers import Peer
-from suite.packages import GROUP, SIZES, constants_of
+from suite.packages import GROUP, SIZES, constants_of, model_of
 from suite.report import style
 from suite.report.groups import Groups
 from suite.report.page import Page
@@ -81,7 +80,7 @@ def relations(rows: pd.DataFrame) -> Table:
         relation = found.iloc[0] if len(found) else group.status.iloc[0]
         departs = "departure_step" in values
         where = f"step {values['departure_step']:.0f}, neuron {values['departure_neuron']:.0f}" if departs else "—"
-        texts = [peer.class_name, _model_of(peer), relation, where, peer.departs or "—"]
+        texts = [peer.class_name, model_of(peer), relation, where, peer.departs or "—"]
         lines.append((str(name), [Entry(text) for text in texts]))
     caption = (
         "Spikes, visible potentials and gradients over 1,024 neurons and 64 steps in float64. A neuron that departs is "
@@ -89,11 +88,6 @@ def relations(rows: pd.DataFrame) -> Table:
     )
     header = ["neuron", "class", "held against", "relation", "departs at", "because"]
     return Table("equivalence", "Is it the same model?", caption, header, lines)
-
-
-def _model_of(peer: type[Peer]) -> str:
-    constants = ", ".join(f"{key}={value}" for key, value in peer.constants_of_model.items())
-    return f"{peer.model}({constants})" if constants else peer.model
 
 
 def cards(rows: pd.DataFrame) -> Table:

@@ -17,6 +17,7 @@ from pylatexenc.latexwalker import LatexWalker
 
 from suite.report.build import build, reproduce
 from suite.report.comparison import differences
+from suite.report.conditions import name_conditions
 from suite.report.groups import main_rows, remember
 from suite.report.table import FORMATS, Entry, Table, decimals, format_estimate
 from suite.report.tables import accuracy, all_tables
@@ -152,10 +153,32 @@ def test_main_rows_are_those_of_no_other_group(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "groups.json").read_text()) == {"neurons": ["c"], "run": ["a"]}
 
 
-def test_the_line_that_reproduces_a_table() -> None:
-    command = ["python", "-m", "suite", "run", "--tasks", "memory,accuracy", "--set", "neuron.tau=1.5 2"]
-    assert reproduce(command, ["accuracy"]) == "python -m suite run --set 'neuron.tau=1.5 2' --tasks accuracy"
-    assert reproduce([], ["accuracy"]) == ""
+def test_two_settings_are_never_averaged() -> None:
+    plain, cut = rows(("lif", "digits", 0, 90.0), ("clif", "digits", 0, 91.0)), rows(("lif", "digits", 0, 50.0))
+    for table, bptt_steps in ((plain, None), (cut, 1)):
+        table["settings"] = json.dumps({"bptt_steps": bptt_steps, "epochs": 3})
+    table = accuracy_table(name_conditions(pd.concat([plain, cut], ignore_index=True)))
+    assert table.header == ["neuron", "digits (%)", "digits, bptt_steps=1 (%)"]
+    assert {name: [entry.text for entry in row] for name, row in table.rows} == {
+        "lif": ["90.0", "50.0"],
+        "clif": ["91.0", "—"],
+    }
+    assert set(name_conditions(plain).dataset) == {"digits"}
+
+
+def test_the_lines_that_reproduce_a_table() -> None:
+    run = ["python", "-m", "suite", "run"]
+    commands = [
+        [*run, "--tasks", "memory,accuracy", "--set", "neuron.tau=1.5 2"],
+        [*run, "--tasks", "memory"],
+        run,
+        ["python", "-m", "suite", "study", "all"],
+    ]
+    assert reproduce(commands, ["accuracy"]) == [
+        "python -m suite run --set 'neuron.tau=1.5 2' --tasks accuracy",
+        "python -m suite run --tasks accuracy",
+    ]
+    assert reproduce(commands, []) == []
 
 
 def test_all_formats_of_a_published_run(tmp_path: Path) -> None:

@@ -56,6 +56,7 @@ def test_smoke_run_with_a_new_neuron(suite: Suite, neuron_file: Callable[[str], 
     provenance = json.loads((out / "provenance.json").read_text())
     assert provenance["packages"]["torch"]
     assert provenance["machine"]["cores"] >= 1
+    assert provenance["commands"] == [provenance["command"]]
 
     again = suite("run", "--profile", "smoke", "--neuron-file", path, "--out", out)
     assert again.returncode == 0

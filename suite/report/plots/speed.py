@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 
 from suite.report import style
 from suite.report.plots.base import Plot
@@ -113,17 +114,21 @@ def _draw_roofline(data: pd.DataFrame) -> Figure:
         **arguments,
     )
     across = np.array([data.operations_per_byte.min() / 1.5, data.operations_per_byte.max() * 1.5])
-    for size, bandwidth in data.groupby("size", sort=False).copy_bandwidth.mean().items():
+    bandwidths = data.groupby("size", sort=False).copy_bandwidth.mean().sort_values()
+    for place, (size, bandwidth) in enumerate(bandwidths.items()):
         axes.plot(across, across * bandwidth, color="0.5", linewidth=0.8, zorder=0)
         axes.annotate(
-            f"copy, {str(size).partition(',')[0]}: {bandwidth:.0f} GB/s",
-            (across[0], across[0] * bandwidth),
+            f"{bandwidth:.0f} GB/s copied at {str(size).partition(',')[0]}",
+            (across[1], across[1] * bandwidth),
             fontsize=5.5,
-            color="0.35",
-            xytext=(2, 3),
+            color="0.3",
+            ha="right",
+            xytext=(0, 3 if place else -30),
             textcoords="offset points",
         )
-    axes.set(xscale="log", yscale="log", xlabel="operations a byte (counted)", ylabel="Gop/s, forward + backward")
+    axes.set_xscale("log", base=2)
+    axes.set(yscale="log", xlabel="operations a byte (counted)", ylabel="Gop/s, forward + backward")
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.legend(fontsize=6, ncol=1, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return figure
 
