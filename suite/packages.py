@@ -53,7 +53,7 @@ def grid(profile: str) -> list[Cell]:
     trained = [peer for peer in chosen if peer.name in COMPILED or (not smoke and peer.name == "spikingjelly.clif")]
     for network, own in list(NETWORKS.items())[: 1 if smoke else None]:
         settings = budget("smoke" if smoke else "quick", "mnist5k") | {"network": network, "batch_size": 32, **own}
-        cells += _beside(trained, "training_speed", rounds=3, **settings)
+        cells += _beside(trained, "training_speed", rounds=3 if smoke else 9, **settings)
         cells += _beside(trained, "training_memory", **settings)
     return list({_identity(cell): cell for cell in cells}.values())
 

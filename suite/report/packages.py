@@ -209,7 +209,7 @@ def _draw_speed_up(data: pd.DataFrame) -> Figure:
         markersize=3,
         linewidth=0.8,
         alpha=0.75,
-        **style.facets(data["size"].nunique(), across=3, height=1.9),
+        **style.facets(data["size"].nunique(), across=3, height=2.2, total=style.PAGE),
     )
     grid.set(xscale="log", yscale="log").set_titles("{col_name}").set_axis_labels("time steps T", "times as long")
     for axes in grid.axes.flat:

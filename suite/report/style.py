@@ -16,7 +16,7 @@ PALETTE = sns.color_palette("colorblind", 10)
 MARKERS = ["o", "s", "^", "D", "v", "P", "X", "p", "h", "*"]
 DASHES: list[Any] = ["", (4, 1.5), (1, 1), (3, 1, 1.5, 1), (5, 1, 1, 1), (2, 1.5), (6, 2, 1.5, 1, 1.5, 1)]
 COLUMN = 3.4
-"""Inches: the width of one column of a paper; every plot is made for it unless it holds a grid of heat maps."""
+"""Inches: the width of one column of a paper; every plot is made for it unless it needs the whole page."""
 PAGE = 7.0
 
 
@@ -67,10 +67,10 @@ def by_neuron(neurons: Iterable[str], lines: bool = False) -> dict[str, Any]:
     return {**colour, "style": "neuron", "style_order": order, **shape}
 
 
-def facets(count: int, across: int = 2, height: float = 1.35) -> dict[str, Any]:
-    """Seaborn's arguments for panels that fill one column of a paper."""
+def facets(count: int, across: int = 2, height: float = 1.35, total: float = COLUMN) -> dict[str, Any]:
+    """Seaborn's arguments for panels that fill `total` inches, one column of a paper unless told otherwise."""
     across = min(across, count)
-    width = COLUMN / across
+    width = total / across
     return {"col_wrap": across, "height": height, "aspect": width / height}
 
 

@@ -117,7 +117,7 @@ def format_estimate(estimate: Estimate, digits: int) -> str:
     Without an interval the mean alone: with `digits` after the point, or if negative with that many digits in all.
     """
     if estimate.count < 2 or estimate.half_width == 0:
-        return f"{estimate.mean:.{-digits}g}" if digits < 0 else f"{estimate.mean:.{digits}f}"
+        return f"{estimate.mean:.{-digits}g}" if digits < 0 else f"{estimate.mean:,.{digits}f}"
     places = decimals(estimate.half_width)
     return f"{_rounded(estimate.mean, places)} ± {_rounded(estimate.half_width, places)}"
 
@@ -133,7 +133,8 @@ def decimals(uncertainty: float) -> int:
 
 
 def _rounded(value: float, places: int) -> str:
-    return f"{round(value, places):.{max(places, 0)}f}"
+    rounded = round(value, places) + 0.0  # no negative zero
+    return f"{rounded:.{max(places, 0)}f}"
 
 
 def _numbers(estimate: Estimate | None) -> list[float | str]:

@@ -40,7 +40,7 @@ class Comparison:
     def verdict(self) -> str:
         """What may be claimed."""
         if self.difference.count < self.needed:
-            return f"no claim from {self.difference.count} seeds; {self.needed} or more would support one"
+            return f"too few seeds: {self.needed} needed"
         if self.corrected >= SIGNIFICANCE:
             return "not distinguished"
         return "higher" if self.difference.mean > 0 else "lower"

@@ -84,6 +84,8 @@ def test_estimates_as_text() -> None:
     assert format_estimate(Estimate(48.7, 8.8, 3), 1) == "49 ± 9"
     assert format_estimate(Estimate(110_432.0, 25_301.0, 3), 1) == "110000 ± 25000"
     assert format_estimate(Estimate(0.12345, float("nan"), 1), 2) == "0.12"
+    assert format_estimate(Estimate(33_395.2, float("nan"), 1), 0) == "33,395"
+    assert format_estimate(Estimate(-0.2, 4.0, 3), 1) == "0 ± 4"
     assert format_estimate(Estimate(0.012345, float("nan"), 1), -3) == "0.0123"
 
 

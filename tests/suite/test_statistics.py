@@ -77,7 +77,7 @@ def test_no_claim_from_too_few_seeds() -> None:
     seeds = range(5)
     values = {"lif": pd.Series([90.0 + s for s in seeds], seeds), "clif": pd.Series([95.0 + s for s in seeds], seeds)}
     (found,) = compare_with_baseline(values, "lif")
-    assert found.verdict == "no claim from 5 seeds; 6 or more would support one"
+    assert found.verdict == "too few seeds: 6 needed"
     more = {name: pd.Series([*series, series.iloc[-1] + 1]) for name, series in values.items()}
     assert compare_with_baseline(more, "lif")[0].verdict == "higher"
 
