@@ -11,7 +11,6 @@ import pandas as pd
 
 from suite.report.groups import Groups
 from suite.report.page import Page
-from suite.report.plots import save_figure
 from suite.report.table import Entry, Table, format_estimate
 from suite.store import write_atomically
 from suite.studies import Finding, studies
@@ -34,7 +33,7 @@ def build(report: Path, rows: pd.DataFrame, groups: Groups) -> Page | None:
         failed = rows[rows.cell.isin(cells) & (rows.status != "ok")].cell.nunique()
         findings, table = study.findings(own), study.table(own)
         table.save(report / "tables")
-        save_figure(study.draw(own), f"study_{name}", report / "plots")
+        study.plot.save(own, report / "plots")
         everything += [(name, finding) for finding in findings]
         sections.append({"study": study, "findings": findings, "table": table, "failed": failed, "scale": _scale(own)})
     if not sections:

@@ -119,7 +119,13 @@ def format_estimate(estimate: Estimate, digits: int) -> str:
     if estimate.count < 2 or estimate.half_width == 0:
         return f"{estimate.mean:.{-digits}g}" if digits < 0 else f"{estimate.mean:,.{digits}f}"
     places = decimals(estimate.half_width)
+    if places > MOST_DECIMALS:
+        return f"{estimate.mean:.3g} ± {estimate.half_width:.1g}"
     return f"{_rounded(estimate.mean, places)} ± {_rounded(estimate.half_width, places)}"
+
+
+MOST_DECIMALS = 6
+"""Beyond, a number is written with an exponent."""
 
 
 def decimals(uncertainty: float) -> int:

@@ -41,11 +41,15 @@ def table(rows: pd.DataFrame) -> Table:
     return table_of("study_neurons", "Accuracy by neuron (%).", caption, chosen, "neuron", "metric")
 
 
-def draw(rows: pd.DataFrame) -> Figure:
-    chosen = rows[rows.metric == "accuracy_selected"]
-    order = style.ordered(chosen.neuron)
+def shown(rows: pd.DataFrame) -> pd.DataFrame:
+    """What the plot shows."""
+    return rows[rows.metric == "accuracy_selected"]
+
+
+def draw(data: pd.DataFrame) -> Figure:
+    order = style.ordered(data.neuron)
     grid = sns.catplot(
-        chosen,
+        data,
         x="neuron",
         y="value",
         hue="neuron",
@@ -57,8 +61,8 @@ def draw(rows: pd.DataFrame) -> Figure:
         height=2.8,
         aspect=1.5,
     )
-    sns.stripplot(chosen, x="neuron", y="value", order=order, color="0.6", size=3, ax=grid.ax)
+    sns.stripplot(data, x="neuron", y="value", order=order, color="0.6", size=3, ax=grid.ax)
     return grid.set_axis_labels("", "test accuracy (%)").figure
 
 
-STUDY = Study("neurons", 1, "Accuracy of the neurons", "Figure 4, Tables 1-2", grid, findings, table, draw)
+STUDY = Study("neurons", 1, "Accuracy of the neurons", "Figure 4, Tables 1-2", grid, findings, table, shown, draw)

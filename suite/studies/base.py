@@ -12,6 +12,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 import tasks
+from suite.report.plots import Plot
 from suite.report.table import Entry, Table, format_estimate
 from suite.statistics import Estimate
 from tasks import Cell
@@ -64,7 +65,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Study:
-    """A named experiment. `rows` below are those of the study's own cells."""
+    """A named experiment: from the rows of its own cells to findings, a table, and what its plot shows."""
 
     name: str
     order: int
@@ -73,7 +74,12 @@ class Study:
     grid: Callable[[Scale], list[Cell]]
     findings: Callable[[pd.DataFrame], list[Finding]]
     table: Callable[[pd.DataFrame], Table]
+    shown: Callable[[pd.DataFrame], pd.DataFrame]
     draw: Callable[[pd.DataFrame], Figure]
+
+    @property
+    def plot(self) -> Plot:
+        return Plot(f"study_{self.name}", self.title, f"{self.title} ({self.source}).", self.shown, self.draw)
 
 
 def judge(

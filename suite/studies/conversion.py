@@ -52,11 +52,15 @@ def table(rows: pd.DataFrame) -> Table:
     return table_of("study_conversion", "Accuracy after conversion (%).", caption, _named(rows), "neuron", "run_with")
 
 
-def draw(rows: pd.DataFrame) -> Figure:
-    chosen = _named(rows)
-    order = style.ordered(chosen.neuron)
+def shown(rows: pd.DataFrame) -> pd.DataFrame:
+    """What the plot shows."""
+    return _named(rows)
+
+
+def draw(data: pd.DataFrame) -> Figure:
+    order = style.ordered(data.neuron)
     grid = sns.catplot(
-        chosen,
+        data,
         x="run_with",
         y="value",
         hue="neuron",
@@ -73,4 +77,4 @@ def draw(rows: pd.DataFrame) -> Figure:
     return grid.set_axis_labels("run with", "test accuracy (%)").figure
 
 
-STUDY = Study("conversion", 10, "Conversion to LIF", "Table 8", grid, findings, table, draw)
+STUDY = Study("conversion", 10, "Conversion to LIF", "Table 8", grid, findings, table, shown, draw)

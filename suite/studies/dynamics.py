@@ -50,13 +50,18 @@ def table(rows: pd.DataFrame) -> Table:
     )
 
 
-def draw(rows: pd.DataFrame) -> Figure:
+def shown(rows: pd.DataFrame) -> pd.DataFrame:
+    """What the plot shows."""
     chosen = by_setting(rows[(rows.metric == "trace") & (rows.seed == 0)], "input_rate")
     chosen = chosen[(chosen.input_rate == 0.5) & chosen.neuron.isin(["lif", "clif"]) & (chosen.step < 60)]
     chosen = chosen.assign(step=chosen.step.astype(int))
-    order = style.ordered(chosen.neuron)
+    return chosen
+
+
+def draw(data: pd.DataFrame) -> Figure:
+    order = style.ordered(data.neuron)
     grid = sns.relplot(
-        chosen,
+        data,
         x="step",
         y="value",
         row="layer",
@@ -73,4 +78,4 @@ def draw(rows: pd.DataFrame) -> Figure:
     return grid.set_titles("{row_name}").set_axis_labels("time step", "").figure
 
 
-STUDY = Study("dynamics", 7, "One neuron over time", "Figures 7, 8", grid, findings, table, draw)
+STUDY = Study("dynamics", 7, "One neuron over time", "Figures 7, 8", grid, findings, table, shown, draw)

@@ -77,11 +77,15 @@ def table(rows: pd.DataFrame) -> Table:
     return table_of("study_energy", "Operations and energy.", caption, both, "neuron", "metric", digits=0)
 
 
-def draw(rows: pd.DataFrame) -> Figure:
-    found = energies(rows).assign(value=lambda frame: 1000 * frame.value)
-    order = style.ordered(found.neuron)
+def shown(rows: pd.DataFrame) -> pd.DataFrame:
+    """What the plot shows."""
+    return energies(rows).assign(value=lambda frame: 1000 * frame.value)
+
+
+def draw(data: pd.DataFrame) -> Figure:
+    order = style.ordered(data.neuron)
     grid = sns.catplot(
-        found,
+        data,
         x="neuron",
         y="value",
         hue="neuron",
@@ -98,4 +102,4 @@ def draw(rows: pd.DataFrame) -> Figure:
     return grid.set_titles("{col_name} (estimate)").set_axis_labels("", "nJ a sample").figure
 
 
-STUDY = Study("energy", 9, "Operations and energy", "Tables 6, 7", grid, findings, table, draw)
+STUDY = Study("energy", 9, "Operations and energy", "Tables 6, 7", grid, findings, table, shown, draw)

@@ -47,11 +47,16 @@ def table(rows: pd.DataFrame) -> Table:
     return table_of("study_exchange", "Accuracy with and without exchange (%).", caption, chosen, "training", "metric")
 
 
-def draw(rows: pd.DataFrame) -> Figure:
+def shown(rows: pd.DataFrame) -> pd.DataFrame:
+    """What the plot shows."""
     chosen = _named(rows[rows.metric == "train_loss"])
     chosen = chosen.assign(epoch=chosen.step.astype(int))
+    return chosen
+
+
+def draw(data: pd.DataFrame) -> Figure:
     grid = sns.relplot(
-        chosen,
+        data,
         x="epoch",
         y="value",
         hue="training",
@@ -61,8 +66,8 @@ def draw(rows: pd.DataFrame) -> Figure:
         height=2.8,
         aspect=1.5,
     )
-    grid.ax.axvline(chosen.exchange_at.max() + 0.5, color="0.6", linestyle=":", linewidth=1)
+    grid.ax.axvline(data.exchange_at.max() + 0.5, color="0.6", linestyle=":", linewidth=1)
     return grid.set_axis_labels("epoch", "training loss").figure
 
 
-STUDY = Study("exchange", 5, "Exchange of the neuron in training", "Figure 3a", grid, findings, table, draw)
+STUDY = Study("exchange", 5, "Exchange of the neuron in training", "Figure 3a", grid, findings, table, shown, draw)

@@ -35,11 +35,15 @@ def table(rows: pd.DataFrame) -> Table:
     )
 
 
-def draw(rows: pd.DataFrame) -> Figure:
-    chosen = _rates(rows)
-    order = style.ordered(chosen.neuron)
+def shown(rows: pd.DataFrame) -> pd.DataFrame:
+    """What the plot shows."""
+    return _rates(rows)
+
+
+def draw(data: pd.DataFrame) -> Figure:
+    order = style.ordered(data.neuron)
     grid = sns.catplot(
-        chosen,
+        data,
         x="layer",
         y="value",
         hue="neuron",
@@ -54,4 +58,4 @@ def draw(rows: pd.DataFrame) -> Figure:
     return grid.set_axis_labels("", "spikes per neuron and step").figure
 
 
-STUDY = Study("firing_rate", 8, "Firing rate by layer", "Figure 11", grid, findings, table, draw)
+STUDY = Study("firing_rate", 8, "Firing rate by layer", "Figure 11", grid, findings, table, shown, draw)

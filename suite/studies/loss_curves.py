@@ -34,12 +34,17 @@ def table(rows: pd.DataFrame) -> Table:
     return table_of("study_loss_curves", "Loss after training.", caption, _last(rows), "neuron", "metric", digits=3)
 
 
-def draw(rows: pd.DataFrame) -> Figure:
+def shown(rows: pd.DataFrame) -> pd.DataFrame:
+    """What the plot shows."""
     chosen = rows[rows.metric.isin(["train_loss", "test_loss"])]
     chosen = chosen.assign(epoch=chosen.step.astype(int), part=chosen.metric.str.replace("_loss", ""))
-    order = style.ordered(chosen.neuron)
+    return chosen
+
+
+def draw(data: pd.DataFrame) -> Figure:
+    order = style.ordered(data.neuron)
     grid = sns.relplot(
-        chosen,
+        data,
         x="epoch",
         y="value",
         hue="neuron",
@@ -54,4 +59,4 @@ def draw(rows: pd.DataFrame) -> Figure:
     return grid.set_titles("{col_name} loss").set_axis_labels("epoch", "loss").figure
 
 
-STUDY = Study("loss_curves", 6, "Loss curves", "Figure 10", grid, findings, table, draw)
+STUDY = Study("loss_curves", 6, "Loss curves", "Figure 10", grid, findings, table, shown, draw)

@@ -51,13 +51,18 @@ def table(rows: pd.DataFrame) -> Table:
     return table_of("study_sweeps", "Accuracy by surrogate width and tau (%).", caption, chosen, "neuron", "setting")
 
 
-def draw(rows: pd.DataFrame) -> Figure:
+def shown(rows: pd.DataFrame) -> pd.DataFrame:
+    """What the plot shows."""
     chosen = rows[(rows.metric == "learned_parameter") & rows.neuron.isin(["plif", "glif"])]
     parts = chosen.layer.astype(str).str.extract(r"neurons\.(?P<layer>\d+)\.(?P<parameter>\w+)")
     chosen = chosen.assign(depth=parts.layer.astype(float), parameter=parts.parameter, epoch=chosen.step.astype(int))
     chosen = chosen[chosen.parameter.isin(["w", "gate_leak", "gate_input", "gate_reset"])]
+    return chosen
+
+
+def draw(data: pd.DataFrame) -> Figure:
     grid = sns.relplot(
-        chosen,
+        data,
         x="epoch",
         y="value",
         hue="depth",
@@ -73,5 +78,5 @@ def draw(rows: pd.DataFrame) -> Figure:
 
 
 STUDY = Study(
-    "sweeps", 11, "Surrogate width, tau and learned parameters", "text, Appendix", grid, findings, table, draw
+    "sweeps", 11, "Surrogate width, tau and learned parameters", "text, Appendix", grid, findings, table, shown, draw
 )

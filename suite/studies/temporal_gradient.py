@@ -99,16 +99,21 @@ PARTS = {
 }
 
 
-def draw(rows: pd.DataFrame) -> Figure:
+def shown(rows: pd.DataFrame) -> pd.DataFrame:
+    """What the plot shows."""
     chosen = by_setting(rows[rows.metric.isin(list(PARTS))], "progress")
     chosen = chosen.assign(
         part=chosen.metric.map(PARTS), lag=chosen.lag.astype(int), training=chosen.progress.map("{:.0%} trained".format)
     )
     means = chosen.groupby(["neuron", "part", "lag", "training"], as_index=False).value.mean()
     means = means[means.value > 1e-12]  # the difference of two Jacobians leaves rounding where a path has none
-    order = style.ordered(means.neuron)
+    return means
+
+
+def draw(data: pd.DataFrame) -> Figure:
+    order = style.ordered(data.neuron)
     grid = sns.relplot(
-        means,
+        data,
         x="lag",
         y="value",
         hue="neuron",
@@ -116,7 +121,7 @@ def draw(rows: pd.DataFrame) -> Figure:
         palette=style.colours(order),
         style="part",
         col="training",
-        col_order=sorted(means.training.unique(), key=lambda text: int(text.split("%")[0])),
+        col_order=sorted(data.training.unique(), key=lambda text: int(text.split("%")[0])),
         kind="line",
         markers=True,
         height=2.8,
@@ -127,6 +132,5 @@ def draw(rows: pd.DataFrame) -> Figure:
     )
 
 
-STUDY = Study(
-    "temporal_gradient", 4, "The temporal gradient", "Equations 10-24, Appendices D, G", grid, findings, table, draw
-)
+PAPER = "Equations 10-24, Appendices D, G"
+STUDY = Study("temporal_gradient", 4, "The temporal gradient", PAPER, grid, findings, table, shown, draw)

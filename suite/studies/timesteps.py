@@ -62,11 +62,15 @@ def table(rows: pd.DataFrame) -> Table:
     return table_of("study_timesteps", "Accuracy by time steps (%).", caption, chosen, "neuron", "timesteps")
 
 
-def draw(rows: pd.DataFrame) -> Figure:
-    chosen = rows[rows.metric == "accuracy_selected"].assign(timesteps=lambda frame: frame.timesteps.astype(int))
-    order = style.ordered(chosen.neuron)
+def shown(rows: pd.DataFrame) -> pd.DataFrame:
+    """What the plot shows."""
+    return rows[rows.metric == "accuracy_selected"].assign(timesteps=lambda frame: frame.timesteps.astype(int))
+
+
+def draw(data: pd.DataFrame) -> Figure:
+    order = style.ordered(data.neuron)
     grid = sns.relplot(
-        chosen,
+        data,
         x="timesteps",
         y="value",
         hue="neuron",
@@ -83,4 +87,4 @@ def draw(rows: pd.DataFrame) -> Figure:
     return grid.set_axis_labels("time steps T", "test accuracy (%)").figure
 
 
-STUDY = Study("timesteps", 2, "Accuracy against time steps", "Figures 2b, 3b", grid, findings, table, draw)
+STUDY = Study("timesteps", 2, "Accuracy against time steps", "Figures 2b, 3b", grid, findings, table, shown, draw)

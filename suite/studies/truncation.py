@@ -58,13 +58,23 @@ def table(rows: pd.DataFrame) -> Table:
     return table_of("study_truncation", "Accuracy under truncated gradients (%).", caption, _columns(rows), "tau", "k")
 
 
-def draw(rows: pd.DataFrame) -> Figure:
-    means = _columns(rows).pivot_table(index="tau", columns="k", values="value")
-    axes = sns.heatmap(means, annot=True, fmt=".1f", cmap="viridis", cbar_kws={"label": "test accuracy (%)"})
+def shown(rows: pd.DataFrame) -> pd.DataFrame:
+    """What the plot shows."""
+    return _columns(rows).groupby(["tau", "k"], as_index=False)[["value"]].mean()
+
+
+def draw(data: pd.DataFrame) -> Figure:
+    axes = sns.heatmap(
+        data.pivot(index="tau", columns="k", values="value"),
+        annot=True,
+        fmt=".1f",
+        cmap="viridis",
+        cbar_kws={"label": "test accuracy (%)"},
+    )
     axes.set(xlabel="time steps k kept by BPTT", ylabel="time constant tau")
     axes.figure.set_size_inches(4.4, 2.8)
     axes.figure.tight_layout()
     return axes.figure
 
 
-STUDY = Study("truncation", 3, "Truncated gradients", "Figures 2a, 5, 6, Table 3", grid, findings, table, draw)
+STUDY = Study("truncation", 3, "Truncated gradients", "Figures 2a, 5, 6, Table 3", grid, findings, table, shown, draw)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from suite.report.plots import accuracy, gradient, learning, speed
-from suite.report.plots.base import Plot, interval, save_figure
+from suite.report.plots.base import Plot, interval
 
 PLOTS: list[Plot] = [*accuracy.PLOTS, *gradient.PLOTS, *learning.PLOTS, *speed.PLOTS]
 
-__all__ = ["PLOTS", "Plot", "interval", "save_figure"]
+__all__ = ["PLOTS", "Plot", "interval"]

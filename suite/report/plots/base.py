@@ -11,8 +11,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from suite.statistics import Estimate
+from suite.store import COLUMNS
 
 FORMATS = ("png", "svg", "pdf")
+SHORT = ("dataset", "neuron", "backend", "seed", "timesteps", "metric", "layer", "step", "lag", "value")
+"""Columns of the rows that the CSV beside a plot keeps, next to those that the plot adds."""
 
 
 @dataclass(frozen=True)
@@ -36,16 +39,13 @@ class Plot:
         data = self.data(rows)
         if data is None or data.empty:
             return False
-        data.to_csv(folder / f"{self.name}.csv", index=False)
-        save_figure(self.draw(data), self.name, folder)
+        told = [name for name in data if name in SHORT or name not in COLUMNS]
+        data[told].to_csv(folder / f"{self.name}.csv", index=False)
+        figure = self.draw(data)
+        for ending in FORMATS:
+            figure.savefig(folder / f"{self.name}.{ending}", metadata=_NO_DATE.get(ending))
+        plt.close(figure)
         return True
-
-
-def save_figure(figure: Figure, name: str, folder: Path) -> None:
-    """Write a figure in every format and close it."""
-    for ending in FORMATS:
-        figure.savefig(folder / f"{name}.{ending}", metadata=_NO_DATE.get(ending))
-    plt.close(figure)
 
 
 _NO_DATE = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
