@@ -56,7 +56,8 @@ def versions() -> dict[str, str]:
 
 @cache
 def _core_hash() -> str:
-    return _hash_files(path for path in NEURONS.rglob("*.py") if path.parent.name != "models")
+    sources = (path for path in NEURONS.rglob("*") if path.suffix in (".py", ".c", ".h"))
+    return _hash_files(path for path in sources if path.parent.name != "models")
 
 
 def _hash_files(paths: Iterable[Path]) -> str:

@@ -35,6 +35,19 @@ def test_versions_and_code_matter(monkeypatch: pytest.MonkeyPatch) -> None:
         assert cell_key.code_hash(cell) != lif
 
 
+def test_the_kernels_c_source_matters(monkeypatch: pytest.MonkeyPatch) -> None:
+    cell = Cell("throughput", "lif", "cpu", 0)
+    hashes = []
+    for edited in (False, True):
+        cell_key._core_hash.cache_clear()
+        with monkeypatch.context() as patch:
+            known = "layer.c" if edited else "nothing"
+            patch.setattr(cell_key, "_file_hash", lambda path, known=known: "new" if path.name == known else "old")
+            hashes.append(cell_key.code_hash(cell))
+    cell_key._core_hash.cache_clear()
+    assert hashes[0] != hashes[1]
+
+
 @pytest.mark.parametrize("package", ["snntorch", "spikingjelly"])
 def test_the_version_of_a_package_matters_where_it_runs(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
     cells = [
