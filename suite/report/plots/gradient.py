@@ -83,7 +83,16 @@ def _draw_between_steps(data: pd.DataFrame) -> Figure:
         steps = int(t_loss.max()) + 1
         matrix = np.full((steps, steps), np.nan)
         matrix[t_loss, t] = value
-        sns.heatmap(matrix, norm=norm, cmap="viridis", square=True, cbar_ax=bar, xticklabels=False, yticklabels=False)
+        sns.heatmap(
+            matrix,
+            norm=norm,
+            cmap="viridis",
+            square=True,
+            rasterized=True,
+            cbar_ax=bar,
+            xticklabels=False,
+            yticklabels=False,
+        )
 
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "This figure includes Axes that are not compatible")  # the colour bar
