@@ -7,9 +7,12 @@ from typing import Any
 
 import pandas as pd
 
-COLUMNS = ["network", "protocol", "timesteps"]
+ASKED = ["settings", "network", "protocol", "timesteps"]
 SHOWN_ELSEWHERE = {"progress"}
 """Settings that tables and plots have a place of their own for."""
+
+Question = tuple[Any, ...]
+"""The values of the columns `ASKED`."""
 
 
 def name_conditions(rows: pd.DataFrame) -> pd.DataFrame:
@@ -17,24 +20,29 @@ def name_conditions(rows: pd.DataFrame) -> pd.DataFrame:
 
     So that a run directory that holds two settings never averages over them.
     """
-    named = rows[rows.dataset.notna()]
-    if named.empty:
-        return rows
-    keys = ["task", "dataset", "settings", *COLUMNS]
-    asked = named[keys].drop_duplicates()
-    labels = {tuple(entry): label for _, own in asked.groupby(["task", "dataset"]) for entry, label in _labels(own)}
     dataset = rows.dataset.copy()
-    dataset[named.index] = [labels[tuple(entry)] for entry in named[keys].astype(object).fillna("").to_numpy().tolist()]
+    distinct = rows[["task", "dataset", *ASKED]].drop_duplicates().dropna(subset=["dataset"])
+    for (task, name), asked in distinct.groupby(["task", "dataset"]):
+        labels = _labels(str(name), _questions(asked))
+        if any(label != name for label in labels.values()):
+            own = (rows.task == task) & (rows.dataset == name)
+            dataset[own] = [labels[question] for question in _questions(rows[own])]
     return rows.assign(dataset=dataset)
 
 
-def _labels(asked: pd.DataFrame) -> list[tuple[list[Any], str]]:
-    """Each distinct question of one task and data set, with its label."""
-    entries = asked.astype(object).fillna("").to_numpy().tolist()
-    facts = [{**dict(zip(COLUMNS, entry[3:], strict=True)), **json.loads(entry[2])} for entry in entries]
-    names = {name for own in facts for name in own} - SHOWN_ELSEWHERE
-    varying = sorted(name for name in names if len({repr(own.get(name)) for own in facts}) > 1)
-    return [
-        (entry, ", ".join([str(entry[1]), *(f"{name}={own[name]}" for name in varying if own.get(name) is not None)]))
-        for entry, own in zip(entries, facts, strict=True)
-    ]
+def _questions(rows: pd.DataFrame) -> list[Question]:
+    plain = rows[ASKED].astype(object)
+    return list(plain.where(plain.notna(), None).itertuples(index=False, name=None))
+
+
+def _labels(dataset: str, questions: list[Question]) -> dict[Question, str]:
+    facts = {
+        question: {**dict(zip(ASKED[1:], question[1:], strict=True)), **json.loads(question[0])}
+        for question in questions
+    }
+    names = {name for own in facts.values() for name in own} - SHOWN_ELSEWHERE
+    varying = sorted(name for name in names if len({repr(own.get(name)) for own in facts.values()}) > 1)
+    return {
+        question: ", ".join([dataset, *(f"{name}={own[name]}" for name in varying if own.get(name) is not None)])
+        for question, own in facts.items()
+    }

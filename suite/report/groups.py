@@ -33,4 +33,5 @@ def read(run: Path) -> Groups:
 def main_rows(rows: pd.DataFrame, groups: Groups) -> pd.DataFrame:
     """The rows of the main run: all that belong to no other group, and those that the run shares with one."""
     elsewhere = {key for name, keys in groups.items() if name != MAIN for key in keys}
-    return rows[~rows.cell.isin(elsewhere - set(groups.get(MAIN, [])))]
+    elsewhere -= set(groups.get(MAIN, []))
+    return rows[~rows.cell.isin(elsewhere)] if elsewhere else rows

@@ -10,17 +10,18 @@ from itables.javascript import generate_init_offline_itables_html
 from itables.utils import find_package_file
 
 import tasks
-from suite.report.comparison import accuracies, rank_matrix
+from suite.report.comparison import METRIC, accuracies, rank_matrix
 from suite.report.style import ordered
 from suite.report.tables import training_state
 
 TABLE_ID = "board"
 SHARE = 100
+METRICS = [METRIC, "temporal_ratio", "horizon", "saved_bytes", "forward_backward_time", "firing_rate"]
 
 
 def leaderboard(rows: pd.DataFrame) -> pd.DataFrame:
     """Neurons with mean rank, accuracy by data set, temporal gradient, memory and speed, as far as a run has them."""
-    ok = rows[rows.value.notna()]
+    ok = rows[rows.metric.isin(METRICS) & rows.value.notna()]
     matrix = rank_matrix(ok)
     columns: dict[str, pd.Series] = {}
     if not matrix.empty:

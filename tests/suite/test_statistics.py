@@ -111,14 +111,14 @@ def test_probability_of_improvement_by_hand() -> None:
 
 @pytest.mark.slow
 def test_one_model_under_two_names_is_called_different_in_a_twentieth_of_repeats() -> None:
-    """20 seeds, accuracies in steps of a tenth of a percent: with 400 repeats the share lies within 5 ± 3.3 % (3σ)."""
+    """20 seeds, accuracies in steps of a tenth of a percent: with 200 repeats the share lies within 5 ± 4.6 % (3σ)."""
     generator = np.random.default_rng(3)
-    repeats = 400
+    repeats = 200
     called = 0
     for _ in range(repeats):
         values = {name: pd.Series(np.round(generator.normal(90, 1, 20), 1)) for name in ("clif", "clif again")}
         called += compare_with_baseline(values, "clif")[0].verdict in ("higher", "lower")
-    assert called / repeats < 0.083
+    assert called / repeats < 0.097
     assert called > 0
 
 
