@@ -10,7 +10,7 @@ from urllib.parse import unquote, urldefrag, urlparse
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from suite.merge import merge
 from suite.report.build import build
@@ -100,23 +100,23 @@ def test_a_phone_scrolls_down_alone(name: str, report: Path, browser: Browser) -
 def test_leaderboard_sorts_and_filters(report: Path, browser: Browser) -> None:
     page = Watched(browser, report / "index.html").page
 
-    def column(index: int) -> list[str]:
-        return page.locator(f"#board tbody tr td:nth-child({index})").all_inner_texts()
+    def column(index: int) -> Locator:
+        return page.locator(f"#board tbody tr td:nth-child({index})")
 
-    names = column(1)
+    names = column(1).all_inner_texts()
     assert {"lif", "clif", "glif"} <= set(names)
-    heads = page.locator("#board thead th").all_inner_texts()
-    place = next(index for index, head in enumerate(heads, 1) if "delayed_recall" in head)
-    page.locator(f"#board thead th:nth-child({place})").click()
-    rising = [float(text) for text in column(place)]
-    assert rising == sorted(rising)
-    page.locator(f"#board thead th:nth-child({place})").click()
-    assert [float(text) for text in column(place)] == sorted(rising, reverse=True)
-    assert column(1) != names
+    heads = page.locator("#board thead th")
+    place = next(index for index, head in enumerate(heads.all_inner_texts(), 1) if "delayed_recall" in head)
+    rising = sorted(column(place).all_inner_texts(), key=float)
+    heads.nth(place - 1).click()
+    expect(column(place)).to_have_text(rising)
+    heads.nth(place - 1).click()
+    expect(column(place)).to_have_text(rising[::-1])
+    assert column(1).all_inner_texts() != names
     page.get_by_label("Filter").fill("clif")
-    assert column(1) == ["clif"]
+    expect(column(1)).to_have_text(["clif"])
     page.get_by_label("Filter").fill("")
-    assert len(column(1)) == len(names)
+    expect(column(1)).to_have_count(len(names))
     page.close()
 
 
