@@ -137,8 +137,7 @@ class Store:
         return json.loads(path.read_text()) if path.exists() else None
 
     def _planned(self) -> dict[str, Any]:
-        path = self.root / "plan.json"
-        return json.loads(path.read_text()) if path.exists() else {}
+        return _read_plan(self.root)
 
 
 def write_results(table: pd.DataFrame, root: Path) -> None:
@@ -159,8 +158,12 @@ def read_results(root: Path) -> pd.DataFrame:
 
 def planned_keys(root: Path) -> set[str]:
     """The keys of all cells that a run directory is to hold; empty if it keeps no plan."""
+    return {entry["key"] for entry in _read_plan(root).values()}
+
+
+def _read_plan(root: Path) -> dict[str, Any]:
     path = root / "plan.json"
-    return {entry["key"] for entry in json.loads(path.read_text()).values()} if path.exists() else set()
+    return json.loads(path.read_text()) if path.exists() else {}
 
 
 def read_provenance(root: Path) -> dict[str, Any]:
