@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; the exit code is 0, 1 if a cell failed, 2 for bad input, 130 after Ctrl-C."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     options = _parser().parse_args(arguments)
-    from suite.store import RunError
+    from suite.runs.store import RunError
 
     try:
         return options.command(options, arguments)
@@ -137,8 +137,8 @@ def _settings(pairs: Sequence[str]) -> dict[str, Any]:
 
 
 def _run(options: argparse.Namespace, arguments: list[str]) -> int:
-    from suite import run
-    from suite.plan import Request
+    from suite.runs import run
+    from suite.runs.plan import Request
 
     request = Request(
         profile=options.profile,
@@ -154,14 +154,15 @@ def _run(options: argparse.Namespace, arguments: list[str]) -> int:
 
 
 def _report(options: argparse.Namespace, arguments: list[str]) -> int:
-    from suite.run import print_report
+    from suite.runs.run import print_report
 
     print_report(options.run, options.baseline)
     return 0
 
 
 def _study(options: argparse.Namespace, arguments: list[str]) -> int:
-    from suite import plan, run, studies
+    from suite import studies
+    from suite.runs import plan, run
     from tasks import networks
     from tasks.accuracy import datasets
 
@@ -179,7 +180,7 @@ def _study(options: argparse.Namespace, arguments: list[str]) -> int:
 
 
 def _packages(options: argparse.Namespace, arguments: list[str]) -> int:
-    from suite import plan, run
+    from suite.runs import plan, run
 
     if options.profile not in plan.SEEDS:
         raise UnknownName("profile", options.profile, plan.SEEDS)
@@ -232,7 +233,7 @@ def _compare(options: argparse.Namespace, arguments: list[str]) -> int:
 
 def _merge(options: argparse.Namespace, arguments: list[str]) -> int:
     from suite.merge import merge
-    from suite.run import print_report
+    from suite.runs.run import print_report
 
     kept, dropped = merge(options.runs, options.out)
     print(f"{kept} cells in {options.out}; {dropped} that several runs have were left out once each")

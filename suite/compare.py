@@ -12,8 +12,8 @@ from scipy import stats
 
 import tasks
 from suite.report.table import Entry, Table
+from suite.runs.store import RunError, read_provenance, read_results
 from suite.statistics import SIGNIFICANCE, holm
-from suite.store import RunError, read_provenance, read_results
 
 KEYS = ["task", "dataset", "network", "neuron", "backend", "protocol", "dtype", "timesteps", "settings", "metric"]
 FEWEST_SEEDS = 3

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from suite.report import groups
-from suite.store import RunError, read_provenance, read_results, write_atomically, write_results
+from suite.runs.store import RunError, read_provenance, read_results, write_atomically, write_results
 
 QUESTION = ["task", "neuron", "backend", "seed", "dataset", "network", "protocol", "dtype", "timesteps", "settings"]
 """Columns that say what a cell asks; its answer may come from several runs."""

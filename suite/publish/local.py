@@ -9,7 +9,7 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, select_autoescape
 
-from suite.store import RunError, planned_keys, read_provenance, read_results
+from suite.runs.store import RunError, planned_keys, read_provenance, read_results
 
 PUBLISHED = Path("results/published")
 LARGEST_BYTES = 20 * 1024 * 1024

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from neurons import InvalidValue
 from suite.publish.local import write_index
-from suite.store import RunError
+from suite.runs.store import RunError
 
 PAGES_BRANCH = "gh-pages"
 

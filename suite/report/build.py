@@ -16,7 +16,7 @@ from suite.report.conditions import name_conditions
 from suite.report.plots import PLOTS
 from suite.report.table import Table
 from suite.report.tables import all_tables
-from suite.store import read_provenance, read_results
+from suite.runs.store import read_provenance, read_results
 from tasks import MAIN_TASKS
 
 BASELINE = "lif"

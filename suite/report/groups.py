@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from suite.store import write_atomically
+from suite.runs.store import write_atomically
 
 FILE = "groups.json"
 MAIN = "run"

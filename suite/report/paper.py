@@ -12,7 +12,7 @@ import pandas as pd
 from suite.report.groups import Groups
 from suite.report.page import Page
 from suite.report.table import Entry, Table, format_estimate
-from suite.store import write_atomically
+from suite.runs.store import write_atomically
 from suite.studies import Finding, studies
 
 NOTE = (

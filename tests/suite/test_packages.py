@@ -11,7 +11,7 @@ import pytest
 from neurons import peers
 from suite import packages
 from suite.report.packages import behind, cards, relations, side_by_side, speed_ups
-from suite.store import COLUMNS
+from suite.runs.store import COLUMNS
 from tests.conftest import Suite
 
 

@@ -21,8 +21,8 @@ from suite.report.conditions import name_conditions
 from suite.report.groups import main_rows, remember
 from suite.report.table import FORMATS, Entry, Table, decimals, format_estimate
 from suite.report.tables import accuracy, all_tables
+from suite.runs.store import COLUMNS, write_results
 from suite.statistics import Estimate
-from suite.store import COLUMNS, write_results
 from tests.conftest import REPOSITORY
 
 PUBLISHED = REPOSITORY / "results/published"

@@ -18,7 +18,7 @@ from suite.compare import compare
 from suite.merge import merge
 from suite.publish import publish, send
 from suite.report import groups
-from suite.store import COLUMNS, RunError, read_provenance, read_results
+from suite.runs.store import COLUMNS, RunError, read_provenance, read_results
 
 
 def make_run(

@@ -10,8 +10,8 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
+from suite.runs.store import COLUMNS
 from suite.statistics import Estimate
-from suite.store import COLUMNS
 
 FORMATS = ("png", "svg", "pdf")
 SHORT = ("dataset", "neuron", "backend", "seed", "timesteps", "metric", "layer", "step", "lag", "value")

@@ -19,7 +19,7 @@ from typing import Any, Literal
 import pandas as pd
 
 import tasks
-from suite.cell_key import identity, key
+from suite.runs.cell_key import identity, key
 from tasks import Cell, Value
 
 Status = Literal["ok", "failed", "timeout", "unavailable"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from suite import cell_key, machine
+from suite.runs import cell_key, machine
 from tasks import Cell
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import neurons
 import tasks
 from neurons import peers, registry
-from suite import machine
+from suite.runs import machine
 from tasks import Cell
 
 NEURONS = Path(neurons.__file__).parent

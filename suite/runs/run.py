@@ -10,13 +10,14 @@ from pathlib import Path
 from rich.console import Console
 
 import neurons
-from suite import packages, plan, provenance, studies
-from suite.cell_key import identity, key
-from suite.display import Display
-from suite.execute import LocalExecutor
+from suite import packages, studies
 from suite.report import groups
 from suite.report.build import build
-from suite.store import Result, Store
+from suite.runs import plan, provenance
+from suite.runs.cell_key import identity, key
+from suite.runs.display import Display
+from suite.runs.execute import LocalExecutor
+from suite.runs.store import Result, Store
 from suite.studies import Scale
 from tasks import Cell
 

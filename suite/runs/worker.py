@@ -15,7 +15,7 @@ import torch
 import neurons
 import tasks
 from neurons import BackendUnavailable
-from suite.store import Result
+from suite.runs.store import Result
 from tasks import Cell, Value
 
 

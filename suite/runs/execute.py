@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 
 import tasks
-from suite import machine, worker
-from suite.store import Result
+from suite.runs import machine, worker
+from suite.runs.store import Result
 from tasks import Cell
 
-PRELOADED = ["suite.worker", "torch._dynamo", "sklearn.datasets"]
+PRELOADED = ["suite.runs.worker", "torch._dynamo", "sklearn.datasets"]
 """Imported once and shared by fork; an optimiser and a data set of scikit-learn cost each process 2.3 s otherwise."""
 
 Report = Callable[[Cell, Result], None]

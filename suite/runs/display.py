@@ -14,8 +14,8 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.text import Text
 
-from suite import machine
-from suite.store import Result
+from suite.runs import machine
+from suite.runs.store import Result
 from tasks import Cell
 
 PLAIN_INTERVAL = 15.0

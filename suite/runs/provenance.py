@@ -11,20 +11,22 @@ from typing import Any
 
 import torch
 
-from suite import machine
+from suite.git import git, owns
+from suite.runs import machine
 
 PACKAGES = ("torch", "triton", "numpy", "pandas", "scipy", "snntorch", "spikingjelly", "norse")
-REPOSITORY = Path(__file__).resolve().parent.parent
+REPOSITORY = Path(__file__).resolve().parent.parent.parent
+THIS_FILE = Path(__file__).resolve().relative_to(REPOSITORY)
 
 
 def collect(arguments: list[str]) -> dict[str, Any]:
     """Everything that a reader needs to judge or repeat a run. What cannot be found out is None."""
-    status = _output("git", "status", "--porcelain", "--untracked-files=no")
+    commit, dirty = commit_of()
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": ["python", "-m", "suite", *arguments],
-        "commit": _output("git", "rev-parse", "HEAD"),
-        "dirty": None if status is None else bool(status),
+        "commit": commit,
+        "dirty": dirty,
         "python": platform.python_version(),
         "platform": platform.platform(),
         "packages": {name: machine.installed_version(name) for name in PACKAGES},
@@ -34,6 +36,22 @@ def collect(arguments: list[str]) -> dict[str, Any]:
         "gpu_driver": _first_line(_output("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader")),
         "threads": torch.get_num_threads(),
     }
+
+
+def commit_of(repository: Path = REPOSITORY) -> tuple[str | None, bool | None]:
+    """The commit that the suite's own files are of, and whether tracked files differ from it.
+
+    Both are None where the suite is no checkout of its repository: an installed package must not be taken for a part
+    of the repository that merely surrounds its environment.
+    """
+    if not owns(repository, THIS_FILE):
+        return None, None
+    head = git(repository, "rev-parse", "--verify", "HEAD")
+    status = git(repository, "status", "--porcelain", "--untracked-files=no")
+    return (
+        head.stdout.strip() if head.returncode == 0 else None,
+        bool(status.stdout.strip()) if status.returncode == 0 else None,
+    )
 
 
 def _output(*command: str) -> str | None:
