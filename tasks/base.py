@@ -88,6 +88,10 @@ class Task(ABC):
         """How many of the run's seeds this task uses; timings repeat inside a cell and take one."""
         return 1 if self.exclusive else seeds
 
+    def timesteps(self, cell: Cell) -> int | None:
+        """The time steps T that its neurons run over; None if the task runs none."""
+        return cell.settings.get("timesteps")
+
     def batch(self, cell: Cell) -> Hashable:
         """Cells with an equal batch other than None are measured together, interleaved in one process."""
         return None

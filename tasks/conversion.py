@@ -6,14 +6,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 import neurons
-from tasks.accuracy.task import NETWORK_SETTINGS, budget, prepare
+from tasks.accuracy.task import NETWORK_SETTINGS, NetworkTask, budget, prepare
 from tasks.accuracy.training import Recipe, evaluate, train
-from tasks.base import Cell, Metric, Task, Value
+from tasks.base import Cell, Metric, Value
 
 HARD_RESETS = (0.0, -0.02, -0.04, -0.06, -0.08, -0.1)
 
 
-class Conversion(Task):
+class Conversion(NetworkTask):
     """Test accuracy of one trained network under its own neuron and under LIF neurons with different resets."""
 
     name = "conversion"

@@ -17,9 +17,9 @@ from torch import Tensor, nn
 from neurons import NeuronLayer
 from neurons.kernels import cost
 from neurons.kernels.trace import program_of
-from tasks.accuracy.task import NETWORK_SETTINGS, budget, prepare
+from tasks.accuracy.task import NETWORK_SETTINGS, NetworkTask, budget, prepare
 from tasks.accuracy.training import Recipe, train
-from tasks.base import Cell, Metric, Task, Value
+from tasks.base import Cell, Metric, Value
 
 COST_METRICS = {
     "multiply": "neuron_multiplications",
@@ -108,7 +108,7 @@ class OperationCounter:
             self.totals[metric] += count
 
 
-class Energy(Task):
+class Energy(NetworkTask):
     """Operations for one sample, by kind and layer; energies are derived from them when a report is made."""
 
     name = "energy"

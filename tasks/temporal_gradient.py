@@ -19,9 +19,9 @@ from torch import Tensor, nn
 from neurons import Neuron, NeuronLayer
 from neurons.reference import step_loop
 from tasks.accuracy.datasets import Dataset
-from tasks.accuracy.task import NETWORK_SETTINGS, budget, prepare
+from tasks.accuracy.task import NETWORK_SETTINGS, NetworkTask, budget, prepare
 from tasks.accuracy.training import LOSSES, Recipe, check_finite, read_out, train
-from tasks.base import Cell, Metric, Task, Value
+from tasks.base import Cell, Metric, Value
 
 HORIZON_SHARE = 0.01
 
@@ -139,7 +139,7 @@ def jacobian_through_u(layer: NeuronLayer, x: Tensor) -> Tensor:
     return temporal_jacobian(partial(step_loop, cut, parameters), x)
 
 
-class TemporalGradient(Task):
+class TemporalGradient(NetworkTask):
     """Spatial and temporal gradient of each layer, in an untrained and in a trained network, on a real batch."""
 
     name = "temporal_gradient"

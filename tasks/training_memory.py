@@ -6,15 +6,15 @@ from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 from neurons.conformance import gate
-from tasks.accuracy.task import NETWORK_SETTINGS, budget
-from tasks.base import Cell, Metric, Task, Value
+from tasks.accuracy.task import NETWORK_SETTINGS, NetworkTask, budget
+from tasks.base import Cell, Metric, Value
 from tasks.memory import peak_bytes
 from tasks.training_step import TrainingStep
 
 MEBIBYTE = 2**20
 
 
-class TrainingMemory(Task):
+class TrainingMemory(NetworkTask):
     """Peak memory of a training step, above the network, its optimiser and the batch."""
 
     name = "training_memory"

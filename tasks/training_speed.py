@@ -6,13 +6,13 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any, ClassVar
 
 from neurons.conformance import gate
-from tasks.accuracy.task import NETWORK_SETTINGS, budget
+from tasks.accuracy.task import NETWORK_SETTINGS, NetworkTask, budget
 from tasks.base import Cell, InterleavedTask, Metric, Value
 from tasks.timing import interleave
 from tasks.training_step import TrainingStep
 
 
-class TrainingSpeed(InterleavedTask):
+class TrainingSpeed(NetworkTask, InterleavedTask):
     """Training samples per second, with all threads."""
 
     name = "training_speed"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 from dataclasses import dataclass
@@ -63,9 +64,37 @@ def write_index(root: Path) -> None:
     for run in runs:
         pages = ", ".join(f"[{title}]({place})" for title, place in run.pages)
         lines.append(f"| {run.name} | {run.date} | {run.commit} | {run.machine} | {pages} |")
+    withdrawn = _withdrawn(root)
+    if withdrawn:
+        lines += [
+            "",
+            "## Withdrawn",
+            "",
+            "| date | run | what was said | why it was withdrawn |",
+            "| --- | --- | --- | --- |",
+        ]
+        lines += [f"| {entry.date} | {entry.run} | {entry.said} | {entry.why} |" for entry in withdrawn]
     (root / "README.md").write_text("\n".join(lines) + "\n")
     environment = Environment(loader=PackageLoader("suite.report"), autoescape=select_autoescape())
-    (root / "index.html").write_text(environment.get_template("published.html").render(runs=runs))
+    (root / "index.html").write_text(environment.get_template("published.html").render(runs=runs, withdrawn=withdrawn))
+
+
+@dataclass(frozen=True)
+class Withdrawn:
+    """A published statement that was wrong; `root`/withdrawn.csv holds them, by hand, one a line."""
+
+    date: str
+    run: str
+    said: str
+    why: str
+
+
+def _withdrawn(root: Path) -> list[Withdrawn]:
+    path = root / "withdrawn.csv"
+    if not path.exists():
+        return []
+    with path.open(newline="") as file:
+        return [Withdrawn(**line) for line in csv.DictReader(file)]
 
 
 @dataclass(frozen=True)

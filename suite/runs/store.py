@@ -47,8 +47,11 @@ COLUMNS = [
     "detail",
     "cell",
 ]
-OWN_COLUMNS = ("dataset", "network", "protocol", "timesteps", "dtype")
-"""Settings that have a column of their own; the others stand in `settings` as JSON."""
+OWN_COLUMNS = ("dataset", "network", "protocol", "dtype")
+"""Settings that have a column of their own; the others stand in `settings` as JSON.
+
+The column `timesteps` is the T that ran. Where the setting asked for another (a sequence has its own T, a neuron
+without memory sees a static input once), `settings` keeps what was asked for."""
 DEFAULTS = {"dtype": "float32"}
 """What a task without such a setting uses."""
 
@@ -59,7 +62,11 @@ class RunError(Exception):
 
 @dataclass(frozen=True)
 class Result:
-    """How a cell ended, and what it measured if it ended ok."""
+    """How a cell ended, and what it measured if it ended ok.
+
+    Attributes:
+        timesteps: the T that its neurons ran over; None where that is not known or the task has none.
+    """
 
     status: Status
     values: Sequence[Value] = ()
@@ -67,6 +74,7 @@ class Result:
     traceback: str = ""
     seconds: float = 0.0
     device: str = "cpu"
+    timesteps: int | None = None
 
 
 @dataclass
@@ -192,12 +200,15 @@ def _result(record: dict[str, Any]) -> Result:
 def _rows(run: str, key: str, cell: Cell, result: Result) -> Iterable[dict[str, Any]]:
     metrics = tasks.get(cell.task).metrics if cell.task in tasks.TASKS else {}
     others = {name: value for name, value in cell.settings.items() if name not in OWN_COLUMNS}
+    if others.get("timesteps") == result.timesteps:
+        others.pop("timesteps", None)
     common = {
         "run": run,
         "task": cell.task,
         "neuron": cell.neuron,
         "backend": cell.backend,
         "device": result.device,
+        "timesteps": result.timesteps,
         "seed": cell.seed,
         "settings": json.dumps(others, sort_keys=True),
         "status": result.status,

@@ -8,6 +8,7 @@ import threading
 import time
 import traceback
 from collections.abc import Sequence
+from dataclasses import replace
 from multiprocessing.connection import Connection
 
 import torch
@@ -16,7 +17,7 @@ import neurons
 import tasks
 from neurons import BackendUnavailable
 from suite.runs.store import Result
-from tasks import Cell, Value
+from tasks import Cell, Task, Value
 
 
 def measure(cells: Sequence[Cell], neuron_files: Sequence[str], threads: int, connection: Connection) -> None:
@@ -26,16 +27,26 @@ def measure(cells: Sequence[Cell], neuron_files: Sequence[str], threads: int, co
     torch.set_num_threads(threads)
     for path in neuron_files:
         neurons.load_file(path)
+    task = tasks.get(cells[0].task)
     positions = {id(cell): index for index, cell in enumerate(cells)}
     started = time.perf_counter()
     try:
-        for cell, outcome in tasks.get(cells[0].task).run_batch(cells):
+        for cell, outcome in task.run_batch(cells):
             seconds = time.perf_counter() - started
-            connection.send((positions.pop(id(cell)), as_result(outcome, seconds)))
+            result = replace(as_result(outcome, seconds), timesteps=_timesteps(task, cell))
+            connection.send((positions.pop(id(cell)), result))
             started = time.perf_counter()
     except Exception as error:
         for index in positions.values():
             connection.send((index, as_result(error, time.perf_counter() - started)))
+
+
+def _timesteps(task: Task, cell: Cell) -> int | None:
+    """The T of a cell; None where its data cannot be read, which is then the cause that its result names."""
+    try:
+        return task.timesteps(cell)
+    except Exception:
+        return None
 
 
 def as_result(outcome: list[Value] | Exception, seconds: float) -> Result:

@@ -66,14 +66,31 @@ def budget(profile: str, dataset: str) -> dict[str, Any]:
     return {"dataset": dataset, "network": datasets.SOURCES[dataset].network} | BUDGETS[profile].get(dataset, {})
 
 
+def _load(cell: Cell) -> datasets.Dataset:
+    return datasets.load(cell.settings["dataset"], cell.settings["delay"])
+
+
+def _shown(cell: Cell, dataset: datasets.Dataset) -> int | None:
+    """How often a static input is shown, once to a neuron without memory; None for a sequence."""
+    model = neurons.get(cell.neuron)
+    stateless = model.runs_over_time() and not model.states
+    return (1 if stateless else cell.settings["timesteps"]) if dataset.timesteps is None else None
+
+
+class NetworkTask(Task):
+    """A task on a whole network, whose time steps are those of the data set where that is a sequence."""
+
+    def timesteps(self, cell: Cell) -> int | None:
+        dataset = _load(cell)
+        return _shown(cell, dataset) or dataset.timesteps
+
+
 def prepare(cell: Cell) -> tuple[datasets.Dataset, networks.SpikingNetwork]:
     """The data set and the freshly initialised network of a cell, drawn from its seed."""
     torch.manual_seed(cell.seed)
     settings = cell.settings
-    dataset = datasets.load(settings["dataset"], settings["delay"])
-    model = neurons.get(cell.neuron)
-    stateless = model.runs_over_time() and not model.states
-    shown = (1 if stateless else settings["timesteps"]) if dataset.timesteps is None else None
+    dataset = _load(cell)
+    shown = _shown(cell, dataset)
     steps = shown or dataset.timesteps
     network = networks.build(
         settings["network"] or datasets.SOURCES[dataset.name].network,
@@ -86,7 +103,7 @@ def prepare(cell: Cell) -> tuple[datasets.Dataset, networks.SpikingNetwork]:
     return dataset, network
 
 
-class Accuracy(Task):
+class Accuracy(NetworkTask):
     """Test accuracy after training, chosen by validation, with curves, firing rates and training time."""
 
     name = "accuracy"
@@ -94,7 +111,9 @@ class Accuracy(Task):
     settings: ClassVar[dict[str, Any]] = NETWORK_SETTINGS
     sources = ("accuracy", "networks.py", "cache.py")
     metrics = {
-        "accuracy_selected": Metric("%", "test accuracy at the epoch of best validation accuracy", "higher"),
+        "accuracy_selected": Metric(
+            "%", "test accuracy at the epoch of best validation accuracy, ties by loss", "higher"
+        ),
         "accuracy_final": Metric("%", "test accuracy after the last epoch", "higher"),
         "accuracy_validation_best": Metric("%", "best validation accuracy over epochs", "higher"),
         "accuracy_paper_style": Metric(
@@ -133,8 +152,11 @@ class Accuracy(Task):
 
 
 def summarise(epochs: Sequence[Epoch]) -> Iterator[Value]:
-    """Final, selected and best accuracies, and the curves by epoch (from 1)."""
-    selected = max(epochs, key=lambda epoch: epoch.validation_accuracy)
+    """Final, selected and best accuracies, and the curves by epoch (from 1).
+
+    Few validation samples tie often: of epochs of equal validation accuracy the one of lowest validation loss counts.
+    """
+    selected = max(epochs, key=lambda epoch: (epoch.validation_accuracy, -epoch.validation_loss))
     yield Value("accuracy_selected", 100 * selected.test_accuracy)
     yield Value("accuracy_final", 100 * epochs[-1].test_accuracy)
     yield Value("accuracy_validation_best", 100 * selected.validation_accuracy)

@@ -72,11 +72,18 @@ class Recipe:
         )
 
     def make_optimizer(self, network: nn.Module) -> torch.optim.Optimizer:
+        """The optimiser; weight decay pulls on synapses alone, as it would drag a neuron's parameters to a model's
+        arbitrary zero (PLIF to tau 2, KLIF to k = 0)."""
+        layers = [module for module in network.modules() if isinstance(module, NeuronLayer)]
+        own = {id(parameter) for layer in layers for parameter in layer.parameters()}
+        groups: list[dict[str, Any]] = [
+            {"params": [p for p in network.parameters() if id(p) not in own], "weight_decay": self.weight_decay},
+            {"params": [p for p in network.parameters() if id(p) in own], "weight_decay": 0.0},
+        ]
+        groups = [group for group in groups if group["params"]]
         if self.optimizer == "sgd":
-            return torch.optim.SGD(
-                network.parameters(), self.learning_rate, momentum=0.9, weight_decay=self.weight_decay
-            )
-        return torch.optim.AdamW(network.parameters(), self.learning_rate, weight_decay=self.weight_decay)
+            return torch.optim.SGD(groups, self.learning_rate, momentum=0.9)
+        return torch.optim.AdamW(groups, self.learning_rate)
 
 
 @dataclass(frozen=True)

@@ -114,6 +114,17 @@ def test_publish_copies_and_indexes(tmp_path: Path) -> None:
     assert "(dirty)" in (root / "README.md").read_text()
 
 
+def test_withdrawn_statements_outlive_the_next_publication(tmp_path: Path) -> None:
+    root = tmp_path / "published"
+    root.mkdir()
+    (root / "withdrawn.csv").write_text('date,run,said,why\n2026-01-02,first,"A beats B","the file, swapped"\n')
+    publish(make_run(tmp_path / "a", {"lif": [1.0]}), "first", force=False, root=root)
+    for page in ("README.md", "index.html"):
+        text = (root / page).read_text()
+        assert "A beats B" in text
+        assert "the file, swapped" in text
+
+
 def test_publish_refuses_an_incomplete_run(tmp_path: Path) -> None:
     run = make_run(tmp_path / "a", {"lif": [1.0]})
     plan = {"one": {"key": read_results(run).cell.iloc[0]}, "two": {"key": "never"}}

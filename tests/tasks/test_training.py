@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from neurons import UnknownName
-from tasks.accuracy.task import Accuracy, summarise
+from tasks.accuracy.task import Accuracy, prepare, summarise
 from tasks.accuracy.training import Epoch, Recipe, mean_cross_entropy, temporal_efficient_loss
 from tasks.base import Cell
 
@@ -48,6 +48,33 @@ def test_selection_never_looks_at_the_test_set() -> None:
     assert values["accuracy_final"] == 70
     assert values["accuracy_paper_style"] == 90
     assert values["training_seconds"] == 3
+
+
+def test_of_tied_epochs_the_one_of_lowest_validation_loss_counts() -> None:
+    epochs = [
+        Epoch(1.0, loss, validation_accuracy=accuracy, test_loss=1.0, test_accuracy=test, seconds=1)
+        for loss, accuracy, test in [(0.5, 0.8, 0.1), (0.3, 0.8, 0.2), (0.4, 0.8, 0.3), (0.1, 0.7, 0.4)]
+    ]
+    for order in (epochs, epochs[::-1]):
+        values = {value.metric: value.value for value in summarise(order) if value.step is None}
+        assert values["accuracy_selected"] == pytest.approx(20)
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+def test_weight_decay_leaves_the_parameters_of_neurons(optimizer: str) -> None:
+    """A step without any gradient: what decay pulls on shrinks by rate · decay, the rest stays."""
+    settings = SETTINGS | {"optimizer": optimizer, "learning_rate": 0.5, "weight_decay": 0.1}
+    _, network = prepare(Cell("accuracy", "glif", "reference", 0, settings))
+    before = {name: parameter.detach().clone() for name, parameter in network.named_parameters()}
+    for parameter in network.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    Recipe.from_settings(settings).make_optimizer(network).step()
+    moved = {name: not torch.equal(parameter, before[name]) for name, parameter in network.named_parameters()}
+    of_neurons = {name for name in moved if name.startswith("neurons.")}
+    assert len(of_neurons) == 16
+    assert not any(moved[name] for name in of_neurons)
+    weight = "synapses.0.1.weight"
+    assert torch.allclose(dict(network.named_parameters())[weight], before[weight] * 0.95)
 
 
 def test_recipe_defaults_follow_the_optimizer() -> None:
