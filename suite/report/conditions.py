@@ -1,48 +1,169 @@
-"""Names for what was measured: the data set, and those settings that differ between the cells of a run."""
+"""The condition of a row: everything that decides its value but the seed. Only seeds are averaged, by `over_seeds`."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
-ASKED = ["settings", "network", "protocol", "timesteps"]
-SHOWN_ELSEWHERE = {"progress"}
-"""Settings that tables and plots have a place of their own for."""
+from suite.statistics import Estimate
 
-Question = tuple[Any, ...]
-"""The values of the columns `ASKED`."""
+RAN = ("backend", "device", "machine", "versions")
+"""Columns that say how a condition ran; a table names those that differ beside the neuron."""
+ASKED = ("network", "protocol", "dtype", "timesteps")
+"""Columns that say what was asked, beside the settings; a table names those that differ beside the data set."""
+IDENTITY = ("task", "dataset", "neuron", *ASKED, "settings", *RAN)
+"""The columns that make a condition. A column that older rows lack counts as one value."""
+PLACE = ("metric", "layer", "step", "lag")
+"""Columns that say which number of a condition a row holds."""
+SHOWN_ELSEWHERE = {"temporal_gradient": {"progress"}, "throughput": {"elements"}}
+"""Settings that the tables and plots of a task have a place of their own for."""
+
+Facts = Mapping[str, Any]
+"""What was asked of a condition, by name: network, protocol, dtype, timesteps and every setting."""
+
+
+class MixedConditions(Exception):
+    """An average was asked of rows that differ in more than their seed."""
+
+
+def identified(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows with every column of IDENTITY, equal conditions written alike.
+
+    A setting 2 is 2.0, and one that is null is one that is not set. `timesteps` is the T that was asked for: where a
+    task notes in `settings` that its neurons ran over another, conditions are still told apart by the request.
+    """
+    rows = rows.assign(**{name: None for name in (*IDENTITY, *PLACE, "seed") if name not in rows})
+    known = {text: _settings(text) for text in rows.settings.unique()}
+    asked = rows.settings.map({text: own.get("timesteps") for text, own in known.items()})
+    steps = asked.astype("Float64").fillna(rows.timesteps.astype("Float64")).astype("Int64")
+    texts = {
+        text: json.dumps({k: v for k, v in own.items() if k != "timesteps"}, sort_keys=True)
+        for text, own in known.items()
+    }
+    rows = rows.assign(timesteps=steps, settings=rows.settings.map(texts))
+    return rows.assign(
+        machine=rows.machine.map(_text, na_action="ignore"), versions=rows.versions.map(_text, na_action="ignore")
+    )
+
+
+def _settings(text: Any) -> dict[str, Any]:
+    """Settings from their JSON: whole numbers as integers, those that are not set left out."""
+    known = json.loads(text) if isinstance(text, str) and text else {}
+    return {name: _plain(value) for name, value in known.items() if value is not None}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
+    return value
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)
+
+
+def codes(rows: pd.DataFrame, columns: Sequence[str] = IDENTITY) -> pd.Series:
+    """A number for each distinct combination of the columns (of `identified` rows), missing values included."""
+    return rows.groupby(list(columns), dropna=False, sort=False, observed=True).ngroup()
+
+
+def over_seeds(rows: pd.DataFrame, by: Sequence[str]) -> dict[Any, Estimate]:
+    """The one average of this project: mean and interval over the seeds of each group, values in order of the seed.
+
+    Args:
+        rows: of `identified` or `name_conditions`; those without a value are left out.
+        by: columns whose values name a group; the keys of the result (tuples where there are several).
+
+    Raises:
+        MixedConditions: a group holds two conditions, two metrics, layers, steps or lags, or a seed twice.
+    """
+    rows = identified(rows[rows.value.notna()])
+    what = codes(rows, [*IDENTITY, *PLACE])
+    groups = codes(rows, by)
+    mixed = what.groupby(groups).nunique()
+    twice = pd.DataFrame({"group": groups, "seed": rows.seed}).duplicated()
+    if (mixed > 1).any() or twice.any():
+        group = mixed.idxmax() if (mixed > 1).any() else groups[twice].iloc[0]
+        raise MixedConditions(_mixed(rows[groups == group], by))
+    rows = rows.sort_values("seed", kind="stable")
+    keys = by[0] if len(by) == 1 else list(by)
+    grouped = rows.groupby(keys, dropna=False, sort=False, observed=True).value
+    return {key: Estimate.of(list(values)) for key, values in grouped}
+
+
+def _mixed(rows: pd.DataFrame, by: Sequence[str]) -> str:
+    where = ", ".join(str(rows[name].iloc[0]) for name in by)
+    differing = [name for name in (*IDENTITY, *PLACE) if rows[name].nunique(dropna=False) > 1]
+    if not differing:
+        return f"{where}: one seed was measured twice; only different seeds are averaged"
+    told = [f"{name} ({', '.join(map(str, rows[name].drop_duplicates().iloc[:3]))})" for name in differing]
+    return f"{where}: rows that differ in {', '.join(told)}; only seeds are averaged"
 
 
 def name_conditions(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows with `dataset` extended by the settings in which cells of one task and data set differ.
+    """The rows, identified, with names for their conditions.
 
-    So that a run directory that holds two settings never averages over them.
+    Added columns: `how` names what differs in how cells of a task ran (empty if nothing does), `who` is the neuron
+    with it, and `where` is the data set with the settings in which cells of one task and data set (or length, for
+    tasks without data set) differ.
     """
-    dataset = rows.dataset.copy()
-    distinct = rows[["task", "dataset", *ASKED]].drop_duplicates().dropna(subset=["dataset"])
-    for (task, name), asked in distinct.groupby(["task", "dataset"]):
-        labels = _labels(str(name), _questions(asked))
-        if any(label != name for label in labels.values()):
-            own = (rows.task == task) & (rows.dataset == name)
-            dataset[own] = [labels[question] for question in _questions(rows[own])]
-    return rows.assign(dataset=dataset)
+    if "where" in rows:
+        return rows
+    rows = identified(rows)
+    code = codes(rows)
+    distinct = rows.assign(code=code).drop_duplicates("code").set_index("code")
+    how: dict[Any, str] = {}
+    where: dict[Any, str] = {}
+    for task, own in distinct.groupby("task", sort=False, dropna=False):
+        how |= _how(own)
+        block = own.dataset.where(own.dataset.notna(), own.timesteps.astype(str))
+        for _, part in own.groupby(block, sort=False):
+            where |= _where(part, SHOWN_ELSEWHERE.get(str(task), ()))
+    named = rows.assign(how=code.map(how), where=code.map(where))
+    who = named.neuron.astype(str) + named.how.map(lambda text: f" ({text})" if text else "")
+    return named.assign(who=who, dataset=named["where"].where(named.dataset.notna()))
 
 
-def _questions(rows: pd.DataFrame) -> list[Question]:
-    plain = rows[ASKED].astype(object)
-    return list(plain.where(plain.notna(), None).itertuples(index=False, name=None))
+def _how(conditions: pd.DataFrame) -> dict[Any, str]:
+    differing = [name for name in RAN if conditions[name].nunique(dropna=False) > 1]
+    records = conditions[differing].astype(object).where(conditions[differing].notna(), None).to_dict("records")
+    texts = [", ".join(f"{k} unknown" if v is None else str(v) for k, v in own.items()) for own in records]
+    return dict(zip(conditions.index, texts, strict=True))
 
 
-def _labels(dataset: str, questions: list[Question]) -> dict[Question, str]:
-    facts = {
-        question: {**dict(zip(ASKED[1:], question[1:], strict=True)), **json.loads(question[0])}
-        for question in questions
-    }
-    names = {name for own in facts.values() for name in own} - SHOWN_ELSEWHERE
-    varying = sorted(name for name in names if len({repr(own.get(name)) for own in facts.values()}) > 1)
+def _where(conditions: pd.DataFrame, elsewhere: Collection[str]) -> dict[Any, str]:
+    facts = [asked(own) for own in conditions.to_dict("records")]
+    names = sorted({name for own in facts for name in own} - set(elsewhere))
+    varying = [name for name in names if len({repr(own.get(name)) for own in facts}) > 1]
+    datasets = conditions.dataset
     return {
-        question: ", ".join([dataset, *(f"{name}={own[name]}" for name in varying if own.get(name) is not None)])
-        for question, own in facts.items()
+        code: ", ".join(
+            [*([dataset] if isinstance(dataset, str) else []), *(f"{k}={own[k]}" for k in varying if k in own)]
+        )
+        for code, dataset, own in zip(conditions.index, datasets, facts, strict=True)
     }
+
+
+def asked(row: Mapping[Any, Any]) -> Facts:
+    """What was asked of the condition of a row of `identified`: no missing values."""
+    columns = {name: row[name] for name in ASKED if not pd.isna(row[name])}
+    return columns | json.loads(row["settings"])
+
+
+def common(rows: pd.DataFrame) -> dict[str, Any]:
+    """What is the same for all conditions of the rows, by name: how they ran and what was asked."""
+    distinct = identified(rows).drop_duplicates(list(IDENTITY))
+    facts = [
+        {**{name: own[name] for name in RAN if not pd.isna(own[name])}, **asked(own)}
+        for own in distinct.to_dict("records")
+    ]
+    if not facts:
+        return {}
+    return {name: value for name, value in facts[0].items() if all(own.get(name) == value for own in facts)}

@@ -1,0 +1,116 @@
+"""What makes a condition, what it is called, and that only seeds are averaged."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import pytest
+
+from suite.report.conditions import IDENTITY, MixedConditions, common, name_conditions, over_seeds
+from tests.suite.report.handmade import accuracy, rows
+
+TWO: dict[str, tuple[Any, Any]] = {
+    "task": ("accuracy", "energy"),
+    "dataset": ("digits", "mnist5k"),
+    "neuron": ("lif", "clif"),
+    "network": ("mlp", "mlp8"),
+    "protocol": ("controlled", "published"),
+    "dtype": ("float32", "bfloat16"),
+    "timesteps": (4, 8),
+    "settings": ({"learning_rate": 0.01}, {"learning_rate": 0.02}),
+    "backend": ("cpu", "reference"),
+    "device": ("cpu", "cuda:0"),
+    "machine": ("fast", "slow"),
+    "versions": ("torch 2.13", "torch 2.14"),
+}
+
+
+def test_two_values_are_listed_for_every_column_of_the_identity() -> None:
+    assert set(TWO) == set(IDENTITY)
+
+
+@pytest.mark.parametrize("column", TWO)
+def test_two_values_of_one_column_are_never_averaged(column: str) -> None:
+    first, second = TWO[column]
+    table = rows(
+        [{**record, column: first} for record in accuracy("lif", "digits", [90.0, 92.0])],
+        [{**record, column: second, "seed": 5} for record in accuracy("lif", "digits", [50.0])],
+    )
+    with pytest.raises(MixedConditions, match=rf"differ in {column} \(.*only seeds are averaged"):
+        over_seeds(table, ["metric"])
+    found = over_seeds(name_conditions(table), ["task", "who", "where"])
+    assert sorted(estimate.mean for estimate in found.values()) == [50.0, 91.0]
+
+
+@pytest.mark.parametrize("missing", ["machine", "versions"])
+def test_a_column_that_older_rows_lack_is_one_value(missing: str) -> None:
+    table = rows(accuracy("lif", "digits", [90.0, 92.0])).drop(columns=missing, errors="ignore")
+    ((_, estimate),) = over_seeds(table, ["neuron"]).items()
+    assert (estimate.mean, estimate.count) == (91.0, 2)
+
+
+@pytest.mark.parametrize("place", [{"metric": "accuracy_final"}, {"layer": "neurons.0"}, {"step": 3}, {"lag": 1}])
+def test_two_numbers_of_one_condition_are_never_averaged(place: dict[str, Any]) -> None:
+    table = rows(accuracy("lif", "digits", [90.0]), [{**accuracy("lif", "digits", [50.0])[0], "seed": 1, **place}])
+    with pytest.raises(MixedConditions, match=f"differ in {next(iter(place))}"):
+        over_seeds(table, ["neuron"])
+
+
+def test_a_seed_measured_twice_is_no_second_sample() -> None:
+    table = rows(accuracy("lif", "digits", [90.0]), accuracy("lif", "digits", [90.0]))
+    with pytest.raises(MixedConditions, match="lif: one seed was measured twice"):
+        over_seeds(table, ["neuron"])
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({"neuron.tau": 2}, {"neuron.tau": 2.0}),
+        ({"a": 1, "b": 2}, {"b": 2, "a": 1}),
+        ({}, {"bptt_steps": None}),
+        ({"sizes": [1, 2]}, {"sizes": [1.0, 2.0]}),
+    ],
+)
+def test_one_condition_written_in_two_ways_is_one(first: dict[str, Any], second: dict[str, Any]) -> None:
+    other = [{**record, "seed": 1} for record in accuracy("lif", "digits", [92.0], settings=json.dumps(second))]
+    table = rows(accuracy("lif", "digits", [90.0], settings=json.dumps(first)), other)
+    ((_, estimate),) = over_seeds(table, ["neuron"]).items()
+    assert estimate.values == (90.0, 92.0)
+
+
+def test_names_say_what_differs_and_nothing_else() -> None:
+    table = name_conditions(
+        rows(
+            accuracy("lif", "digits", [1.0], settings={"epochs": 3, "delay": 4}),
+            accuracy("lif", "digits", [2.0], settings={"epochs": 3, "delay": 4, "bptt_steps": 1}),
+            accuracy("lif", "mnist5k", [3.0], settings={"epochs": 9, "delay": 4}, timesteps=2),
+            accuracy("lif", "mnist5k", [4.0], settings={"epochs": 9, "delay": 4}, timesteps=2, machine="fast"),
+        )
+    )
+    assert list(table["where"]) == ["digits", "digits, bptt_steps=1", "mnist5k", "mnist5k"]
+    assert list(table.who) == ["lif (machine unknown)"] * 3 + ["lif (fast)"]
+    assert common(table) == {"backend": "cpu", "device": "cpu", "network": "mlp", "protocol": "controlled"} | {
+        "dtype": "float32",
+        "delay": 4,
+    }
+
+
+def test_the_time_steps_that_were_asked_for_decide() -> None:
+    """A neuron without memory sees a static input once, and stands in the column of the others all the same."""
+    table = name_conditions(
+        rows(
+            accuracy("lif", "digits", [90.0], timesteps=4),
+            accuracy("relu", "digits", [80.0], timesteps=1, settings={"timesteps": 4}),
+        )
+    )
+    assert set(table["where"]) == {"digits"}
+
+
+def test_values_stand_in_the_order_of_their_seeds() -> None:
+    table = rows(accuracy("lif", "digits", [1.0, 2.0, 4.0])).iloc[::-1]
+    ((_, estimate),) = over_seeds(table, ["neuron"]).items()
+    assert estimate.values == (1.0, 2.0, 4.0)
+    assert estimate.mean == pytest.approx(7 / 3)
+    assert math.isnan(next(iter(over_seeds(table.iloc[:1], ["neuron"]).values())).half_width)
