@@ -1,0 +1,25 @@
+"""`suite compare-backends`: who computes the same as whom?"""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+HELP = "who computes the same as whom?"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("neuron", nargs="?", metavar="NEURON", help="a model of the suite; default: all")
+    parser.add_argument("--json", action="store_true", help="a JSON list of objects")
+
+
+def run(options: argparse.Namespace, arguments: list[str]) -> int:
+    from suite.compare_backends import compare_backends
+    from suite.listing import print_listing
+
+    rows = compare_backends(options.neuron)
+    if options.json:
+        print(json.dumps(rows, indent=2))
+    else:
+        print_listing(rows)
+    return 0

@@ -1,0 +1,36 @@
+"""`suite kernels`: the fused GPU kernels, compiled ahead of time."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+HELP = "the fused GPU kernels, compiled ahead of time"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("neuron", nargs="?", metavar="NEURON", help="default: all")
+    parser.add_argument(
+        "--target", action="append", metavar="T", help="cuda:80, cuda:90, cuda:100, hip:gfx942; default all"
+    )
+    parser.add_argument("--timesteps", type=int, default=8, metavar="T", help="default 8")
+    parser.add_argument("--tile", type=int, default=256, metavar="N", help="neurons of a program: 128, 256 or 512")
+    parser.add_argument("--json", action="store_true", help="a JSON list of objects")
+    parser.add_argument("--source", action="store_true", help="show the generated C and Triton source")
+
+
+def run(options: argparse.Namespace, arguments: list[str]) -> int:
+    import neurons
+    from neurons.kernels.ahead_of_time import TARGETS
+    from suite import kernels
+
+    names = [neurons.get(options.neuron).name] if options.neuron else neurons.names()
+    if options.source:
+        print(kernels.source(names, options.timesteps), end="")
+        return 0
+    rows = kernels.resources(names, options.target or list(TARGETS), options.timesteps, options.tile)
+    if options.json:
+        print(json.dumps(rows, indent=2))
+    else:
+        kernels.print_resources(rows)
+    return 0

@@ -1,0 +1,25 @@
+"""`suite packages`: compare the packages that people use."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from neurons import UnknownName
+
+HELP = "compare the packages that people use"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--profile", default="quick", help="smoke, quick (default) or full")
+    parser.add_argument("--out", type=Path, metavar="RUN", help="default results/runs/packages-PROFILE")
+    parser.add_argument("--time-limit", type=float, metavar="SECONDS", help="for one cell; default by profile")
+
+
+def run(options: argparse.Namespace, arguments: list[str]) -> int:
+    from suite.runs import plan, run
+
+    if options.profile not in plan.SEEDS:
+        raise UnknownName("profile", options.profile, plan.SEEDS)
+    out = options.out or Path("results/runs") / f"packages-{options.profile}"
+    return run.run_packages(options.profile, out, options.time_limit, arguments)

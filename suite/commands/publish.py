@@ -1,0 +1,25 @@
+"""`suite publish`: copy a run to results/published/, and send it on."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+HELP = "copy a run to results/published/"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", type=Path, metavar="RUN")
+    parser.add_argument("--name", help="default: the name of the run directory")
+    parser.add_argument("--to", metavar="TARGET", help="and send it on: hf:OWNER/DATASET or git:REPOSITORY#BRANCH")
+    parser.add_argument("--force", action="store_true", help="also if dirty, incomplete or large")
+
+
+def run(options: argparse.Namespace, arguments: list[str]) -> int:
+    from suite.publish import publish, send
+
+    target = publish(options.run, options.name or options.run.resolve().name, options.force)
+    print(f"published: {target}")
+    if options.to:
+        print(f"sent: {send(target, options.to)}")
+    return 0

@@ -1,0 +1,61 @@
+"""`suite run`: measure what is not yet measured, then report."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from neurons import InvalidValue
+from suite.commands.shared import names
+
+HELP = "run tasks over neurons"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--profile", default="quick", help="smoke, quick (default) or full")
+    parser.add_argument("--tasks", type=names, default=(), metavar="A,B", help="default: all")
+    parser.add_argument("--neurons", type=names, default=(), metavar="A,B", help="default: all")
+    parser.add_argument("--backends", type=names, default=("auto",), metavar="A,B", help="default: auto")
+    parser.add_argument("--datasets", type=names, default=(), metavar="A,B", help="default: all of the profile")
+    parser.add_argument("--seeds", type=int, metavar="N", help="seeds 0 to N - 1; default by profile")
+    parser.add_argument(
+        "--set", action="append", default=[], dest="settings", metavar="KEY=VALUE", help="change a setting"
+    )
+    parser.add_argument(
+        "--neuron-file", action="append", default=[], metavar="F.py", help="a file that registers neurons"
+    )
+    parser.add_argument("--out", type=Path, metavar="RUN", help="run directory; default results/runs/PROFILE")
+    parser.add_argument("--time-limit", type=float, metavar="SECONDS", help="for one cell; default by profile")
+
+
+def run(options: argparse.Namespace, arguments: list[str]) -> int:
+    from suite.runs import run
+    from suite.runs.plan import Request
+
+    request = Request(
+        profile=options.profile,
+        tasks=options.tasks,
+        neurons=options.neurons,
+        backends=options.backends,
+        datasets=options.datasets,
+        seeds=options.seeds,
+        settings=_settings(options.settings),
+    )
+    out = options.out or Path("results/runs") / options.profile
+    return run.run(request, options.neuron_file, out, options.time_limit, arguments)
+
+
+def _settings(pairs: Sequence[str]) -> dict[str, Any]:
+    settings = {}
+    for pair in pairs:
+        key, separator, text = pair.partition("=")
+        if not separator or not key:
+            raise InvalidValue(f"--set {pair}: write it as key=value, for example --set epochs=20")
+        try:
+            settings[key] = json.loads(text)
+        except json.JSONDecodeError:
+            settings[key] = text
+    return settings

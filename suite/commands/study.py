@@ -1,0 +1,38 @@
+"""`suite study`: put claims of the CLIF paper to the test."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from neurons import UnknownName
+
+HELP = "put claims of the CLIF paper to the test"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", help="a study (see: list studies), or all")
+    parser.add_argument("--profile", default="quick", help="smoke, quick (default) or full")
+    parser.add_argument("--dataset", default="digits", help="default: digits")
+    parser.add_argument("--network", default="mlp8", help="default: mlp8")
+    parser.add_argument("--out", type=Path, metavar="RUN", help="run directory; default results/runs/study-PROFILE")
+    parser.add_argument("--time-limit", type=float, metavar="SECONDS", help="for one cell; default by profile")
+
+
+def run(options: argparse.Namespace, arguments: list[str]) -> int:
+    from suite import studies
+    from suite.runs import plan, run
+    from tasks import networks
+    from tasks.accuracy import datasets
+
+    for kind, name, known in (
+        ("profile", options.profile, plan.SEEDS),
+        ("data set", options.dataset, datasets.SOURCES),
+        ("network", options.network, networks.ARCHITECTURES),
+    ):
+        if name not in known:
+            raise UnknownName(kind, name, known)
+    names = list(studies.studies()) if options.name == "all" else [studies.get(options.name).name]
+    scale = studies.Scale(options.profile, options.dataset, options.network)
+    out = options.out or Path("results/runs") / f"study-{options.profile}"
+    return run.run_studies(names, scale, out, options.time_limit, arguments)
