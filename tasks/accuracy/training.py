@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from neurons import NeuronLayer, UnknownName
+from neurons import InvalidValue, NeuronLayer, UnknownName
 from tasks.accuracy.datasets import Dataset, Readout
 from tasks.base import NotFinite
 
@@ -61,6 +61,9 @@ class Recipe:
             raise UnknownName("optimizer", optimizer, OPTIMIZERS)
         if settings["loss"] not in LOSSES:
             raise UnknownName("loss", settings["loss"], LOSSES)
+        for name, least in (("epochs", 1), ("batch_size", 2)):  # batch normalisation needs two samples
+            if settings[name] < least:
+                raise InvalidValue(f"{name} must be at least {least}, not {settings[name]}")
         rate, decay = (0.1, 5e-5) if optimizer == "sgd" else (5e-3, 1e-2)
         return cls(
             epochs=settings["epochs"],
@@ -104,8 +107,14 @@ def train(
     """Train `network` in place and yield after each epoch.
 
     `train_samples` takes that many of the training set, the same for all seeds. The order of the samples depends on
-    `seed` alone. Raises NotFinite as soon as a loss is NaN or Inf.
+    `seed` alone.
+
+    Raises:
+        InvalidValue: too few samples to train on.
+        NotFinite: a loss is NaN or Inf, as soon as it is.
     """
+    if train_samples is not None and train_samples < 2:
+        raise InvalidValue(f"train_samples must be at least 2, not {train_samples}")
     inputs, labels = dataset.part("train")
     subset = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0))[:train_samples]
     inputs, labels = inputs[subset], labels[subset]
@@ -114,10 +123,10 @@ def train(
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, recipe.epochs)
     for _ in range(recipe.epochs):
         network.train()
-        started, total = time.perf_counter(), 0.0
+        started, total, trained_on = time.perf_counter(), 0.0, 0
         for chosen in torch.randperm(len(labels), generator=order).split(recipe.batch_size):
             if len(chosen) == 1:
-                continue  # batch normalisation has no variance over one sample
+                continue  # batch normalisation has no variance over it
             scores = read_out(network(inputs[chosen]), dataset.readout)
             loss = LOSSES[recipe.loss](scores, labels[chosen])
             check_finite(loss, "training loss")
@@ -125,11 +134,12 @@ def train(
             loss.backward()
             optimizer.step()
             total += loss.item() * len(chosen)
+            trained_on += len(chosen)
         schedule.step()
         seconds = time.perf_counter() - started
         validation_loss, validation_accuracy = evaluate(network, dataset, "validation", recipe.loss)
         test_loss, test_accuracy = evaluate(network, dataset, "test", recipe.loss)
-        yield Epoch(total / len(labels), validation_loss, validation_accuracy, test_loss, test_accuracy, seconds)
+        yield Epoch(total / trained_on, validation_loss, validation_accuracy, test_loss, test_accuracy, seconds)
 
 
 @torch.no_grad()

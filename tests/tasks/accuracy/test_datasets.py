@@ -1,0 +1,181 @@
+"""Frozen data: sizes, hashes, disjoint stratified splits, and refusal of changed data."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+
+from neurons import InvalidValue, UnknownName
+from tasks.accuracy import datasets
+
+TABLE = {
+    # name: samples of train, validation and test; classes; steps; shape of a step; readout; network
+    "digits": ((1257, 180, 360), 10, None, (64,), "mean", "mlp"),
+    "mnist5k": ((3500, 500, 1000), 10, None, (1, 28, 28), "mean", "conv5"),
+    "mnist5k_rows": ((3500, 500, 1000), 10, 28, (28,), "mean", "mlp"),
+    "japanese_vowels": ((216, 54, 370), 9, 29, (12,), "mean", "mlp"),
+    "delayed_recall": ((1200, 300, 1000), 4, 7, (20,), "last", "mlp"),
+}
+LETTERS = {"train": "t", "validation": "v", "test": "e"}
+
+
+@pytest.fixture
+def fresh() -> Iterator[None]:
+    """Data sets are loaded anew, and what a test loaded is forgotten."""
+    datasets._load.cache_clear()
+    yield
+    datasets._load.cache_clear()
+
+
+def test_names() -> None:
+    assert datasets.names() == list(TABLE)
+    with pytest.raises(UnknownName, match="unknown data set 'digit'; did you mean 'digits'"):
+        datasets.load("digit")
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_table_of_data_sets(name: str) -> None:
+    sizes, classes, steps, features, readout, network = TABLE[name]
+    dataset, source = datasets.load(name), datasets.SOURCES[name]
+    assert [len(dataset.part(part)[1]) for part in LETTERS] == list(sizes)
+    assert (dataset.name, dataset.classes, dataset.timesteps) == (name, classes, steps)
+    assert (dataset.features, dataset.readout, source.network) == (features, readout, network)
+    assert source.sequence == (steps is not None)
+    assert dataset.inputs.shape == (sum(sizes), *((steps,) if steps else ()), *features)
+    assert dataset.inputs.dtype == torch.float32
+    assert set(dataset.labels.tolist()) == set(range(classes))
+
+
+@pytest.mark.parametrize("name", TABLE)
+@pytest.mark.parametrize("part", LETTERS)
+def test_a_part_is_that_of_its_letter(name: str, part: str) -> None:
+    dataset = datasets.load(name)
+    chosen = [index for index, letter in enumerate(dataset.split) if letter == LETTERS[part]]
+    inputs, labels = dataset.part(part)
+    assert torch.equal(labels, dataset.labels[chosen])
+    assert torch.equal(inputs, dataset.inputs[chosen])
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_parts_are_stratified(name: str) -> None:
+    """The official test set of the vowels is not, its training part is."""
+    dataset = datasets.load(name)
+    parts = [dataset.part(part)[1] for part in LETTERS if (name, part) != ("japanese_vowels", "test")]
+    shares = [np.bincount(labels, minlength=dataset.classes) / len(labels) for labels in parts]
+    assert max(np.abs(shares[0] - share).max() for share in shares[1:]) < 0.01
+
+
+@pytest.mark.parametrize("what", [0, 1, 2], ids=["inputs", "labels", "split"])
+@pytest.mark.parametrize("name", TABLE)
+def test_changed_data_is_refused(name: str, what: int, monkeypatch: pytest.MonkeyPatch, fresh: None) -> None:
+    source = datasets.SOURCES[name]
+
+    def changed(delay: int) -> datasets.Arrays:
+        arrays = [array.copy() for array in source.load(delay)]
+        arrays[what].flat[0] = (
+            "e" if what == 2 and arrays[2][0] != "e" else "t" if what == 2 else 1 - arrays[what].flat[0]
+        )
+        return tuple(arrays)  # type: ignore[return-value]
+
+    monkeypatch.setitem(datasets.SOURCES, name, dataclasses.replace(source, load=changed))
+    with pytest.raises(datasets.DataCorrupted, match=f"{name}: data or split has hash"):
+        datasets.load(name)
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_loading_again_gives_the_same(name: str, fresh: None) -> None:
+    first = datasets.load(name)
+    datasets._load.cache_clear()
+    np.random.seed(5)
+    torch.manual_seed(5)
+    again = datasets.load(name)
+    assert torch.equal(first.inputs, again.inputs)
+    assert first.sha256 == again.sha256 == datasets.SOURCES[name].sha256[4 if name == "delayed_recall" else 0]
+
+
+def test_scale_of_the_images() -> None:
+    digits, mnist = datasets.load("digits").inputs, datasets.load("mnist5k").inputs
+    assert (digits.min(), digits.max()) == (0, 1)
+    assert mnist.min().item() == pytest.approx((0 - 0.1307) / 0.3081, abs=1e-5)
+    assert mnist.max().item() == pytest.approx((1 - 0.1307) / 0.3081, abs=1e-5)
+
+
+def test_rows_are_those_of_the_images() -> None:
+    rows, images = datasets.load("mnist5k_rows"), datasets.load("mnist5k")
+    assert torch.equal(rows.inputs[:, 5], images.inputs[:, 0, 5])
+    assert torch.equal(rows.labels, images.labels)
+
+
+def test_japanese_vowels_keeps_the_official_test_set() -> None:
+    dataset = datasets.load("japanese_vowels")
+    assert (dataset.split[270:] == "e").all()
+    assert not (dataset.split[:270] == "e").any()
+    # nine speakers in order, 30 utterances each
+    assert dataset.labels[:270].tolist() == [speaker for speaker in range(9) for _ in range(30)]
+
+
+def test_vowels_are_standardised_by_the_frames_of_the_training_part() -> None:
+    """Frames beyond an utterance's end are 0 and do not count."""
+    inputs, _ = datasets.load("japanese_vowels").part("train")
+    frames = inputs[(inputs != 0).any(-1)].double()
+    assert len(frames) < 29 * len(inputs)
+    assert frames.mean(0).abs().max() < 1e-4
+    assert (frames.std(0, correction=0) - 1).abs().max() < 1e-4
+    padded = (inputs == 0).all(-1)
+    assert (padded[:, 1:] | ~padded[:, :-1]).all()  # zeros at the end alone
+    everything = datasets.load("japanese_vowels").inputs
+    assert (everything[(everything != 0).any(-1)].mean(0).abs() > 0.01).any()
+
+
+@pytest.mark.parametrize("delay", [0, 3, 9])
+def test_delayed_recall_holds_the_cue_only_before_the_delay(delay: int) -> None:
+    dataset = datasets.load("delayed_recall", delay)
+    assert dataset.inputs.shape[1:] == (2 + delay + 1, 20)
+    assert dataset.timesteps == 3 + delay
+    for label in range(4):
+        cue = torch.zeros(20)
+        cue[label:19:4] = 1
+        assert (dataset.inputs[dataset.labels == label][:, :2] == cue).all()
+    go = dataset.inputs[:, :, 19]
+    assert (go[:, -1] == 1).all()
+    assert go[:, :-1].sum() == 0
+    noise = dataset.inputs[:, 2:, :19]
+    assert set(noise.unique().tolist()) == {0, 1}
+    # one in ten, within 4 standard deviations
+    assert abs(noise.mean().item() - 0.1) < 4 * 0.3 / noise.numel() ** 0.5
+    by_label = torch.stack([noise[dataset.labels == label].mean(0) for label in range(4)])
+    assert (by_label - 0.1).abs().max() < 0.08  # the noise tells nothing of the cue
+
+
+def test_delay_of_delayed_recall_alone() -> None:
+    assert datasets.load("digits", 9) is datasets.load("digits", 2)
+    assert datasets.load("delayed_recall").timesteps == datasets.load("delayed_recall", 4).timesteps == 7
+    assert not torch.equal(
+        datasets.load("delayed_recall", 3).inputs[:, 2:5], datasets.load("delayed_recall").inputs[:, 2:5]
+    )
+    with pytest.raises(InvalidValue, match="delay must be 0 or more steps, not -1"):
+        datasets.load("delayed_recall", -1)
+
+
+def test_arrays_are_cached_whole(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Made once; a second process reads them; nothing but the file is left behind."""
+    from tasks.cache import cached_arrays
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    made: list[int] = []
+
+    def make() -> dict[str, np.ndarray]:
+        made.append(1)
+        return {"a": np.arange(6).reshape(2, 3), "b": np.array([True])}
+
+    first, again = cached_arrays("made", make), cached_arrays("made", make)
+    assert len(made) == 1
+    for found in (first, again):
+        assert set(found) == {"a", "b"}
+        assert (found["a"] == np.arange(6).reshape(2, 3)).all()
+        assert found["a"].dtype == np.arange(1).dtype
+    assert [path.name for path in (tmp_path / "neuron-suite/datasets").iterdir()] == ["made.npz"]

@@ -1,0 +1,175 @@
+"""The networks as tables of sizes, and their forward pass by hand."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+import neurons
+from neurons import InvalidValue, Neuron, NeuronLayer, UnknownName
+from tasks import networks
+from tasks.networks import EachStep, ResidualBlock, SpikingNetwork
+
+
+class Count(Neuron):
+    """Its output is its input and the number of steps so far: it tells the order of the steps."""
+
+    name = "count_steps"
+    states = ("n",)
+
+    def step(self, x: Tensor, n: Tensor) -> tuple[Tensor, ...]:
+        return x + n, n + 1
+
+
+class Same(Neuron):
+    name = "same_in_networks"
+
+    def step(self, x: Tensor) -> tuple[Tensor, ...]:
+        return (x,)
+
+
+def same(channels: int | None = None) -> NeuronLayer:
+    return NeuronLayer(Same(1), channels, backend="reference")
+
+
+def lif(channels: int) -> NeuronLayer:
+    return neurons.layer("lif", channels, backend="reference")
+
+
+TABLE = {
+    # name: input, default width, channels of the layers of neurons, size of their maps, weights of synapses and readout
+    "mlp": ((8, 8), 128, [128, 128], None, 64 * 128 + 128 * 128 + 128 * 10),
+    "mlp8": ((8, 8), 64, [64] * 8, None, 64 * 64 + 7 * 64 * 64 + 64 * 10),
+    "conv5": (
+        (1, 28, 28),
+        32,
+        [32, 32, 64, 64],
+        [28, 14, 7, 7],
+        9 * (1 * 32 + 32 * 32 + 32 * 64 + 64 * 64) + 64 * 7 * 7 * 10,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_table_of_networks(name: str) -> None:
+    features, width, channels, maps, weights = TABLE[name]
+    network = networks.build(name, lif, features, 10, 4, None)
+    assert networks.ARCHITECTURES[name].width == width
+    assert [layer.channels for layer in network.neurons] == channels
+    assert len(network.synapses) == len(network.neurons)
+    linear = [module for module in network.modules() if isinstance(module, nn.Linear | nn.Conv2d)]
+    assert len(linear) == len(channels) + 1
+    assert sum(module.weight.numel() for module in linear) == weights
+    assert [module.bias is not None for module in linear] == [False] * len(channels) + [True]
+    normalised = [module for module in network.modules() if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d)]
+    assert [module.num_features for module in normalised] == channels
+    shapes = []
+    for layer in network.neurons:
+        layer.register_forward_pre_hook(lambda module, arguments: shapes.append(tuple(arguments[0].shape)))
+    assert network(torch.rand(3, *features)).shape == (4, 3, 10)
+    sizes = [()] * len(channels) if maps is None else [(side, side) for side in maps]
+    assert shapes == [(4, 3, count, *size) for count, size in zip(channels, sizes, strict=True)]
+
+
+def test_resnet18_in_small() -> None:
+    """A stem and four stages of two blocks; the first of the last three halves the map."""
+    network = networks.build("resnet18", lif, (3, 32, 32), 10, 2, 4)
+    shapes = []
+    for layer in network.neurons:
+        layer.register_forward_pre_hook(lambda module, arguments: shapes.append(tuple(arguments[0].shape[2:])))
+    assert network(torch.rand(1, 3, 32, 32)).shape == (2, 1, 10)
+    sizes = {4: 32, 8: 16, 16: 8, 32: 4}
+    expected = [4, 4, 4, 8, 8, 16, 16, 32, 32]
+    assert shapes == [(channels, sizes[channels], sizes[channels]) for channels in expected]
+    assert sum(isinstance(module, NeuronLayer) for module in network.modules()) == 17
+    assert sum(isinstance(module, nn.Conv2d) for module in network.modules()) == 20
+    assert networks.ARCHITECTURES["resnet18"].width == 64
+
+
+def test_a_static_image_is_shown_at_each_step() -> None:
+    """It passes the first synapse once, the others at each step; scores are those of each step."""
+    first, second, readout = nn.Linear(2, 3), nn.Linear(3, 3), nn.Linear(3, 2)
+    network = SpikingNetwork(
+        [nn.Sequential(first), nn.Sequential(second)],
+        [NeuronLayer(Count(4), backend="reference"), same()],
+        readout,
+        timesteps=4,
+    )
+    seen: list[int] = []
+    for module in (first, second, readout):
+        module.register_forward_hook(lambda module, arguments, output: seen.append(len(output)))
+    x = torch.randn(5, 2)
+    expected = torch.stack([readout(second(first(x) + step)) for step in range(4)])
+    seen.clear()
+    assert torch.allclose(network(x), expected, atol=1e-6)
+    assert seen == [5, 20, 20]
+
+
+def test_a_sequence_is_read_with_its_samples_first() -> None:
+    synapse, readout = nn.Linear(2, 3), nn.Linear(3, 2)
+    network = SpikingNetwork(
+        [nn.Sequential(synapse)], [NeuronLayer(Count(7), backend="reference")], readout, timesteps=None
+    )
+    x = torch.randn(5, 7, 2)
+    expected = torch.stack([readout(synapse(x[:, step]) + step) for step in range(7)])
+    assert torch.allclose(network(x), expected, atol=1e-6)
+
+
+def test_each_step_applies_its_modules_in_order() -> None:
+    x = torch.randn(3, 4, 1, 6, 6)
+    modules = nn.Conv2d(1, 2, 3), nn.AvgPool2d(2)
+    expected = torch.stack([modules[1](modules[0](step)) for step in x])
+    assert torch.allclose(EachStep(*modules)(x), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(("fan_in", "fan_out", "stride"), [(4, 4, 1), (4, 8, 2), (4, 8, 1), (4, 4, 2)])
+def test_residual_block_by_hand(fan_in: int, fan_out: int, stride: int) -> None:
+    block = ResidualBlock(lambda channels: same(), fan_in, fan_out, stride).eval()
+    x = torch.randn(2, 3, fan_in, 8, 8)
+    scale = 1 / (1 + 1e-5) ** 0.5  # of batch normalisation that has seen nothing
+    for step, found in zip(x, block(x), strict=True):
+        first = F.conv2d(step, block.first[0].weight, stride=stride, padding=1) * scale
+        second = F.conv2d(first, block.second[0].weight, padding=1) * scale
+        same_shape = stride == 1 and fan_in == fan_out
+        short = step if same_shape else F.conv2d(step, block.shortcut[0].weight, stride=stride) * scale
+        assert torch.allclose(found, second + short, atol=1e-5)
+
+
+def test_exchange_keeps_the_synapses() -> None:
+    network = networks.build("resnet18", lif, (3, 8, 8), 10, 2, 2)
+    weights = {name: parameter.data_ptr() for name, parameter in network.named_parameters()}
+    channels = {name: layer.channels for name, layer in network.named_modules() if isinstance(layer, NeuronLayer)}
+    asked: list[tuple[int | None, int | None]] = []
+
+    def clif(channels: int | None, timesteps: int | None) -> NeuronLayer:
+        asked.append((channels, timesteps))
+        return neurons.layer("clif", channels, timesteps, "reference")
+
+    network.exchange_neurons(clif)
+    found = {name: layer for name, layer in network.named_modules() if isinstance(layer, NeuronLayer)}
+    assert {layer.neuron.name for layer in found.values()} == {"clif"}
+    assert {name: layer.channels for name, layer in found.items()} == channels
+    assert sorted(count for count, _ in asked if count) == sorted(channels.values())
+    assert {name: parameter.data_ptr() for name, parameter in network.named_parameters()} == weights
+
+
+@pytest.mark.parametrize(("old", "new"), [("lif", "plif"), ("plif", "lif")])
+def test_neurons_with_parameters_stay(old: str, new: str) -> None:
+    network = networks.build("mlp", lambda width: neurons.layer(old), (4,), 2, 2, 8)
+    with pytest.raises(InvalidValue, match=f"{old} and {new}: only neurons without trainable parameters"):
+        network.exchange_neurons(lambda channels, timesteps: neurons.layer(new))
+    assert [layer.neuron.name for layer in network.neurons] == [old] * 2
+
+
+def test_unknown_network() -> None:
+    with pytest.raises(UnknownName, match="unknown network 'conv'; did you mean 'conv5'"):
+        networks.build("conv", lif, (4,), 2, 2, None)
+
+
+@pytest.mark.parametrize("name", ["mlp", "conv5", "resnet18"])
+def test_width_of_a_setting(name: str) -> None:
+    network = networks.build(name, lif, (1, 8, 8), 3, 1, 6)
+    assert network.neurons[0].channels == 6
+    assert network(torch.rand(2, 1, 8, 8)).shape == (1, 2, 3)
