@@ -12,7 +12,7 @@ from torch import Tensor
 
 from neurons import peers
 from neurons.errors import BackendUnavailable, NotFusable, UnknownName
-from neurons.kernels.cpu import no_compiler
+from neurons.kernels import cpu
 from neurons.kernels.fused import FusedRunner
 from neurons.kernels.source import source_of
 from neurons.model import Neuron
@@ -107,7 +107,7 @@ class Cpu(Backend):
     def unavailable(self, neuron: Neuron, device: torch.device) -> str | None:
         if device.type != "cpu":
             return f"the cpu backend runs on the CPU, not on {device}; use triton"
-        return _no_step(self.name, neuron) or no_compiler() or _not_fusable(neuron)
+        return _no_step(self.name, neuron) or _not_fusable(neuron) or cpu.unavailable(source_of(neuron))
 
     def prepare(self, neuron: Neuron, bptt_steps: int | None) -> Runner:
         return FusedRunner(source_of(neuron), "cpu", bptt_steps)

@@ -1,31 +1,17 @@
-"""The fused CPU kernel: C compiled with the system's compiler, kept on disk, called through ctypes."""
+"""The fused CPU kernel: C compiled with the system's compiler, called through ctypes."""
 
 from __future__ import annotations
 
 import ctypes
-import hashlib
-import os
-import platform
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Sequence
-from functools import cache
-from importlib import resources
-from pathlib import Path
 
 import torch
-from platformdirs import user_cache_path
 from torch import Tensor
 
 from neurons.errors import BackendUnavailable
-from neurons.kernels import pool
+from neurons.kernels import cpu_library, pool
 from neurons.kernels.source import KernelSource
 
-FLAGS = ("-std=gnu11", "-O3", "-march=native", "-fopenmp", "-fPIC", "-shared", "-fno-math-errno", "-fno-trapping-math")
-EXACT = ("-ffp-contract=off",)
-"""No fused multiply-add: forward, its recomputation in backward and the eager reference round alike."""
-HAND_WRITTEN = ("layer.c", "vector.h")
 BITS = {torch.float32: (32, 32), torch.float64: (64, 64), torch.bfloat16: (32, 16)}
 """Of the numbers that a step computes with, and of those that input and output hold."""
 
@@ -102,56 +88,13 @@ def cpu_kernel(source: KernelSource, dtype: torch.dtype) -> CpuKernel:
     if key not in _kernels:
         if dtype not in BITS:
             raise BackendUnavailable(f"the cpu backend takes float32, float64 and bfloat16, not {dtype}; use reference")
-        library = ctypes.CDLL(str(_compiled(source.c_text, *BITS[dtype])))
-        _kernels[key] = CpuKernel(library, source)
+        _kernels[key] = CpuKernel(cpu_library.load(source.c_text, *BITS[dtype]), source)
     return _kernels[key]
 
 
-def no_compiler() -> str | None:
-    """Why nothing can be compiled here, or None."""
-    compiler = _compiler()
-    if shutil.which(compiler) is None:
-        return f"the cpu backend needs a C compiler, but there is no '{compiler}': install gcc or clang, or set CC"
-    return None
-
-
-def _compiled(step: str, real_bits: int, item_bits: int) -> Path:
-    """The shared library of a step, from the cache or from the compiler; safe under parallel processes."""
-    reason = no_compiler()
-    if reason is not None:
-        raise BackendUnavailable(reason)
-    sources = {name: (resources.files("neurons.kernels") / name).read_text() for name in HAND_WRITTEN}
-    flags = [*FLAGS, *EXACT, f"-DREAL_BITS={real_bits}", f"-DITEM_BITS={item_bits}"]
-    decided_by = "\0".join([step, *sources.values(), *flags, _compiler_version(), _processor()])
-    folder = Path(user_cache_path("neuron-suite")) / "kernels"
-    target = folder / f"{hashlib.sha256(decided_by.encode()).hexdigest()[:32]}.so"
-    if not target.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder) as work:
-            for name, text in {**sources, "step.h": step}.items():
-                (Path(work) / name).write_text(text)
-            command = [_compiler(), *flags, "layer.c", "-o", "layer.so", "-lm"]
-            done = subprocess.run(command, cwd=work, capture_output=True, text=True, check=False)
-            if done.returncode:
-                fault = next((line for line in done.stderr.splitlines() if "error" in line), done.stderr.strip())
-                raise BackendUnavailable(f"the compiler '{_compiler()}' failed: {fault}")
-            os.replace(Path(work) / "layer.so", target)
-    return target
-
-
-def _compiler() -> str:
-    return os.environ.get("CC", "cc")
-
-
-@cache
-def _compiler_version() -> str:
-    return subprocess.run([_compiler(), "--version"], capture_output=True, text=True, check=False).stdout
-
-
-@cache
-def _processor() -> str:
-    """What -march=native depends on: the features of the processor."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    features = next((line for line in lines if line.startswith(("flags", "Features"))), "")
-    return "\0".join([platform.machine(), platform.processor(), features])
+def unavailable(source: KernelSource) -> str | None:
+    """Why the kernels of a program cannot run here, or None: without a compiler, those that are kept still run."""
+    reason = cpu_library.no_compiler()
+    if reason is not None and any(cpu_library.find(source.c_text, *bits) for bits in BITS.values()):
+        return None
+    return reason

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import sys
-import tempfile
 from collections.abc import Callable, Hashable
 from dataclasses import asdict, dataclass
 from functools import cache, cached_property
@@ -14,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from platformdirs import user_cache_path
 from torch import Tensor
 
 from neurons.kernels.coefficient import Coefficient
+from neurons.kernels.disk_cache import DiskCache
 from neurons.model import Neuron
 
 PACKAGE = Path(__file__).parent.parent
@@ -60,6 +58,7 @@ class KernelSource:
 
 
 _sources: dict[Hashable, KernelSource] = {}
+_cache = DiskCache("sources")
 
 
 def source_of(neuron: Neuron) -> KernelSource:
@@ -70,22 +69,23 @@ def source_of(neuron: Neuron) -> KernelSource:
     """
     key = neuron.signature()
     if key not in _sources:
-        path = Path(user_cache_path("neuron-suite")) / "sources" / f"{_key(neuron)}.json"
-        _sources[key] = _read(path) or _generate(neuron, path)
+        name = f"{_key(neuron)}.json"
+        _sources[key] = _read(name) or _generate(neuron, name)
     return _sources[key]
 
 
-def _read(path: Path) -> KernelSource | None:
-    if not path.exists():
+def _read(name: str) -> KernelSource | None:
+    content = _cache.read(name)
+    if content is None:
         return None
-    fields: dict[str, Any] = json.loads(path.read_text())
-    for name in ("states", "parameters"):
-        fields[name] = tuple(fields[name])
+    fields: dict[str, Any] = json.loads(content)
+    for field in ("states", "parameters"):
+        fields[field] = tuple(fields[field])
     fields["coefficients"] = tuple(Coefficient(**coefficient) for coefficient in fields["coefficients"])
     return KernelSource(**fields)
 
 
-def _generate(neuron: Neuron, path: Path) -> KernelSource:
+def _generate(neuron: Neuron, name: str) -> KernelSource:
     from neurons.kernels.c_printer import print_c
     from neurons.kernels.trace import program_of
     from neurons.kernels.triton_printer import print_triton
@@ -100,10 +100,7 @@ def _generate(neuron: Neuron, path: Path) -> KernelSource:
         c_text=print_c(program),
         triton_text=print_triton(program),
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".tmp", delete=False) as file:
-        json.dump(asdict(source), file)
-    os.replace(file.name, path)
+    _cache.store(name, json.dumps(asdict(source)).encode())
     return source
 
 
@@ -111,7 +108,7 @@ def _key(neuron: Neuron) -> str:
     """A hash of all that the source is made from: the files of the class and its bases, the constants, the tracer."""
     cls = type(neuron)
     files = {getattr(sys.modules.get(base.__module__), "__file__", None) for base in cls.__mro__[:-2]}
-    texts = [Path(name).read_text() for name in sorted(name for name in files if name)]
+    texts = [Path(name).read_text(encoding="utf-8") for name in sorted(name for name in files if name)]
     constants = [(name, repr(getattr(neuron, name))) for name in cls.constants()]
     decided_by = [cls.__qualname__, neuron.timesteps, constants, texts, _tracer_hash(), torch.__version__]
     return hashlib.sha256(json.dumps(decided_by).encode()).hexdigest()[:32]

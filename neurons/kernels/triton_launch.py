@@ -5,21 +5,19 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import torch
 import triton
-from platformdirs import user_cache_path
 from torch import Tensor
 
 from neurons.errors import BackendUnavailable, InvalidValue
 from neurons.kernels import triton_layer
 from neurons.kernels.coefficient import GRANULARITIES
+from neurons.kernels.disk_cache import DiskCache
 from neurons.kernels.source import KernelSource
 
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
@@ -188,6 +186,7 @@ def unavailable(device: torch.device) -> str | None:
 
 
 _kernels: dict[str, TritonKernel] = {}
+_cache = DiskCache("triton")
 
 
 def triton_kernel(source: KernelSource) -> TritonKernel:
@@ -199,15 +198,10 @@ def triton_kernel(source: KernelSource) -> TritonKernel:
 
 def load_step(source: KernelSource) -> ModuleType:
     """The module of a program's step. Triton reads a function's source from its file, so the text is kept on disk."""
-    text = source.triton_text
-    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
-    path = Path(user_cache_path("neuron-suite")) / "triton" / f"{source.neuron}_{digest}.py"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".tmp", delete=False) as file:
-            file.write(text)
-        os.replace(file.name, path)
-    spec = importlib.util.spec_from_file_location(f"neuron_step_{digest}", path)
+    text = source.triton_text.encode()
+    name = f"neuron_step_{hashlib.sha256(text).hexdigest()[:16]}"
+    path = _cache.find(f"{name}.py") or _cache.store(f"{name}.py", text)
+    spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
