@@ -10,6 +10,7 @@ from neurons.model import Learnable, Neuron
 from neurons.registry import get, load_file, names, register
 
 from neurons.layer import NeuronLayer, layer  # isort: skip (needs the registry)
+from neurons.replacement import replace, reset  # isort: skip
 
 __all__ = [
     "BackendUnavailable",
@@ -24,4 +25,6 @@ __all__ = [
     "load_file",
     "names",
     "register",
+    "replace",
+    "reset",
 ]

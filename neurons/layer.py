@@ -11,6 +11,7 @@ from neurons import registry
 from neurons.backends import Runner, get_backend, runner_for
 from neurons.errors import BackendUnavailable, InvalidValue, UnknownName
 from neurons.model import Neuron
+from neurons.stepping import LayerState, initial_state, step
 
 PROTOCOLS = ("controlled", "published")
 
@@ -54,6 +55,14 @@ class NeuronLayer(nn.Module):
         if runner is None:
             runner = self._runners[x.device.type] = runner_for(self.backend, self.neuron, x.device, self.bptt_steps)
         return runner(dict(self.named_parameters()), x)
+
+    def initial_state(self, x: Tensor) -> LayerState:
+        """The zero state for inputs of one step like `x` [N, *features], see `neurons.stepping`."""
+        return initial_state(self, x)
+
+    def step(self, x: Tensor, state: LayerState) -> tuple[Tensor, LayerState]:
+        """Output and next state of one time step, for the input current x [N, *features]."""
+        return step(self, x, state)
 
     def _prepare_early(self) -> None:
         """Trace before the first input, so that `torch.compile` of a network meets a layer that is ready."""
