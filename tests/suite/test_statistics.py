@@ -10,6 +10,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+import neurons
+from suite.runs.plan import SEEDS
 from suite.statistics import (
     Estimate,
     compare_with_baseline,
@@ -71,6 +73,13 @@ def test_hedges_g_by_hand() -> None:
 def test_seeds_needed() -> None:
     # 2/2^5 = 0.0625 is too much for one comparison, 2/2^6 = 0.03125 is enough; five need 5 · 2/2^8 = 0.039
     assert [seeds_needed(count) for count in (1, 5, 6, 7)] == [6, 8, 8, 9]
+
+
+@pytest.mark.parametrize("profile", ["quick", "full"])
+def test_a_profile_has_the_seeds_that_a_claim_needs(profile):
+    comparisons = len(neurons.names()) - 1
+    differences = np.ones(SEEDS[profile])
+    assert comparisons * paired_p_value(differences) < 0.05
 
 
 def test_no_claim_from_too_few_seeds() -> None:
