@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Mapping
-from functools import cache, partial
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -18,7 +18,7 @@ from neurons.kernels.source import source_of
 from neurons.model import Neuron
 from neurons.peers.peer import Peer, missing
 from neurons.reference import step_loop
-from neurons.truncation import truncated_loop
+from neurons.truncation import reference_loop, truncated_loop
 
 Runner = Callable[[Mapping[str, Tensor], Tensor], Tensor]
 """Runs one model over time: from its parameters and x [T, N, *features] to outputs of x's shape and dtype,
@@ -61,9 +61,7 @@ class Reference(Backend):
             if bptt_steps is not None:
                 raise BackendUnavailable(f"{neuron.name} is not a step over time: its gradient cannot be truncated")
             return lambda parameters, x: neuron.forward(x, parameters)  # type: ignore[attr-defined]
-        if bptt_steps is None:
-            return partial(step_loop, neuron)
-        return partial(truncated_loop, neuron, bptt_steps)
+        return reference_loop(neuron, bptt_steps)
 
 
 class Compile(Backend):

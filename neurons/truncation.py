@@ -6,13 +6,19 @@ With `bptt_steps` = k the gradient of the loss at step t' reaches the inputs of 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from neurons.model import Neuron
 from neurons.reference import broadcastable, per_step_names, step_loop, steps
+
+
+def reference_loop(neuron: Neuron, bptt_steps: int | None) -> Callable[[Mapping[str, Tensor], Tensor], Tensor]:
+    """What defines a layer: parameters and x [T, N, *features] to outputs, the gradient truncated or not."""
+    return partial(step_loop, neuron) if bptt_steps is None else partial(truncated_loop, neuron, bptt_steps)
 
 
 def truncated_loop(neuron: Neuron, bptt_steps: int, parameters: Mapping[str, Tensor], x: Tensor) -> Tensor:

@@ -8,32 +8,36 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-import neurons
+from neurons import BackendUnavailable, NeuronLayer
+from neurons.reference import steps
 from tasks.base import Cell, Metric, Task, Value
 
 TRACED_STEPS, LAGS = 100, 20
 
 
-def traces(neuron: neurons.Neuron, current: Tensor) -> dict[str, Tensor]:
-    """Output and states [T, N] of every step for input current [T, N]; parameters at their first values."""
-    bound = neuron.bind({name: value.squeeze() for name, value in neuron.initial_parameters(1).items()})
-    per_step = {name for name, declared in neuron.learnables().items() if declared.per == "step_channel"}
-    states = [torch.zeros_like(current[0])] * len(neuron.states)
+def traces(layer: NeuronLayer, current: Tensor) -> dict[str, Tensor]:
+    """Output and states [T, N] of every step of a layer of one channel, for input current [T, N].
+
+    Raises:
+        BackendUnavailable: the neuron is no step over time, so it has no states to look at.
+    """
+    neuron = layer.neuron
+    if not neuron.runs_over_time():
+        raise BackendUnavailable(f"{neuron.name} has no step of the suite, so there are no states to trace")
     kept: dict[str, list[Tensor]] = {name: [] for name in ("output", *neuron.states)}
-    for t, x in enumerate(current):
-        now = bound.bind({name: getattr(bound, name)[t] for name in per_step})
-        output, *states = now.step(x, *states)
-        for name, value in zip(kept, (output, *states), strict=True):
-            kept[name].append(value)
+    with torch.no_grad():
+        for output, states in steps(neuron, dict(layer.named_parameters()), current.unsqueeze(-1)):
+            for name, value in zip(kept, (output, *states), strict=True):
+                kept[name].append(value.squeeze(-1))
     return {name: torch.stack(values) for name, values in kept.items()}
 
 
 def autocorrelation(values: Tensor, lags: int) -> list[float]:
-    """Of [T, N] over time for lag 1 to `lags`, mean over neurons; 0 for a constant."""
+    """Of [T, N] over time for lag 1 to `lags`, but at most T − 1; mean over neurons, 0 for a constant."""
     centred = values - values.mean(0)
     variance = (centred * centred).mean(0)
     result = []
-    for lag in range(1, lags + 1):
+    for lag in range(1, min(lags, len(values) - 1) + 1):
         covariance = (centred[lag:] * centred[:-lag]).mean(0)
         result.append(float(torch.where(variance > 0, covariance / variance.clamp(min=1e-12), 0.0).mean()))
     return result
@@ -70,7 +74,7 @@ class Dynamics(Task):
         spikes = torch.rand(shape, generator=torch.Generator().manual_seed(cell.seed)) < settings["input_rate"]
         torch.manual_seed(cell.seed)
         layer = cell.neuron_layer(channels=1, timesteps=shape[0])
-        found = traces(layer.neuron, settings["weight"] * spikes.float())
+        found = traces(layer, settings["weight"] * spikes.float())
         yield Value("firing_rate", float(found["output"].mean()))
         for name, values in found.items():
             for step, value in enumerate(values[:TRACED_STEPS, 0].tolist()):

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from neurons import Neuron, NeuronLayer
-from neurons.reference import step_loop
+from neurons.truncation import reference_loop
 from tasks.accuracy.datasets import Dataset
 from tasks.accuracy.task import NETWORK_SETTINGS, NetworkTask, budget, prepare
 from tasks.accuracy.training import LOSSES, Recipe, check_finite, read_out, train
@@ -125,7 +125,8 @@ def record_gradients(network: nn.Module, dataset: Dataset, x: Tensor, labels: Te
 def jacobian_through_u(layer: NeuronLayer, x: Tensor) -> Tensor:
     """The part of the temporal Jacobian that passes from step to step through the state u alone.
 
-    The gradient through the other states is cut at each step; what they do within a step stays.
+    The gradient through the other states is cut at each step; what they do within a step stays. A layer of truncated
+    gradients (`bptt_steps`) is truncated here too, so that the two parts sum to its Jacobian.
     """
     parent = type(layer.neuron)
     kept = parent.states.index("u")
@@ -136,7 +137,7 @@ def jacobian_through_u(layer: NeuronLayer, x: Tensor) -> Tensor:
     cut = layer.neuron.bind({})
     cut.__class__ = type(f"{parent.__name__}ThroughU", (parent,), {"step": step})
     parameters = {name: value.detach() for name, value in layer.named_parameters()}
-    return temporal_jacobian(partial(step_loop, cut, parameters), x)
+    return temporal_jacobian(partial(reference_loop(cut, layer.bptt_steps), parameters), x)
 
 
 class TemporalGradient(NetworkTask):
@@ -206,7 +207,7 @@ def describe_paths(record: Recorded, jacobian: Tensor, layer: str) -> Iterator[V
     for lag in range(1, steps):
         zeros = torch.stack([(jacobian[t + lag, t] == 0).double().mean() for t in range(steps - lag)])
         yield Value("vanished_by_lag", float(zeros.mean()), layer, lag=lag)
-        if isinstance(record.layer.neuron.tau, float) and not record.layer.neuron.learnables():
+        if isinstance(record.layer.neuron.tau, (int, float)) and not record.layer.neuron.learnables():
             yield Value("decay_by_lag", record.layer.neuron.decay**lag, layer, lag=lag)
     x = record.current.clone().requires_grad_()
     (total,) = torch.autograd.grad(record.layer(x), x, gradient)

@@ -103,6 +103,17 @@ def prepare(cell: Cell) -> tuple[datasets.Dataset, networks.SpikingNetwork]:
     return dataset, network
 
 
+def exchange(network: networks.SpikingNetwork, cell: Cell) -> None:
+    """Put the neurons of `cell` in place of a trained network's, for as many time steps as they are shown.
+
+    Raises:
+        InvalidValue: the old or the new neurons have trainable parameters, which an optimiser would lose.
+    """
+    dataset = _load(cell)
+    shown = _shown(cell, dataset)
+    network.exchange_neurons(lambda channels: cell.neuron_layer(channels, shown or dataset.timesteps), shown)
+
+
 class Accuracy(NetworkTask):
     """Test accuracy after training, chosen by validation, with curves, firing rates and training time."""
 
@@ -144,7 +155,7 @@ class Accuracy(NetworkTask):
                         mean = float(parameter.detach().mean())
                         yield Value("learned_parameter", mean, f"{name}.{own}", step=len(epochs))
             if cell.settings["exchange_to"] and len(epochs) == cell.settings["exchange_at"]:
-                network.exchange_neurons(replace(cell, neuron=cell.settings["exchange_to"]).neuron_layer)
+                exchange(network, replace(cell, neuron=cell.settings["exchange_to"]))
         yield from summarise(epochs)
         for name, rate in firing_rates(network, dataset).items():
             check_finite(torch.tensor(rate), f"output of {name}")

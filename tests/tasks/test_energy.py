@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import copy
+from typing import Any
+
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
 
 import neurons
+import tasks
+from neurons import InvalidValue
 from tasks import networks
 from tasks.energy import OperationCounter, count_synapse
 
@@ -91,3 +98,240 @@ def test_agrees_with_spikingjellys_counters() -> None:
         with torch.no_grad(), OperationCounter(module) as ours:
             module(x)
         assert ours.totals[metric] == theirs.get_total() > 0
+
+
+FORMS = [
+    (nn.Linear, (6, 5), {}, (6,)),
+    (nn.Linear, (6, 5), {}, (3, 6)),
+    (nn.Conv1d, (4, 6, 3), {"stride": 2, "padding": 1, "groups": 2}, (4, 7)),
+    (nn.Conv2d, (4, 8, 3), {"groups": 2}, (4, 6, 5)),
+    (nn.Conv2d, (4, 4, 3), {"groups": 4, "padding": 1}, (4, 5, 5)),
+    (nn.Conv2d, (2, 3, 3), {"dilation": 2, "padding": 2}, (2, 6, 6)),
+    (nn.Conv2d, (2, 3, (3, 2)), {"stride": (1, 2), "padding": "valid"}, (2, 5, 6)),
+    (nn.Conv2d, (2, 3, (3, 5)), {"padding": "same"}, (2, 5, 6)),
+    *[
+        (nn.Conv2d, (2, 3, 3), {"padding": 2, "padding_mode": mode}, (2, 5, 5))
+        for mode in ("circular", "reflect", "replicate")
+    ],
+    (nn.Conv3d, (2, 2, 2), {"padding": 1}, (2, 3, 3, 3)),
+    (nn.ConvTranspose1d, (4, 6, 3), {"groups": 2, "stride": 2}, (4, 5)),
+    (nn.ConvTranspose2d, (2, 4, 3), {"stride": 2, "padding": 1, "output_padding": 1}, (2, 4, 4)),
+]
+
+
+def reached(module: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    """How often each input of one frame reaches an output: the columns of the Jacobian under weights of one."""
+    ones = copy.deepcopy(module).double()
+    for parameter in ones.parameters():
+        nn.init.ones_(parameter)
+    jacobian = torch.func.jacrev(lambda frame: ones(frame[None])[0])(x.double())
+    return jacobian.flatten(0, jacobian.ndim - x.ndim - 1).sum(0)
+
+
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize(("kind", "sizes", "form", "features"), FORMS)
+def test_events_of_any_form_by_brute_force(kind: Any, sizes: Any, form: Any, features: Any, bias: bool) -> None:
+    """−1 and +1 are an AC for each output they reach, any other event a MAC; zeros cost nothing."""
+    module = kind(*sizes, bias=bias, **form)
+    x = torch.randint(-1, 3, (3, *features)).float()
+    connections = torch.stack([reached(module, frame) for frame in x])
+    found = count_synapse(module, x, module(x), events=True)
+    assert found == {"acs": connections[x.abs() == 1].sum(), "macs": connections[x == 2].sum()}
+    assert found["acs"] > 0
+    assert found["macs"] > 0
+    silent = count_synapse(module, 0 * x, module(0 * x), events=True)
+    assert silent == {"acs": 0, "macs": 0}
+
+
+@pytest.mark.parametrize(("kind", "sizes", "form", "features"), FORMS)
+def test_analog_input_costs_the_same_whatever_its_values(kind: Any, sizes: Any, form: Any, features: Any) -> None:
+    module = kind(*sizes, **form)
+    x = torch.rand(3, *features)
+    dense = count_synapse(module, x, module(x), events=False)
+    assert dense["acs"] == 0
+    for other in (0 * x, (x > 0.5).float()):
+        assert count_synapse(module, other, module(other), events=False) == dense
+    weights_of_each = module.weight[0].numel()
+    each = x if kind in (nn.ConvTranspose1d, nn.ConvTranspose2d) else module(x)
+    assert dense["macs"] == each.numel() * weights_of_each
+
+
+@settings(max_examples=30, deadline=None, derandomize=True)
+@given(data=st.data())
+def test_any_convolution_by_brute_force(data: st.DataObject) -> None:
+    groups = data.draw(st.integers(1, 3))
+    pair = st.tuples(st.integers(1, 3), st.integers(1, 3))
+    kernel, stride, dilation = data.draw(pair), data.draw(pair), data.draw(pair)
+    mode = data.draw(st.sampled_from(["zeros", "circular", "replicate"]))
+    padding = data.draw(st.tuples(st.integers(0, 2), st.integers(0, 2)))
+    module = nn.Conv2d(
+        groups * data.draw(st.integers(1, 2)),
+        groups * data.draw(st.integers(1, 2)),
+        kernel,
+        stride,
+        padding,
+        dilation,
+        groups,
+        padding_mode=mode,
+    )
+    seed = data.draw(st.integers(0, 99))
+    x = torch.randint(-1, 2, (1, module.in_channels, 7, 8), generator=torch.Generator().manual_seed(seed)).float()
+    connections = reached(module, x[0])
+    assert count_synapse(module, x, module(x), events=True)["acs"] == connections[x[0] != 0].sum()
+
+
+@pytest.mark.parametrize("module", [nn.Bilinear(2, 3, 4), nn.Embedding(4, 2), nn.LSTM(2, 3), nn.PReLU()])
+def test_what_is_not_counted_is_refused(module: nn.Module) -> None:
+    with pytest.raises(InvalidValue, match=rf"1: operations of {type(module).__name__} are not counted"):
+        OperationCounter(nn.Sequential(nn.Linear(2, 2), module))
+
+
+def test_products_outside_of_layers_are_refused() -> None:
+    class Attention(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x @ x.mT
+
+    with (
+        OperationCounter(Attention()),
+        pytest.raises(InvalidValue, match=r"matmul.* outside of a layer is not counted"),
+    ):
+        Attention()(torch.ones(2, 3, 3))
+
+
+TERNARY = """
+@register
+class Ternary(Neuron):
+    states = ("u",)
+    def step(self, x, u):
+        u = self.charge(u, x)
+        spike = self.spike(u - self.v_th) - self.spike(-u - self.v_th)
+        return spike, u - spike * self.v_th
+"""
+
+
+def test_signed_spikes_do_not_cancel(neuron_file: Any) -> None:
+    neurons.load_file(neuron_file(TERNARY))
+    network = nn.Sequential(neurons.layer("ternary", backend="reference"), nn.Linear(3, 5))
+    x = torch.tensor([[[1.5, -1.5, 0.2]], [[0.0, -1.5, -1.0]]])  # +, −, 0; u = 0.25, 0.25, 0.1: 0, −, 0
+    with OperationCounter(network) as counter:
+        network(x)
+    assert counter.layers["0"]["spikes"] == 3
+    assert (counter.layers["1"]["acs"], counter.layers["1"]["macs"]) == (15, 0)
+
+
+@pytest.mark.parametrize(
+    ("between", "acs", "macs"),
+    [
+        ([nn.Flatten(2)], True, False),
+        ([nn.Dropout(0.5), nn.Identity(), nn.Flatten(2)], True, False),
+        ([nn.MaxPool1d(1), nn.Flatten(2)], True, False),
+        ([nn.AvgPool1d(1), nn.Flatten(2)], False, True),
+        ([nn.ReLU(), nn.Flatten(2)], False, True),
+    ],
+)
+def test_only_spikes_that_arrive_as_they_left_are_events(between: list[nn.Module], acs: bool, macs: bool) -> None:
+    network = nn.Sequential(neurons.layer("lif", backend="reference"), *between, nn.Linear(8, 5)).eval()
+    with OperationCounter(network) as counter:
+        network(2 * torch.rand(3, 2, 8))
+    counts = counter.layers[str(len(network) - 1)]
+    assert (counts["acs"] > 0, counts["macs"] > 0) == (acs, macs)
+
+
+@pytest.mark.parametrize("name", ["relu", "lif"])
+def test_silent_layers_by_kind(name: str) -> None:
+    """A ReLU that is dead costs what a dense machine computes; spikes that do not come cost nothing."""
+    network = nn.Sequential(neurons.layer(name, backend="reference"), nn.Linear(4, 5))
+    with OperationCounter(network) as counter:
+        network(torch.zeros(3, 2, 4))
+    assert dict(counter.layers["1"])["macs"] == (3 * 2 * 4 * 5 if name == "relu" else 0)
+    assert dict(counter.layers["1"])["acs"] == 0
+
+
+@pytest.mark.parametrize("events", [None, False])
+def test_counts_of_a_batch_are_those_of_its_samples(events: bool | None) -> None:
+    torch.manual_seed(0)
+    network = networks.build("conv5", lambda _: neurons.layer("lif", backend="reference"), (1, 8, 8), 3, 4, 4)
+    x = 9 * torch.rand(4, 1, 8, 8)
+    x[1] = (x[1] > 0.5).float()  # a sample that looks like events
+    for _ in range(20):
+        network(x)  # running means, or later layers stay silent
+    network.eval()
+
+    def totals(batch: torch.Tensor) -> dict[str, float]:
+        with OperationCounter(network, events) as counter:
+            network(batch)
+        return dict(counter.totals)
+
+    alone = [totals(sample[None]) for sample in x]
+    together = totals(x)
+    assert together == {metric: pytest.approx(sum(one[metric] for one in alone)) for metric in together}
+    assert together["acs"] > 0
+
+
+@pytest.mark.parametrize("samples", [1, 5, 128])
+def test_state_accesses_of_a_sample(samples: int) -> None:
+    """LIF reads and writes one state a neuron and step: 2 layers of 16 neurons, 4 steps, whatever the batch."""
+    chosen = {**tasks.get("energy").settings, "width": 16, "epochs": 1, "train_samples": 8, "samples": samples}
+    values = list(tasks.get("energy").run(tasks.Cell("energy", "lif", "reference", 0, chosen)))
+    total = {value.metric: value.value for value in values if value.layer is None}
+    assert total["state_reads"] == total["state_writes"] == 2 * 16 * 4
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("mlp", {"synapses.0.1": {"neurons.0"}, "synapses.1.1": {"neurons.1"}, "readout.1": set()}),
+        (
+            "resnet18",
+            {
+                "synapses.0.0": {"neurons.0"},
+                "synapses.1.first.0": {"synapses.1.between"},
+                "synapses.1.second.0": {"neurons.1"},
+                "synapses.3.shortcut.0": {"neurons.3"},
+                "synapses.3.second.0": {"neurons.3"},
+                "readout.0.2": set(),
+            },
+        ),
+    ],
+)
+def test_each_synapse_feeds_the_neurons_behind_it(name: str, expected: dict[str, set[str]]) -> None:
+    network = networks.build(name, lambda _: neurons.layer("lif", backend="reference"), (1, 8, 8), 3, 2, 4).eval()
+    with OperationCounter(network) as counter, torch.no_grad():
+        network(torch.rand(1, 1, 8, 8))
+    assert {synapse: counter.feeds[synapse] for synapse in expected} == expected
+    assert set().union(*counter.feeds.values()) == {
+        name for name, module in network.named_modules() if isinstance(module, neurons.NeuronLayer)
+    }
+
+
+def test_two_synapses_in_a_row_and_a_fork_feed_what_comes_next() -> None:
+    class Fork(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.second = nn.Linear(4, 4), nn.Linear(4, 4)
+            self.left, self.right = neurons.layer("lif"), neurons.layer("lif")
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            current = self.first(x)
+            return torch.cat([self.left(current), self.right(self.second(current) + current)])
+
+    network = Fork()
+    with OperationCounter(network) as counter:
+        network(torch.rand(2, 3, 4))
+    assert counter.feeds == {"first": {"left", "right"}, "second": {"right"}}
+
+
+def test_a_data_set_of_spikes_is_counted_as_events_and_another_is_not() -> None:
+    for dataset, first in (("delayed_recall", "acs"), ("digits", "macs")):
+        chosen = {**tasks.get("energy").settings, "dataset": dataset, "width": 4, "epochs": 1, "train_samples": 8}
+        values = tasks.get("energy").run(tasks.Cell("energy", "lif", "reference", 0, chosen))
+        counts = {value.metric: value.value for value in values if value.layer == "synapses.0.1"}
+        assert counts[first] > 0
+        assert counts["acs"] * counts["macs"] == 0
+
+
+def test_a_kernel_that_is_no_square_counts_as_the_square_of_its_size() -> None:
+    module = nn.Conv2d(1, 2, (2, 8), (1, 4))
+    with OperationCounter(module) as counter:
+        module(torch.ones(1, 1, 9, 9))
+    assert (counter.shapes[""]["kernel"], counter.shapes[""]["stride"]) == (4, 2)

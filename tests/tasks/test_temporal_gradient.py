@@ -12,7 +12,13 @@ import neurons
 from neurons import NeuronLayer
 from tasks.accuracy.task import Accuracy, prepare
 from tasks.base import Cell
-from tasks.temporal_gradient import decompose, record_gradients, temporal_jacobian
+from tasks.temporal_gradient import (
+    TemporalGradient,
+    decompose,
+    jacobian_through_u,
+    record_gradients,
+    temporal_jacobian,
+)
 from tasks.workload import drive
 
 MODELS = ["lif", "plif", "klif", "glif", "clif"]
@@ -97,3 +103,24 @@ def test_clif_reaches_further_than_lif() -> None:
         jacobian = temporal_jacobian(neurons.layer(name, backend="reference"), x)
         ratio[name] = decompose(jacobian, torch.ones_like(x)).ratio()
     assert ratio["clif"] > 1.5 * ratio["lif"]
+
+
+@pytest.mark.parametrize("bptt_steps", [1, 2, 3, None])
+def test_paths_through_u_and_through_others_sum_to_the_jacobian_of_truncated_layers(bptt_steps: int | None) -> None:
+    layer = neurons.layer("clif", backend="reference", bptt_steps=bptt_steps)
+    x = drive(6, 128, seed=0)
+    through_u, whole = jacobian_through_u(layer, x), temporal_jacobian(layer, x)
+    reach = bptt_steps or 6
+    for later in range(6):
+        for t in range(later):
+            lag = later - t
+            assert (through_u[later, t] != 0).any() == (lag < reach)
+            assert ((whole - through_u)[later, t] != 0).any() == (2 <= lag < reach)  # m moves u at its next reset
+
+
+@pytest.mark.parametrize("tau", [2, 2.0, 3])
+def test_decay_by_lag_of_any_number(tau: float) -> None:
+    settings = dict(TemporalGradient.settings) | {"width": 4, "epochs": 1, "train_samples": 8, "neuron.tau": tau}
+    values = TemporalGradient().run(Cell("temporal_gradient", "lif", "reference", 0, settings))
+    decay = [value.value for value in values if value.metric == "decay_by_lag" and value.layer == "neurons.0"]
+    assert decay == pytest.approx([(1 - 1 / tau) ** lag for lag in (1, 2, 3)])

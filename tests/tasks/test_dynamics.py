@@ -1,0 +1,45 @@
+"""Traces of single neurons are those of a layer; a package's neuron has none and says so."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+import neurons
+import tasks
+from neurons import BackendUnavailable, peers
+from tasks import Cell
+from tasks.dynamics import autocorrelation, traces
+
+
+@pytest.mark.parametrize("name", ["if", "lif", "plif", "klif", "glif", "clif", "relu"])
+def test_output_is_that_of_the_layer(name: str) -> None:
+    layer = neurons.layer(name, 1, 12, "reference")
+    current = 0.7 + 0.6 * torch.randn(12, 30)
+    found = traces(layer, current)
+    assert torch.equal(found["output"], layer(current.unsqueeze(-1)).squeeze(-1))
+    assert set(found) == {"output", *layer.neuron.states}
+    assert all(values.shape == (12, 30) for values in found.values())
+
+
+@pytest.mark.parametrize("steps", [1, 2, 5])
+@pytest.mark.parametrize("name", ["lif", "glif", "clif"])
+def test_few_steps(name: str, steps: int) -> None:
+    cell = Cell("dynamics", name, "auto", 0, {**tasks.get("dynamics").settings, "timesteps": steps, "samples": 4})
+    values = list(tasks.get("dynamics").run(cell))
+    assert all(value.value == value.value for value in values)
+    assert {value.lag for value in values if value.metric == "autocorrelation"} == set(range(1, steps))
+
+
+def test_autocorrelation_by_hand() -> None:
+    """0, 1, 0, 1: centred ∓½, variance ¼, products −¼ at lag 1 and +¼ at lag 2."""
+    assert autocorrelation(torch.tensor([[0.0], [1.0], [0.0], [1.0]]), 2) == [-1.0, 1.0]
+    assert autocorrelation(torch.ones(3, 1), 5) == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("task", ["dynamics", "energy"])
+@pytest.mark.parametrize("name", ["snntorch.leaky", "spikingjelly.lif", "spikingjelly.psn", "norse.lifbox"])
+def test_a_neuron_of_a_package_has_no_step_to_look_into(task: str, name: str) -> None:
+    settings = {**tasks.get(task).settings, **tasks.get(task).grid("smoke", ["digits"])[0]}
+    with pytest.raises(BackendUnavailable, match=rf"{name} has no step of the suite"):
+        list(tasks.get(task).run(Cell(task, name, peers.get(name).package, 0, settings)))
