@@ -15,6 +15,10 @@ MakeNeuron = Callable[[int], NeuronLayer]
 """A layer of neurons for a number of channels."""
 
 
+Make = Callable[[int | None, int | None], NeuronLayer]
+"""A layer of neurons for channels and time steps."""
+
+
 class EachStep(nn.Sequential):
     """Applies its modules to each time step, by folding the time into the batch."""
 
@@ -47,12 +51,8 @@ class SpikingNetwork(nn.Module):
         self.readout = EachStep(nn.Flatten(), readout) if isinstance(readout, nn.Linear) else EachStep(readout)
         self.timesteps = timesteps
 
-    def exchange_neurons(self, make: Callable[[int | None], NeuronLayer], timesteps: int | None) -> None:
+    def exchange_neurons(self, make: Make) -> None:
         """Put other neurons in place of each layer; synapses, and what an optimiser knows of them, stay.
-
-        Args:
-            make: a layer of neurons for a number of channels.
-            timesteps: how often a static input is shown to them; None if the input comes as a sequence.
 
         Raises:
             InvalidValue: the old or the new neurons have trainable parameters, which an optimiser would lose.
@@ -60,12 +60,11 @@ class SpikingNetwork(nn.Module):
         for name, old in [*self.named_modules()]:
             if not isinstance(old, NeuronLayer):
                 continue
-            new = make(old.channels)
+            new = make(old.channels, old.neuron.timesteps)
             if list(old.parameters()) or list(new.parameters()):
                 names = f"{old.neuron.name} and {new.neuron.name}"
                 raise InvalidValue(f"{names}: only neurons without trainable parameters can be exchanged")
             self.set_submodule(name, new)
-        self.timesteps = timesteps
 
     def forward(self, x: Tensor) -> Tensor:
         """Class scores [T, N, classes] for a static input [N, *features] or a sequence [N, T, *features].

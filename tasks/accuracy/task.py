@@ -111,7 +111,8 @@ def exchange(network: networks.SpikingNetwork, cell: Cell) -> None:
     """
     dataset = _load(cell)
     shown = _shown(cell, dataset)
-    network.exchange_neurons(lambda channels: cell.neuron_layer(channels, shown or dataset.timesteps), shown)
+    network.exchange_neurons(lambda channels, _: cell.neuron_layer(channels, shown or dataset.timesteps))
+    network.timesteps = shown
 
 
 class Accuracy(NetworkTask):

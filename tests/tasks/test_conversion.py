@@ -9,7 +9,7 @@ import pytest
 
 import neurons
 import tasks
-from tasks import Cell, networks
+from tasks import Cell, conversion, networks
 from tasks.accuracy.task import exchange, prepare
 
 SMALL = {"width": 8, "epochs": 1, "train_samples": 64, "timesteps": 3}
@@ -23,13 +23,12 @@ def cell_of(neuron: str, **settings: Any) -> Cell:
 def exchanged(monkeypatch: pytest.MonkeyPatch) -> list[tuple[neurons.Neuron, int | None]]:
     """The neurons that take the place of others, and how often a static input is shown to them."""
     seen: list[tuple[neurons.Neuron, int | None]] = []
-    plain = networks.SpikingNetwork.exchange_neurons
 
-    def exchange_neurons(self: networks.SpikingNetwork, make: Any, timesteps: int | None) -> None:
-        plain(self, make, timesteps)
-        seen.append((self.neurons[0].neuron, timesteps))  # type: ignore[arg-type, union-attr]
+    def spy(network: networks.SpikingNetwork, cell: Cell) -> None:
+        exchange(network, cell)
+        seen.append((network.neurons[0].neuron, network.timesteps))  # type: ignore[arg-type, union-attr]
 
-    monkeypatch.setattr(networks.SpikingNetwork, "exchange_neurons", exchange_neurons)
+    monkeypatch.setattr(conversion, "exchange", spy)
     return seen
 
 
