@@ -7,7 +7,7 @@ import json
 import pandas as pd
 
 from suite.report.comparison import differences, improvements, mean_ranks, tests
-from suite.report.pivot import Shape, pivot
+from suite.report.pivot import WORDS, Shape, pivot
 from suite.report.table import Entry, Table
 
 
@@ -34,7 +34,7 @@ def all_tables(rows: pd.DataFrame, baseline: str) -> list[Table]:
 def accuracy(rows: pd.DataFrame, metric: str, name: str, title: str) -> Table | None:
     """Neuron × data set."""
     of_task = rows[rows.task == "accuracy"]
-    chosen = of_task[(of_task.metric == metric) | (of_task.status != "ok")]
+    chosen = of_task[(of_task.metric == metric) | of_task.status.isin(WORDS)]
     caption = "Mean ± 95 % t-interval over seeds; bold: the best, and all whose interval meets that of the best."
     return _table(chosen, Shape(name, title, caption, "dataset", digits=1, unit="%"))
 

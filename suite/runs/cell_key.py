@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import neurons
 import tasks
@@ -21,8 +22,27 @@ PACKAGES = ("torch", "numpy", "triton")
 
 
 def identity(cell: Cell) -> str:
-    """A hash of (task, neuron, backend, settings, seed) alone, free of order: the same question, whatever the code."""
-    return _digest([cell.task, cell.neuron, cell.backend, cell.seed, dict(cell.settings)])
+    """A hash of (task, neuron, backend, settings, seed) alone: the same question, whatever the code.
+
+    It is free of order; 2 and 2.0 are one number, and a setting of None is one that is not set.
+    """
+    asked = {name: value for name, value in plain_settings(cell.settings).items() if value is not None}
+    return _digest([cell.task, cell.neuron, cell.backend, cell.seed, asked])
+
+
+def plain_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings with whole numbers as integers, so that equal numbers are written alike."""
+    return {name: _plain(value) for name, value in settings.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, Mapping):
+        return plain_settings(value)
+    return value
 
 
 def key(cell: Cell) -> str:

@@ -5,15 +5,19 @@ from __future__ import annotations
 import platform
 import shutil
 import subprocess
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from neurons import peers
 from suite.git import git, owns
 from suite.runs import machine
 
+DECIDING = ("torch", "numpy", "triton")
+"""Packages whose versions decide the values of every cell."""
 PACKAGES = ("torch", "triton", "numpy", "pandas", "scipy", "snntorch", "spikingjelly", "norse")
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 THIS_FILE = Path(__file__).resolve().relative_to(REPOSITORY)
@@ -23,7 +27,7 @@ def collect(arguments: list[str]) -> dict[str, Any]:
     """Everything that a reader needs to judge or repeat a run. What cannot be found out is None."""
     commit, dirty = commit_of()
     return {
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "date": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "command": ["python", "-m", "suite", *arguments],
         "commit": commit,
         "dirty": dirty,
@@ -36,6 +40,29 @@ def collect(arguments: list[str]) -> dict[str, Any]:
         "gpu_driver": _first_line(_output("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader")),
         "threads": torch.get_num_threads(),
     }
+
+
+def origin_of(known: Mapping[str, Any], cell_backend: str, cell_neuron: str) -> dict[str, str | None]:
+    """What made a cell's result, in words, from the provenance of the run that measured it.
+
+    `versions` are those of Python, of the packages that decide values, and of the package that ran the neuron.
+    """
+    packages, facts = known.get("packages") or {}, known.get("machine")
+    deciding = [*DECIDING, *(set(peers.PACKAGES) & {cell_backend, cell_neuron.partition(".")[0]})]
+    versions = [("python", known.get("python")), *((name, packages.get(name)) for name in deciding)]
+    commit = known.get("commit")
+    return {
+        "date": known.get("date"),
+        "commit": commit and commit[:12] + ("-dirty" if known.get("dirty") else ""),
+        "machine": machine_in_words(facts) if isinstance(facts, dict) else None,
+        "versions": ", ".join(f"{name} {version}" for name, version in versions if version) or None,
+    }
+
+
+def machine_in_words(facts: Mapping[str, Any]) -> str:
+    """ "AMD EPYC 7B13, 2 cores, 16 GiB", with its GPU if it has one."""
+    parts = [facts.get("cpu"), f"{facts.get('cores')} cores", f"{facts.get('memory_gib')} GiB", facts.get("gpu")]
+    return ", ".join(str(part) for part in parts if part)
 
 
 def commit_of(repository: Path = REPOSITORY) -> tuple[str | None, bool | None]:

@@ -59,9 +59,9 @@ def execute(
     Returns:
         0 if every cell ended ok or was unavailable, 1 if one failed or ran out of time, 130 after Ctrl-C.
     """
-    store = Store(out)
+    store = Store(out, provenance.collect(arguments))
     store.begin(cells)
-    store.write_provenance(provenance.collect(arguments))
+    store.write_provenance()
     open_cells = [cell for cell in cells if not store.finished(cell)]
     display = Display(cells, cached=len(cells) - len(open_cells))
     display.plan(open_cells)

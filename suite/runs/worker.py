@@ -16,7 +16,7 @@ import torch
 import neurons
 import tasks
 from neurons import BackendUnavailable
-from suite.runs.store import Result
+from suite.runs.record import InvalidValueOfTask, Result, measured
 from tasks import Cell, Task, Value
 
 
@@ -52,7 +52,10 @@ def _timesteps(task: Task, cell: Cell) -> int | None:
 def as_result(outcome: list[Value] | Exception, seconds: float) -> Result:
     """What is stored of an outcome: the values, or the cause and its traceback."""
     if not isinstance(outcome, Exception):
-        return Result("ok", outcome, seconds=seconds)
+        try:
+            return measured(outcome, seconds)
+        except InvalidValueOfTask as error:
+            outcome = error
     if isinstance(outcome, BackendUnavailable):
         return Result("unavailable", detail=str(outcome), seconds=seconds)
     detail = f"{type(outcome).__name__}: {outcome}".splitlines()[0]
