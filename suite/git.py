@@ -12,12 +12,16 @@ KEPT = ("GIT_ASKPASS", "GIT_PROXY_COMMAND", "GIT_TERMINAL_PROMPT", "GIT_CONFIG_G
 
 
 def environment() -> dict[str, str]:
-    """The environment without the variables that a git hook sets: GIT_DIR, GIT_WORK_TREE, GIT_INDEX_FILE, …"""
-    return {
+    """The environment without the variables that a git hook sets: GIT_DIR, GIT_WORK_TREE, GIT_INDEX_FILE, …
+
+    Git speaks English, so that what it says can be read.
+    """
+    kept = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith("GIT_") or name.startswith(KEPT_PREFIXES) or name in KEPT
     }
+    return {**kept, "LC_ALL": "C", "LANGUAGE": ""}
 
 
 def git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

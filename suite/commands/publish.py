@@ -12,14 +12,19 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", type=Path, metavar="RUN")
     parser.add_argument("--name", help="default: the name of the run directory")
     parser.add_argument("--to", metavar="TARGET", help="and send it on: hf:OWNER/DATASET or git:REPOSITORY#BRANCH")
-    parser.add_argument("--force", action="store_true", help="also if dirty, incomplete or large")
+    parser.add_argument(
+        "--force", action="store_true", help="also if dirty, incomplete or large, or in place of another run"
+    )
 
 
 def run(options: argparse.Namespace, arguments: list[str]) -> int:
-    from suite.publish import publish, send
+    from suite.publish import Target, publish, send
 
-    target = publish(options.run, options.name or options.run.resolve().name, options.force)
-    print(f"published: {target}")
-    if options.to:
-        print(f"sent: {send(target, options.to)}")
+    if options.to is not None:
+        Target.parse(options.to)  # nothing is published if it cannot be sent
+    name = options.run.resolve().name if options.name is None else options.name
+    target = publish(options.run, name, options.force)
+    print(f"published: {target.resolve()}")
+    if options.to is not None:
+        print(f"sent: {send(target, options.to, options.force)}")
     return 0

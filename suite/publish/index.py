@@ -1,0 +1,149 @@
+"""The index of all published runs of a folder: README.md for a repository, index.html for a browser."""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, select_autoescape
+
+from suite.publish.content import is_published_run
+from suite.publish.names import link
+from suite.runs.store import RunError, read_provenance, write_atomically
+
+HEADER = ("run", "date", "commit", "machine", "pages")
+MARKS = {"README.md": " | ".join(HEADER), "index.html": 'aria-label="Published runs"'}
+"""The files of the index, and what stands in no other: without it, a file of that name is somebody's own."""
+OTHERWISE = {"README.md": "published-runs.md", "index.html": "published-runs.html"}
+"""What the files are called where one of the names above is taken."""
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class PublishedRun:
+    """A line of the index.
+
+    Attributes:
+        pages: title and relative URL.
+    """
+
+    name: str
+    date: str
+    commit: str
+    machine: str
+    pages: list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Withdrawn:
+    """A published statement that was wrong; `root`/withdrawn.csv holds them, by hand, one a line."""
+
+    date: str
+    run: str
+    said: str
+    why: str
+
+
+def write_index(root: Path) -> list[Path]:
+    """Make the index of all runs below `root` anew; the files that it was written to.
+
+    A run whose provenance is poor or broken has a line of what is known. Where an index.html or README.md stands that
+    is no index of runs, both are left as they are, and the index is published-runs.html and .md.
+
+    Raises:
+        RunError: these names are taken as well, or withdrawn.csv cannot be read.
+    """
+    folders = [entry for entry in sorted(root.iterdir()) if not entry.name.startswith(".") and not entry.is_symlink()]
+    runs = [_described(folder) for folder in folders if is_published_run(folder)]
+    withdrawn = _withdrawn(root / "withdrawn.csv")
+    environment = Environment(loader=PackageLoader("suite.report"), autoescape=select_autoescape())
+    page = environment.get_template("published.html").render(runs=runs, withdrawn=withdrawn)
+    names = {name: name for name in MARKS} if all(_ours(root / name, MARKS[name]) for name in MARKS) else OTHERWISE
+    for kind, name in names.items():
+        if not _ours(root / name, MARKS[kind]):
+            raise RunError(f"{root / name} is no index of published runs and is not overwritten; rename it")
+    for kind, text in (("README.md", _markdown(runs, withdrawn)), ("index.html", page)):
+        write_atomically(root / names[kind], text)
+    return [root / name for name in names.values()]
+
+
+def _ours(path: Path, mark: str) -> bool:
+    """Whether a file may be written: it is not there, or an index that was written before."""
+    if not os.path.lexists(path):
+        return True
+    return path.is_file() and not path.is_symlink() and mark in path.read_text(encoding="utf-8", errors="replace")
+
+
+def _markdown(runs: Sequence[PublishedRun], withdrawn: Sequence[Withdrawn]) -> str:
+    lines = ["# Published results", ""]
+    lines += _table(HEADER, map(_line, runs))
+    if withdrawn:
+        facts = ([entry.date, entry.run, entry.said, entry.why] for entry in withdrawn)
+        lines += ["", "## Withdrawn", ""]
+        lines += _table(["date", "run", "what was said", "why it was withdrawn"], ([*map(_escaped, f)] for f in facts))
+    return "\n".join(lines) + "\n"
+
+
+def _line(run: PublishedRun) -> list[str]:
+    pages = ", ".join(f"[{_escaped(title)}]({place})" for title, place in run.pages)
+    return [*map(_escaped, (run.name, run.date, run.commit, run.machine)), pages]
+
+
+def _table(header: Sequence[str], lines: Iterable[Sequence[str]]) -> list[str]:
+    return [f"| {' | '.join(line)} |" for line in (header, ["---"] * len(header), *lines)]
+
+
+def _withdrawn(path: Path) -> list[Withdrawn]:
+    if not path.exists():
+        return []
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return [Withdrawn(**line) for line in csv.DictReader(file, strict=True)]
+    except (TypeError, UnicodeDecodeError, csv.Error) as error:
+        columns = ",".join(field.name for field in fields(Withdrawn))
+        raise RunError(f"{path} cannot be read ({error}); its first line is {columns}") from error
+
+
+def _escaped(text: str) -> str:
+    """Text that Markdown shows as it is, inside of a table."""
+    return re.sub(r"([\\`*_{}\[\]<>#|~&!$])", r"\\\1", " ".join(text.split()))
+
+
+def _described(folder: Path) -> PublishedRun:
+    try:
+        provenance = read_provenance(folder)
+    except (RunError, ValueError):
+        provenance = {}
+    files = sorted((folder / "report").glob("*.html"))
+    pages = [(page.stem, link(folder.name, "report", page.name)) for page in files]
+    date = str(provenance.get("date") or UNKNOWN)[:10]
+    return PublishedRun(folder.name, date, _commits(provenance), machines(provenance), pages)
+
+
+def parts(provenance: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The provenance of each run that was merged into one; of a run that was not, its own."""
+    merged = provenance.get("merged")
+    return [part for part in merged if isinstance(part, dict)] if isinstance(merged, list) and merged else [provenance]
+
+
+def _commits(provenance: Mapping[str, Any]) -> str:
+    commits = [str(part.get("commit") or UNKNOWN)[:10] for part in parts(provenance)]
+    dirty = {"False": "", "True": " (dirty)"}.get(str(provenance.get("dirty")), " (not known whether dirty)")
+    return ", ".join(dict.fromkeys(commits)) + dirty
+
+
+def machines(provenance: Mapping[str, Any]) -> str:
+    """The machines that a run was measured on, in words."""
+    return "; ".join(dict.fromkeys(_machine(part.get("machine")) for part in parts(provenance)))
+
+
+def _machine(known: Any) -> str:
+    if not isinstance(known, dict) or not known.get("cpu"):
+        return UNKNOWN
+    gpu = [str(known["gpu"])] if known.get("gpu") else []
+    return ", ".join([str(known["cpu"]), f"{known.get('cores', '?')} cores", *gpu])
