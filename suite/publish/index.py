@@ -115,10 +115,7 @@ def _escaped(text: str) -> str:
 
 
 def _described(folder: Path) -> PublishedRun:
-    try:
-        provenance = read_provenance(folder)
-    except (RunError, ValueError):
-        provenance = {}
+    provenance = read_provenance(folder)
     files = sorted((folder / "report").glob("*.html"))
     pages = [(page.stem, link(folder.name, "report", page.name)) for page in files]
     date = str(provenance.get("date") or UNKNOWN)[:10]

@@ -19,6 +19,7 @@ from suite.publish.content import copy_run, is_published_run, published_files
 from suite.publish.index import UNKNOWN, machines, parts, write_index
 from suite.publish.names import check_name
 from suite.publish.swap import recover, replacing_folder
+from suite.runs.files import remove_leftovers
 from suite.runs.store import RunError, planned_keys, read_provenance, read_results
 
 PUBLISHED = Path("results/published")
@@ -45,6 +46,7 @@ def publish(run: Path, name: str, force: bool, root: Path = PUBLISHED) -> Path:
     with _alone(root):
         target = root.resolve() / name
         recover(target)
+        remove_leftovers(root)
         in_place = target.is_dir() and target.samefile(source)
         if not in_place:
             check_target(source, target, str(target))

@@ -188,7 +188,7 @@ def test_a_poor_run_is_refused_and_spoils_no_later_publication(provenance: str, 
     assert "| poor |" in (root / "README.md").read_text()
 
 
-@pytest.mark.parametrize("text", ["", "{", "\udcff"])
+@pytest.mark.parametrize("text", ["", "{", "[]", "3", "\udcff"])
 def test_a_published_run_that_broke_spoils_no_later_publication(text: str, root: Path, tmp_path: Path) -> None:
     (root / "old/provenance.json").write_bytes(text.encode(errors="surrogateescape"))
     publish(run_of(tmp_path / "good"), "good", False, root)
@@ -250,7 +250,8 @@ def test_published_files_are_readable_as_the_umask_allows(tmp_path: Path) -> Non
         target = publish(run, "first", False, tmp_path / "published")
     finally:
         os.umask(before)
-    assert {stat.S_IMODE(path.stat().st_mode) for path in target.rglob("*") if path.is_file()} == {0o644}
+    files = [*target.rglob("*"), *target.parent.iterdir()]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in files if path.is_file()} == {0o644}
 
 
 @pytest.mark.parametrize(
