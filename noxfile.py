@@ -44,6 +44,19 @@ def tests(session: nox.Session) -> None:
 
 
 @shared
+def sanitize(session: nox.Session) -> None:
+    """Run the C kernels under gcc's sanitizers: nox -s sanitize [-- NEURON ...]."""
+    session.run(python(session), "-m", "tests.sanitize", *session.posargs)
+
+
+@shared
+def mutants(session: nox.Session) -> None:
+    """Plant faults and see which the tests find, in changed files or: nox -s mutants [-- AREA|FILE ...] [--limit N]."""
+    session.run(python(session), "-m", "pip", "install", "--quiet", "--editable", ".[dev,mutants]")
+    session.run(python(session), "-m", "tests.mutants", *session.posargs)
+
+
+@shared
 def microbench(session: nox.Session) -> None:
     """Time every neuron and backend; -- --benchmark-compare compares with the last saved run."""
     session.run(python(session), "-m", "pytest", "suite/microbench", "--benchmark-autosave", *session.posargs)
