@@ -73,7 +73,7 @@ def _forward_and_backward(name: str, dtype: torch.dtype, shape: tuple[int, ...],
 
 
 def watched(names: list[str], header: str = "") -> tuple[int, str]:
-    """Exit code and complaints of a watched process, whose kernels are compiled with `header` into a cache of its own."""
+    """Exit code and complaints of a watched process; its kernels are compiled with `header`, in a cache of its own."""
     with tempfile.TemporaryDirectory() as folder:
         compiler, planted = Path(folder) / "cc", Path(folder) / "planted.h"
         planted.write_text(header)

@@ -18,7 +18,7 @@ POOLING_NETWORKS = ("Tiny-ImageNet", "CIFAR10-DVS", "DVS-Gesture")
 
 
 def network(dataset: str, neuron: str) -> list[Connection]:
-    """The authors' layers with the spikes of their rates. The readout fires nothing; 4×4 images are pooled before it."""
+    """The authors' layers with the spikes of their rates. The readout fires nothing; 4×4 images are pooled for it."""
     layers = pd.read_csv(PAPER / "energy_layers.csv").query("dataset == @dataset").drop(columns=["source", "dataset"])
     rates = pd.read_csv(PAPER / "energy_rates.csv").query("dataset == @dataset and neuron == @neuron").rate_percent
     after = [*(rates / 100), 0.0] if len(rates) else [0.0] * len(layers)
