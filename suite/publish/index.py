@@ -125,7 +125,10 @@ def _described(folder: Path) -> PublishedRun:
 def parts(provenance: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The provenance of each run that was merged into one; of a run that was not, its own."""
     merged = provenance.get("merged")
-    return [part for part in merged if isinstance(part, dict)] if isinstance(merged, list) and merged else [provenance]
+    inner: list[Mapping[str, Any]] = []
+    if isinstance(merged, list):
+        inner += [part for part in merged if isinstance(part, dict)]
+    return [*inner, provenance] if "command" in provenance or not inner else inner
 
 
 def _commits(provenance: Mapping[str, Any]) -> str:

@@ -205,7 +205,8 @@ class Store:
         before = read_provenance(self.root)
         own = self.provenance["command"]
         commands = [*(command for command in before.get("commands", []) if command != own), own]
-        whole = {**self.provenance, "commands": commands}
+        began = before.get("began") or before.get("date") or self.provenance.get("date")
+        whole = {**self.provenance, "began": began, "commands": commands}
         if "merged" in before:
             whole["merged"] = before["merged"]
         if rows is not None:
