@@ -136,7 +136,7 @@ def merged_parts(runs: Sequence[Path]) -> list[dict[str, Any]]:
     for run in runs:
         known = read_provenance(run)
         own = {name: value for name, value in known.items() if name not in ("merged", "commands")}
-        inner = [part for part in known.get("merged") or [] if isinstance(part, dict)]
+        inner = known.get("merged", [])
         if not inner or "command" in own:  # a merged directory has a command of its own once it was run into
             inner = [*inner, {"run": run.resolve().name, **own}]
         for part in inner:

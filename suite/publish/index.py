@@ -124,10 +124,7 @@ def _described(folder: Path) -> PublishedRun:
 
 def parts(provenance: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The provenance of each run that was merged into one; of a run that was not, its own."""
-    merged = provenance.get("merged")
-    inner: list[Mapping[str, Any]] = []
-    if isinstance(merged, list):
-        inner += [part for part in merged if isinstance(part, dict)]
+    inner: list[Mapping[str, Any]] = provenance.get("merged", [])
     return [*inner, provenance] if "command" in provenance or not inner else inner
 
 

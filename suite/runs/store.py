@@ -287,10 +287,11 @@ def read_provenance(root: Path) -> dict[str, Any]:
     """The provenance of a run directory; empty if it keeps none or it was broken."""
     path = root / "provenance.json"
     known = read_json(path, dict) or {}
-    commands = known.get("commands", [])
-    if not isinstance(commands, list) or not all(isinstance(command, list) for command in commands):
-        set_aside(path, "its commands are no list of lists")
-        return {}
+    for name, kind in (("commands", list), ("merged", dict)):
+        entries = known.get(name, [])
+        if not isinstance(entries, list) or not all(isinstance(entry, kind) for entry in entries):
+            set_aside(path, f"{name} is no list of {'lists' if kind is list else 'objects'}")
+            return {}
     return known
 
 

@@ -204,7 +204,7 @@ def _with_origin(rows: pd.DataFrame, provenance: dict[str, Any]) -> pd.DataFrame
         return rows
     places = ["run", "backend", "neuron"]
     found = rows.loc[silent, places].drop_duplicates()
-    parts = provenance.get("merged")
+    parts: list[dict[str, Any]] | None = provenance.get("merged")
     origins = []
     for run, backend, neuron in found.itertuples(index=False, name=None):
         known = [provenance] if parts is None else [part for part in parts if part.get("run") == run]
