@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from suite.runs.store import write_atomically
+from suite.runs.files import read_json, set_aside, write_atomically
 
 FILE = "groups.json"
 MAIN = "run"
@@ -26,8 +26,11 @@ def remember(run: Path, groups: Groups) -> None:
 
 def read(run: Path) -> Groups:
     """The groups of a run directory."""
-    path = run / FILE
-    return json.loads(path.read_text()) if path.exists() else {}
+    known = read_json(run / FILE, dict) or {}
+    if all(isinstance(keys, list) for keys in known.values()):
+        return known
+    set_aside(run / FILE, "a group is no list of cells")
+    return {}
 
 
 def main_rows(rows: pd.DataFrame, groups: Groups) -> pd.DataFrame:

@@ -15,10 +15,12 @@ from rich.progress_bar import ProgressBar
 from rich.text import Text
 
 from suite.runs import machine
-from suite.runs.store import Result
+from suite.runs.record import STATUSES, Result
+from suite.text import LONGEST_NAME, plain
 from tasks import Cell
 
 PLAIN_INTERVAL = 15.0
+LONGEST_DETAIL = 300
 
 
 class Display:
@@ -54,7 +56,8 @@ class Display:
         if result.seconds:
             self.seconds[_kind(cell)].append(result.seconds)
         if result.status != "ok":
-            self.console.print(f"{result.status}: {label(cell)}: {result.detail}", style="red", markup=False)
+            line = f"{result.status}: {label(cell)}: {plain(result.detail, LONGEST_DETAIL)}"
+            self.console.print(line, style="red", markup=False, soft_wrap=True)
         if not self.console.is_terminal and time.monotonic() - self.last_plain > PLAIN_INTERVAL:
             self.last_plain = time.monotonic()
             self.console.print(self._line(), highlight=False)
@@ -86,9 +89,7 @@ class Display:
     def _line(self) -> str:
         done = self.cached + sum(self.counts.values())
         parts = [f"{done}/{self.total} cells", f"{self.counts['ok']} ok", f"{self.cached} cached"]
-        parts += [
-            f"{self.counts[status]} {status}" for status in ("failed", "timeout", "unavailable") if self.counts[status]
-        ]
+        parts += [f"{self.counts[status]} {status}" for status in STATUSES if status != "ok" and self.counts[status]]
         parts.append(_clock(time.monotonic() - self.begun))
         left = self.seconds_left()
         if left is not None and done < self.total:
@@ -105,7 +106,7 @@ class Display:
 def label(cell: Cell) -> str:
     """A cell in a few words."""
     where = cell.dataset or f"T={cell.settings.get('timesteps')}"
-    return f"{cell.task} {cell.neuron} {cell.backend} {where} seed {cell.seed}"
+    return f"{cell.task} {plain(cell.neuron, LONGEST_NAME)} {cell.backend} {where} seed {cell.seed}"
 
 
 def _kind(cell: Cell) -> tuple[str, str | None]:

@@ -6,21 +6,25 @@ run again one by one.
 
 from __future__ import annotations
 
-import multiprocessing
+import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
 
 import tasks
-from suite.runs import machine, worker
-from suite.runs.store import Result
+from suite.runs import machine, processes, worker
+from suite.runs.inbox import Inbox
+from suite.runs.record import BrokenRecord, Result, Status
 from tasks import Cell
 
-PRELOADED = ["suite.runs.worker", "torch._dynamo", "sklearn.datasets"]
-"""Imported once and shared by fork; an optimiser and a data set of scikit-learn cost each process 2.3 s otherwise."""
-
-Report = Callable[[Cell, Result], None]
+TICK = 0.2
+"""Seconds after which deadlines and requests to stop are looked at, at the latest."""
+LONGEST_LOG = 1 << 26
+"""Bytes of a worker's output from which on it is cut, so that an endless print does not fill the disk."""
 
 
 @dataclass
@@ -28,10 +32,16 @@ class Job:
     """A process at work on a batch of cells."""
 
     cells: Sequence[Cell]
-    process: multiprocessing.process.BaseProcess
-    connection: Connection
+    process: BaseProcess
+    inbox: Inbox
+    log: Path
     deadline: float
+    memory_kills: int
     done: set[int] = field(default_factory=set)
+
+    def handles(self) -> list[Any]:
+        """What becomes ready when there is news of the job."""
+        return [self.process.sentinel, *([] if self.inbox.ended else [self.inbox])]
 
     def remaining(self) -> list[Cell]:
         return [cell for index, cell in enumerate(self.cells) if index not in self.done]
@@ -44,21 +54,21 @@ class LocalExecutor:
     Args:
         time_limit: seconds for one cell, all included; a batch has the sum.
         neuron_files: user files with neurons, loaded in each process.
+        log: the file that takes what the process of a batch prints, by its first cell.
         started: called with the cells of a batch when their process starts.
         finished: called with each cell and its result, in the parent process.
+        stop: asked often; once true, the run ends with what has arrived.
     """
 
     time_limit: float
     neuron_files: Sequence[str]
+    log: Callable[[Cell], Path]
     started: Callable[[Sequence[Cell]], None]
-    finished: Report
-
-    def __post_init__(self) -> None:
-        self.context = multiprocessing.get_context("forkserver")
-        self.context.set_forkserver_preload(PRELOADED)
+    finished: Callable[[Cell, Result], None]
+    stop: Callable[[], bool]
 
     def run(self, cells: Sequence[Cell]) -> None:
-        """Run all cells; returns when each has been reported. KeyboardInterrupt ends all processes."""
+        """Run all cells; returns when each has been reported, or when it was asked to stop. Ends all processes."""
         shared = [cell for cell in cells if not tasks.get(cell.task).exclusive]
         alone = [cell for cell in cells if tasks.get(cell.task).exclusive]
         self._run_batches(list(batches(shared)), jobs=machine.usable_cores(), threads=1)
@@ -68,53 +78,86 @@ class LocalExecutor:
         pending = pending[::-1]
         running: list[Job] = []
         try:
-            while pending or running:
+            while (pending or running) and not self.stop():
                 while pending and len(running) < jobs:
                     running.append(self._start(pending.pop(), threads))
-                wait([job.connection for job in running], timeout=0.2)
+                wait([handle for job in running for handle in job.handles()], timeout=TICK)
                 for job in list(running):
                     if self._advance(job, pending):
+                        self._end(job, processes.GRACE)
                         running.remove(job)
+                if not running:
+                    processes.end_strays()
+            for job in running:
+                self._take(job)
         finally:
             for job in running:
-                job.process.kill()
+                self._end(job)
+            processes.end_strays()
 
     def _start(self, cells: Sequence[Cell], threads: int) -> Job:
-        receiver, sender = self.context.Pipe(duplex=False)
-        arguments = (cells, self.neuron_files, threads, sender)
-        process = self.context.Process(target=worker.measure, args=arguments)
-        process.start()
+        context = processes.context()
+        receiver, sender = context.Pipe(duplex=False)
+        log = self.log(cells[0])
+        assignment = worker.Assignment(cells, self.neuron_files, threads, log)
+        process = context.Process(target=worker.measure, args=(assignment, sender))
+        memory_kills = processes.memory_kills()
+        processes.start(process)
         sender.close()
         self.started(cells)
-        return Job(cells, process, receiver, time.monotonic() + self.time_limit * len(cells))
+        deadline = time.monotonic() + self.time_limit * len(cells)
+        return Job(cells, process, Inbox(receiver), log, deadline, memory_kills)
 
     def _advance(self, job: Job, pending: list[Sequence[Cell]]) -> bool:
         """Take what a job has sent; True when it is over."""
-        try:
-            while job.connection.poll():
-                index, result = job.connection.recv()
-                job.done.add(index)
-                self.finished(job.cells[index], result)
-        except (EOFError, OSError):
-            job.process.join()
-            died = Result("failed", detail=f"the process died with exit code {job.process.exitcode}")
-            self._give_up(job, pending, died)
+        dead = job.process.exitcode is not None
+        fault = self._take(job)
+        if not job.remaining():
+            return True
+        if fault is None and dead:
+            fault = processes.cause_of_death(job.process.exitcode, job.memory_kills)
+        if fault is not None:
+            self._give_up(job, pending, "failed", fault)
             return True
         if time.monotonic() > job.deadline:
-            job.process.kill()
-            job.process.join()
-            late = Result("timeout", detail=f"not done after {self.time_limit:g} s; --time-limit allows more")
-            self._give_up(job, pending, late)
+            late = f"not done after {self.time_limit:g} s; --time-limit allows more"
+            self._give_up(job, pending, "timeout", late)
             return True
+        with contextlib.suppress(OSError):
+            if job.log.stat().st_size > LONGEST_LOG:
+                job.log.write_text(f"(what was printed before is cut: more than {LONGEST_LOG >> 20} MiB)\n")
         return False
 
-    def _give_up(self, job: Job, pending: list[Sequence[Cell]], result: Result) -> None:
+    def _take(self, job: Job) -> str | None:
+        """Report the results that have arrived; what is wrong with them if they cannot be read."""
+        try:
+            for index, result in job.inbox.results():
+                if index not in job.done:
+                    job.done.add(index)
+                    self.finished(job.cells[index], result)
+        except (BrokenRecord, IndexError, OSError) as error:
+            return f"{type(error).__name__}: {error}"
+        return None
+
+    def _give_up(self, job: Job, pending: list[Sequence[Cell]], status: Status, detail: str) -> None:
+        processes.end(job.process)
         remaining = job.remaining()
         if len(job.cells) > 1:
             pending.extend([cell] for cell in remaining)
             return
+        output, _ = worker.tail(job.log)
+        printed = [line for line in output.splitlines() if line.strip()]
+        if printed and status == "failed":
+            detail += f"; it printed last: {printed[-1].strip()}"
         for cell in remaining:
-            self.finished(cell, result)
+            self.finished(cell, Result(status, detail=detail, output=output))
+
+    def _end(self, job: Job, grace: float = 0.0) -> None:
+        processes.end(job.process, grace)
+        job.inbox.close()
+        with contextlib.suppress(OSError):
+            if not job.log.stat().st_size:
+                job.log.unlink()
 
 
 def batches(cells: Sequence[Cell]) -> Iterator[Sequence[Cell]]:

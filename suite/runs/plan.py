@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -34,6 +35,21 @@ class Request:
     datasets: Sequence[str] = ()
     seeds: int | None = None
     settings: dict[str, Any] = field(default_factory=dict)
+
+
+def time_limit(asked: float | None, profile: str) -> float:
+    """Seconds for one cell: what was asked, or what the profile allows.
+
+    Raises:
+        UnknownName, InvalidValue: there is no such profile, or no cell can be done in that time.
+    """
+    if profile not in TIME_LIMITS:
+        raise UnknownName("profile", profile, TIME_LIMITS)
+    if asked is None:
+        return TIME_LIMITS[profile]
+    if not (math.isfinite(asked) and asked > 0):
+        raise InvalidValue(f"--time-limit is a number of seconds above 0, not {asked:g}")
+    return asked
 
 
 def make(request: Request) -> list[Cell]:

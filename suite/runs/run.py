@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
 
 import neurons
 from suite import packages, studies
+from suite.interrupt import StopRequest
 from suite.report import groups
 from suite.report.build import build
 from suite.runs import plan, provenance
-from suite.runs.cell_key import identity, key
+from suite.runs.cell_key import identity
 from suite.runs.display import Display
 from suite.runs.execute import LocalExecutor
-from suite.runs.store import Result, Store
+from suite.runs.files import StorageError, log
+from suite.runs.record import Result
+from suite.runs.store import Store
+from suite.runs.table import mixtures
 from suite.studies import Scale
 from tasks import Cell
 
-INTERRUPTED = 130
+Members = Mapping[str, Sequence[Cell]]
+"""The cells of each group: the main run, studies, the comparison of packages."""
 
 
 def run(
@@ -30,59 +35,96 @@ def run(
     """Run what a request asks for and is not yet done in `out`, then report; see `execute`."""
     for path in neuron_files:
         neurons.load_file(path)
-    cells = plan.make(request)
-    groups.remember(out, {groups.MAIN: [key(cell) for cell in cells]})
-    return execute(cells, out, time_limit or plan.TIME_LIMITS[request.profile], arguments, neuron_files)
+    limit = plan.time_limit(time_limit, request.profile)
+    return execute({groups.MAIN: plan.make(request)}, out, limit, arguments, neuron_files)
 
 
 def run_studies(names: Sequence[str], scale: Scale, out: Path, time_limit: float | None, arguments: list[str]) -> int:
     """Run the cells of studies that are not yet done in `out`, then report; see `execute`."""
-    chosen = [studies.get(name) for name in names]
-    grids = {study.name: study.grid(scale) for study in chosen}
-    cells = {identity(cell): cell for grid in grids.values() for cell in grid}
-    groups.remember(out, {name: [key(cell) for cell in grid] for name, grid in grids.items()})
-    return execute(list(cells.values()), out, time_limit or plan.TIME_LIMITS[scale.profile], arguments, ())
+    limit = plan.time_limit(time_limit, scale.profile)
+    return execute({name: studies.get(name).grid(scale) for name in names}, out, limit, arguments)
 
 
 def run_packages(profile: str, out: Path, time_limit: float | None, arguments: list[str]) -> int:
     """Compare the packages that are installed with the suite, as far as not yet done in `out`; see `execute`."""
-    cells = packages.grid(profile)
-    groups.remember(out, {packages.GROUP: [key(cell) for cell in cells]})
-    return execute(cells, out, time_limit or plan.TIME_LIMITS[profile], arguments, ())
+    limit = plan.time_limit(time_limit, profile)
+    return execute({packages.GROUP: packages.grid(profile)}, out, limit, arguments)
 
 
 def execute(
-    cells: Sequence[Cell], out: Path, time_limit: float, arguments: list[str], neuron_files: Sequence[str]
+    members: Members, out: Path, time_limit: float, arguments: list[str], neuron_files: Sequence[str] = ()
 ) -> int:
-    """Run cells that are not yet done in `out`, then make the report.
+    """Run the cells of the groups that are not yet done in `out`, then make the report.
 
     Returns:
-        0 if every cell ended ok or was unavailable, 1 if one failed or ran out of time, 130 after Ctrl-C.
+        0 if every cell ended ok or was unavailable, and one at least ok; 1 if one failed, was not finite or ran out
+        of time, if none was measured, or if a result could not be stored; 130 after Ctrl-C, 143 after SIGTERM.
+
+    Raises:
+        RunError: another process holds `out`, or it cannot be written.
     """
+    cells = list({identity(cell): cell for own in members.values() for cell in own}.values())
     store = Store(out, provenance.collect(arguments))
-    store.begin(cells)
-    store.write_provenance()
+    with store.locked():
+        store.begin(cells)
+        groups.remember(out, {name: [store.key(cell) for cell in own] for name, own in members.items()})
+        store.write_provenance()
+        code = _measure(store, cells, time_limit, [str(Path(path).resolve()) for path in neuron_files])
+        if code is not None:
+            return code
+        with StopRequest(f"interrupted; the rows are written, and `python -m suite report {out}` makes the page"):
+            print_report(out)
+        return _judge(store, cells)
+
+
+def _measure(store: Store, cells: Sequence[Cell], time_limit: float, neuron_files: Sequence[str]) -> int | None:
+    """Run the cells that are not yet done and write the table; an exit code if that was ended before its end."""
     open_cells = [cell for cell in cells if not store.finished(cell)]
     display = Display(cells, cached=len(cells) - len(open_cells))
     display.plan(open_cells)
+    stop = StopRequest(f"interrupted; the same line again goes on from here (run directory {store.root})")
+    faults: list[StorageError] = []
 
     def finished(cell: Cell, result: Result) -> None:
-        store.save(cell, result)
+        try:
+            store.save(cell, result)
+            stop.orderly = True
+        except StorageError as error:
+            faults.append(error)
         display.finished(cell, result)
 
-    files = [str(Path(path).resolve()) for path in neuron_files]
-    executor = LocalExecutor(time_limit, files, display.started, finished)
-    try:
+    def stopped() -> bool:
+        return stop.signal is not None or bool(faults)
+
+    executor = LocalExecutor(time_limit, neuron_files, store.log, display.started, finished, stopped)
+    with stop:
         with display:
             executor.run(open_cells)
-    except KeyboardInterrupt:
-        store.write_table()
-        print(f"interrupted; the same line again goes on from here (run directory {out})", file=sys.stderr)
-        return INTERRUPTED
-    store.write_table()
-    print_report(out)
-    ended = Counter(result.status for cell in cells if (result := store.load(cell)) is not None)
-    return 1 if ended["failed"] or ended["timeout"] else 0
+        try:
+            lost = store.save_unsaved()
+            rows = store.write_table()
+            store.write_provenance(rows)
+        except StorageError as error:
+            lost = len(store.unsaved)
+            faults.append(error)
+        if faults:
+            kept = f"{lost} results could not be stored" if lost else "every result is stored"
+            log.error("stopped: %s; %s; the same line again goes on from here", faults[0], kept)
+            return 1
+        for line in mixtures(rows):
+            log.warning("%s", line)
+        return stop.end() if stop.signal is not None else None
+
+
+def _judge(store: Store, cells: Sequence[Cell]) -> int:
+    """The exit code of a run that came to its end."""
+    ended = Counter(result.status if (result := store.load(cell)) else "gone" for cell in cells)
+    if ended["gone"]:
+        log.error("%s results are gone from %s: deleted while the run went on", ended["gone"], store.root)
+    if not ended["ok"] and not ended["nonfinite"]:
+        log.error("nothing was measured: of %s cells, %s", len(cells), ", ".join(f"{n} {s}" for s, n in ended.items()))
+        return 1
+    return 1 if set(ended) - {"ok", "unavailable"} else 0
 
 
 SHOWN = ("difference", "problems", "verdicts", "speed_up")

@@ -205,8 +205,7 @@ class Store:
         before = read_provenance(self.root)
         own = self.provenance["command"]
         commands = [*(command for command in before.get("commands", []) if command != own), own]
-        began = before.get("began") or before.get("date") or self.provenance.get("date")
-        whole = {**self.provenance, "began": began, "commands": commands}
+        whole = {**self.provenance, "commands": commands}
         if "merged" in before:
             whole["merged"] = before["merged"]
         if rows is not None:
@@ -214,6 +213,13 @@ class Store:
         elif before and whole.get("dirty") is False:
             whole["dirty"] = before.get("dirty")
         write_atomically(self.root / "provenance.json", json.dumps(whole, indent=2))
+
+    def log(self, cell: Cell) -> Path:
+        """The file that takes what a cell prints; its folder is made where that is possible."""
+        path = self.root / "logs" / f"{self.key(cell)}.log"
+        with contextlib.suppress(OSError):
+            path.parent.mkdir(exist_ok=True)
+        return path.absolute()
 
     def _path(self, key: str) -> Path:
         return self.root / "cells" / f"{key}.json"
@@ -287,11 +293,10 @@ def read_provenance(root: Path) -> dict[str, Any]:
     """The provenance of a run directory; empty if it keeps none or it was broken."""
     path = root / "provenance.json"
     known = read_json(path, dict) or {}
-    for name, kind in (("commands", list), ("merged", dict)):
-        entries = known.get(name, [])
-        if not isinstance(entries, list) or not all(isinstance(entry, kind) for entry in entries):
-            set_aside(path, f"{name} is no list of {'lists' if kind is list else 'objects'}")
-            return {}
+    commands = known.get("commands", [])
+    if not isinstance(commands, list) or not all(isinstance(command, list) for command in commands):
+        set_aside(path, "its commands are no list of lists")
+        return {}
     return known
 
 

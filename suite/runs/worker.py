@@ -2,43 +2,114 @@
 
 from __future__ import annotations
 
+import contextlib
+import faulthandler
 import os
-import signal
-import threading
+import sys
 import time
 import traceback
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 import torch
 
 import neurons
 import tasks
 from neurons import BackendUnavailable
+from suite.runs import processes
+from suite.runs.inbox import send
 from suite.runs.record import InvalidValueOfTask, Result, measured
 from tasks import Cell, Task, Value
 
+LONGEST_OUTPUT = 4000
+"""Characters of a cell's output that its result keeps: the last ones."""
 
-def measure(cells: Sequence[Cell], neuron_files: Sequence[str], threads: int, connection: Connection) -> None:
-    """Run in a process of its own. Sends (index of the cell, Result) for each cell."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _end_with_parent()
-    torch.set_num_threads(threads)
-    for path in neuron_files:
-        neurons.load_file(path)
-    task = tasks.get(cells[0].task)
+
+@dataclass(frozen=True)
+class Assignment:
+    """What a worker is to do.
+
+    Attributes:
+        threads: how many it may use.
+        log: the file that takes what it prints.
+    """
+
+    cells: Sequence[Cell]
+    neuron_files: Sequence[str]
+    threads: int
+    log: Path
+
+
+def measure(assignment: Assignment, connection: Connection) -> None:
+    """Run in a process of its own. Sends (index of the cell, Result) for each cell, and ends the process."""
+    processes.enter_session()
+    own, cells = os.getpid(), assignment.cells
+    output = Output(assignment.log)
     positions = {id(cell): index for index, cell in enumerate(cells)}
     started = time.perf_counter()
+
+    def report(index: int, outcome: list[Value] | Exception, timesteps: int | None = None) -> None:
+        if os.getpid() != own:
+            os._exit(0)  # a cell forked, and this is its child, which has nothing to report
+        result = as_result(outcome, time.perf_counter() - started)
+        send(connection.fileno(), index, replace(result, timesteps=timesteps, output=output.since_last()))
+
     try:
+        torch.set_num_threads(assignment.threads)
+        for path in assignment.neuron_files:
+            neurons.load_file(path)
+        task = tasks.get(cells[0].task)
         for cell, outcome in task.run_batch(cells):
-            seconds = time.perf_counter() - started
-            result = replace(as_result(outcome, seconds), timesteps=_timesteps(task, cell))
-            connection.send((positions.pop(id(cell)), result))
+            report(positions.pop(id(cell)), outcome, _timesteps(task, cell))
             started = time.perf_counter()
     except Exception as error:
         for index in positions.values():
-            connection.send((index, as_result(error, time.perf_counter() - started)))
+            report(index, error)
+    _flush()
+    os._exit(0)  # a thread or an exit handler that the cell left must not hold the process
+
+
+class Output:
+    """What the process prints from now on goes to a file, in the order in which it is printed."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._read = 0
+        try:
+            target = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o666)
+        except OSError:  # the parent names a folder that cannot be written; here a result may still be had
+            target = os.open(os.devnull, os.O_WRONLY)
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+            os.dup2(target, stream.fileno())
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)  # type: ignore[union-attr]
+        os.close(target)
+        faulthandler.enable(file=sys.stderr)
+
+    def since_last(self) -> str:
+        """The end of what was printed since the last call."""
+        _flush()
+        text, self._read = tail(self.path, self._read)
+        return text
+
+
+def tail(path: Path, begin: int = 0) -> tuple[str, int]:
+    """The end of a file from a place on, at most LONGEST_OUTPUT characters, and the place where the file ends."""
+    try:
+        with path.open("rb") as file:
+            end = file.seek(0, os.SEEK_END)
+            file.seek(max(begin, end - LONGEST_OUTPUT))
+            return file.read().decode(errors="replace"), end
+    except OSError:
+        return "", begin
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):  # on a full disk its output is lost, not its result
+            stream.flush()
 
 
 def _timesteps(task: Task, cell: Cell) -> int | None:
@@ -58,18 +129,7 @@ def as_result(outcome: list[Value] | Exception, seconds: float) -> Result:
             outcome = error
     if isinstance(outcome, BackendUnavailable):
         return Result("unavailable", detail=str(outcome), seconds=seconds)
-    detail = f"{type(outcome).__name__}: {outcome}".splitlines()[0]
+    lines = str(outcome).strip().splitlines()
+    detail = f"{type(outcome).__name__}: {lines[0]}" if lines else type(outcome).__name__
     text = "".join(traceback.format_exception(outcome))
     return Result("failed", detail=detail, traceback=text, seconds=seconds)
-
-
-def _end_with_parent() -> None:
-    """Die when the run is killed, so that no orphan disturbs the timings of the next."""
-    parent = os.getppid()
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.5)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()

@@ -1,0 +1,163 @@
+"""The processes of a run: how they are started, known again, and ended with all that they started themselves.
+
+All workers are forked from one server (`forkserver`), which carries a mark in its environment, as everything that is
+forked or started from it does. A guardian ends what carries the mark once this process is gone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import multiprocessing.forkserver
+import os
+import secrets
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from multiprocessing.context import ForkServerContext
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+import psutil
+
+from suite.interrupt import SIGNALS
+from suite.runs import guardian
+
+PRELOADED = ["suite.runs.worker", "torch._dynamo", "sklearn.datasets"]
+"""Imported once and shared by fork; an optimiser and a data set of scikit-learn cost each process 2.3 s otherwise."""
+MEMORY_COUNTS = tuple(
+    Path(path) for path in ("/proc/vmstat", "/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control")
+)
+"""Where Linux counts the processes that it ended for want of memory: on the machine, and in this control group."""
+GRACE = 1.0
+"""Seconds that a worker may take to end by itself after its last result."""
+
+
+@cache
+def context() -> ForkServerContext:
+    """The way to start workers, with the server and the guardian running."""
+    mark = _mark()
+    command = [sys.executable, "-P", guardian.__file__, mark]
+    _guardians.append(subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True))
+    multiprocessing.set_forkserver_preload(PRELOADED)
+    return multiprocessing.get_context("forkserver")
+
+
+_guardians: list[subprocess.Popen[bytes]] = []
+"""Kept, so that their standard input stays open as long as this process lives."""
+
+
+@cache
+def _mark() -> str:
+    return f"{os.getpid()}-{secrets.token_hex(8)}"
+
+
+def start(process: BaseProcess) -> None:
+    """Start a process of `context()`, and the server if it does not run.
+
+    The server imports by this process's path and never from the working directory, where a file may have the name of
+    a package. Signals of the terminal do not reach it: this process alone decides what they end.
+    """
+    paths = os.pathsep.join(os.path.abspath(path) for path in sys.path)
+    with _environment(PYTHONPATH=paths, PYTHONSAFEPATH="1", **{guardian.VARIABLE: _mark()}), _signals_blocked():
+        multiprocessing.forkserver.ensure_running()
+    process.start()
+
+
+@contextlib.contextmanager
+def _environment(**variables: str) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+@contextlib.contextmanager
+def _signals_blocked() -> Iterator[None]:
+    """What is started meanwhile has these signals blocked for good; those that come are handled here afterwards."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def enter_session() -> None:
+    """In a worker: lead a session of its own, by which its children are known, and take signals again."""
+    os.setsid()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+
+
+def end(process: BaseProcess, grace: float = 0.0) -> None:
+    """End a worker and what it started; it may take `grace` seconds to end by itself."""
+    if grace:
+        process.join(grace)
+    for each in _family(process):
+        with contextlib.suppress(OSError):
+            os.kill(each, signal.SIGKILL)
+    process.join()
+
+
+def _family(process: BaseProcess) -> list[int]:
+    """The ids of a worker, if it lives, of its descendants, and of what is left of its session."""
+    family: set[int] = set()
+    if process.exitcode is None:  # else its id may be another's by now
+        with contextlib.suppress(psutil.Error):
+            leader = psutil.Process(process.pid)
+            family = {leader.pid, *(each.pid for each in leader.children(recursive=True))}
+    for each in psutil.pids():
+        with contextlib.suppress(OSError):
+            if os.getsid(each) == process.pid:
+                family.add(each)
+    return list(family)
+
+
+def end_strays() -> None:
+    """While no worker runs: end what workers left behind, even if it took a session of its own."""
+    own = os.getpid()
+    strays = []
+    for each in guardian.marked(_mark()):
+        with contextlib.suppress(psutil.Error):
+            if each.ppid() != own:
+                strays.append(each)
+    guardian.kill(iter(strays))
+
+
+def cause_of_death(exit_code: int | None, kills_before: int) -> str:
+    """Why a process ended before its results were there.
+
+    Args:
+        exit_code: as multiprocessing gives it, minus the signal that ended the process.
+        kills_before: `memory_kills()` when it was started.
+    """
+    if exit_code is None or exit_code >= 0:
+        return f"the process ended with exit code {exit_code} before its results were there"
+    try:
+        name = signal.Signals(-exit_code).name
+    except ValueError:
+        name = f"signal {-exit_code}"
+    text = f"the process was ended by {name}"
+    if name != "SIGKILL":
+        return f"{text} ({signal.strsignal(-exit_code)})"
+    if memory_kills() > kills_before:
+        return f"{text}: the kernel says that memory ran out; smaller settings or fewer cores need less"
+    return f"{text}: by a user, or by the kernel for want of memory, of which it says nothing here"
+
+
+def memory_kills() -> int:
+    """How many processes the kernel has ended so far because memory ran out, here or in this control group."""
+    count = 0
+    for path in MEMORY_COUNTS:
+        with contextlib.suppress(OSError, ValueError):
+            lines = (line.split() for line in path.read_text().splitlines())
+            count += sum(int(words[1]) for words in lines if words and words[0] == "oom_kill")
+    return count

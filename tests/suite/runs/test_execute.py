@@ -1,0 +1,210 @@
+"""Processes of a run: whatever a cell does, its fault is named, the others end ok, and nothing is left running."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+import neurons
+import tasks
+from suite.runs import guardian, machine, processes
+from suite.runs.execute import LocalExecutor
+from suite.runs.record import Result
+from tasks import Cell
+
+FILE = Path(__file__).with_name("fake_task.py")
+QUICK = 20.0
+"""Seconds within which a cell that takes no time is over, however busy the machine is."""
+
+
+@pytest.fixture(autouse=True)
+def _fake_tasks() -> Iterator[None]:
+    before = dict(tasks.TASKS)
+    neurons.load_file(FILE)
+    yield
+    tasks.TASKS.clear()
+    tasks.TASKS.update(before)
+
+
+def cells(mode: str, count: int = 1, task: str = "fake", **settings: Any) -> list[Cell]:
+    own = {**tasks.get(task).settings, "mode": mode, **settings}
+    return [Cell(task, "faked", "reference", 0, {**own, "number": number}) for number in range(count)]
+
+
+class Runner:
+    """Runs cells and keeps what was reported."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.results: list[tuple[Cell, Result]] = []
+        self.stopping = False
+
+    def run(self, asked: list[Cell], time_limit: float = QUICK, stop_after: int | None = None) -> list[Result]:
+        def finished(cell: Cell, result: Result) -> None:
+            self.results.append((cell, result))
+            self.stopping = stop_after is not None and len(self.results) >= stop_after
+
+        def log(cell: Cell) -> Path:
+            return self.folder / f"{cell.settings['mode']}{cell.settings['number']}.log"
+
+        executor = LocalExecutor(time_limit, [str(FILE)], log, lambda _: None, finished, lambda: self.stopping)
+        executor.run(asked)
+        return [result for _, result in self.results]
+
+
+@pytest.fixture
+def runner(tmp_path: Path) -> Runner:
+    return Runner(tmp_path)
+
+
+def left_over() -> list[psutil.Process]:
+    """Processes of workers that still live: all that carry the mark but the server and the tracker."""
+    time.sleep(0.1)
+    return [each for each in guardian.marked(processes._mark()) if each.ppid() != os.getpid()]
+
+
+FAULTS = {
+    "segfault": "the process was ended by SIGSEGV (Segmentation fault)",
+    "abort": "the process was ended by SIGABRT (Aborted); it printed last:",
+    "terminate": "the process was ended by SIGTERM (Terminated)",
+    "kill": "the process was ended by SIGKILL: by a user, or by the kernel for want of memory",
+    "exit": "the process ended with exit code 0 before its results were there",
+    "sys.exit": "the process ended with exit code 3 before its results were there",
+    "close": "before its results were there",
+    "raise": "ValueError: the cause",
+    "memory": "MemoryError",
+    "text": "InvalidValueOfTask: value is '0.5', a str; a number is wanted",
+    "tensor": "InvalidValueOfTask: value is tensor([1., 1., 1.]), a Tensor; a number is wanted",
+    "function": "a function; a number is wanted",
+    "none": "InvalidValueOfTask: value is None, a NoneType; a number is wanted",
+}
+
+
+@pytest.mark.parametrize("mode", FAULTS)
+def test_a_fault_is_named_and_the_others_go_on(mode: str, runner: Runner) -> None:
+    runner.run([*cells(mode), *cells("ok", 2)])
+    ended = {(cell.settings["mode"], cell.settings["number"]): result for cell, result in runner.results}
+    assert [ended["ok", number].status for number in (0, 1)] == ["ok", "ok"]
+    assert ended[mode, 0].status == "failed"
+    assert FAULTS[mode] in ended[mode, 0].detail
+    assert len(ended[mode, 0].detail.splitlines()) == 1
+    assert not left_over()
+
+
+@pytest.mark.parametrize("mode", ["nan", "infinite"])
+def test_a_value_that_is_not_finite_is_named(mode: str, runner: Runner) -> None:
+    (result,) = runner.run(cells(mode))
+    assert result.status == "nonfinite"
+    assert result.detail.startswith("value is ")
+
+
+@pytest.mark.parametrize("mode", ["hang", "stop"])
+def test_what_hangs_ends_at_its_limit(mode: str, runner: Runner) -> None:
+    results = runner.run([*cells(mode), *cells("ok")], time_limit=4)
+    assert Counter(result.status for result in results) == {"timeout": 1, "ok": 1}
+    assert any("not done after 4 s; --time-limit allows more" in result.detail for result in results)
+    assert not left_over()
+
+
+@pytest.mark.parametrize("mode", ["thread", "child", "daemon", "program", "fork"])
+@pytest.mark.parametrize("task", ["fake", "fake_alone"])
+def test_what_a_cell_leaves_behind_holds_nothing_and_is_ended(mode: str, task: str, runner: Runner) -> None:
+    started = time.monotonic()
+    results = runner.run(cells(mode, 2, task), time_limit=600)
+    assert time.monotonic() - started < 300, "the slot was held until the limit"
+    assert [result.status for result in results] == ["ok", "ok"]
+    assert not left_over()
+
+
+def test_output_goes_to_a_log_and_its_end_into_the_result(
+    runner: Runner, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (result,) = runner.run(cells("print"))
+    assert result.output == "text of the cell\ntext of a library\n"
+    assert (tmp_path / "print0.log").read_text() == result.output
+    assert "text of" not in "".join(capfd.readouterr())
+
+
+def test_much_output_is_cut_in_the_result_alone(runner: Runner, tmp_path: Path) -> None:
+    (result,) = runner.run(cells("noise"))
+    assert result.status == "ok"
+    assert 0 < len(result.output) <= 4000
+    assert (tmp_path / "noise0.log").stat().st_size == 20 * 100_001
+
+
+def test_a_cell_that_prints_nothing_leaves_no_log(runner: Runner, tmp_path: Path) -> None:
+    runner.run(cells("ok"))
+    assert not list(tmp_path.glob("*.log"))
+
+
+def test_a_batch_that_dies_is_run_again_one_by_one(runner: Runner) -> None:
+    asked = cells("ok", 4, batch=8)
+    asked[2] = cells("segfault", 3, batch=8)[2]
+    runner.run(asked)
+    ended = {cell.settings["number"]: result.status for cell, result in runner.results}
+    assert ended == {0: "ok", 1: "ok", 2: "failed", 3: "ok"}
+    assert len(runner.results) == 4, "each cell is reported once"
+
+
+def test_large_results_pass_while_the_parent_is_slow(runner: Runner) -> None:
+    results = runner.run(cells("ok", 3, batch=8, values=60_000), time_limit=200)
+    assert [len(result.values) for result in results] == [60_001] * 3
+
+
+def test_side_by_side_on_one_thread_and_alone_on_all(runner: Runner) -> None:
+    runner.run([*cells("threads", 1), *cells("threads", 1, "fake_alone")])
+    found = {cell.task: result.values[1].value for cell, result in runner.results}
+    assert found == {"fake": 1, "fake_alone": machine.usable_cores()}
+
+
+def test_cells_of_their_own_never_overlap(runner: Runner) -> None:
+    runner.run(cells("clock", 3, "fake_alone", seconds=0.2))
+    spans = sorted((result.values[0].value, result.values[1].value) for _, result in runner.results)
+    assert all(end - begin >= 0.2 for begin, end in spans)
+    assert all(end <= begin for (_, end), (begin, _) in itertools.pairwise(spans))
+
+
+def test_a_request_to_stop_ends_the_run_with_what_has_arrived(runner: Runner) -> None:
+    results = runner.run([*cells("ok"), *cells("hang", 4)], time_limit=600, stop_after=1)
+    assert [result.status for result in results] == ["ok"]
+    assert not left_over()
+
+
+def test_a_file_that_fails_in_workers_alone_is_in_the_result(runner: Runner, tmp_path: Path) -> None:
+    (tmp_path / "late.py").write_text(
+        "import multiprocessing\n"
+        "if multiprocessing.parent_process() is not None:\n    raise RuntimeError('only in workers')\n"
+    )
+    found: list[Result] = []
+    executor = LocalExecutor(
+        QUICK,
+        [str(tmp_path / "late.py")],
+        lambda _: tmp_path / "log",
+        lambda _: None,
+        lambda _, result: found.append(result),
+        lambda: False,
+    )
+    executor.run(cells("ok"))
+    assert [result.status for result in found] == ["failed"]
+    assert "only in workers" in found[0].detail + found[0].traceback
+
+
+def test_lack_of_memory_is_suspected_where_the_kernel_counts_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    counter = tmp_path / "memory.events"
+    counter.write_text("low 0\noom 1\noom_kill 3\n")
+    monkeypatch.setattr(processes, "MEMORY_COUNTS", (counter, tmp_path / "missing"))
+    assert processes.memory_kills() == 3
+    assert "for want of memory" in processes.cause_of_death(-9, kills_before=3)
+    counter.write_text("oom_kill 4\n")
+    assert "the kernel says that memory ran out" in processes.cause_of_death(-9, kills_before=3)
+    assert "memory" not in processes.cause_of_death(-11, kills_before=3)
