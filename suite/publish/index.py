@@ -124,8 +124,8 @@ def _described(folder: Path) -> PublishedRun:
 
 def parts(provenance: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The provenance of each run that was merged into one; of a run that was not, its own."""
-    merged = provenance.get("merged")
-    return [part for part in merged if isinstance(part, dict)] if isinstance(merged, list) and merged else [provenance]
+    inner: list[Mapping[str, Any]] = provenance.get("merged", [])
+    return [*inner, provenance] if "command" in provenance or not inner else inner
 
 
 def _commits(provenance: Mapping[str, Any]) -> str:

@@ -18,8 +18,8 @@ from filelock import FileLock, Timeout
 from suite.publish.content import copy_run, is_published_run, published_files
 from suite.publish.index import UNKNOWN, machines, parts, write_index
 from suite.publish.names import check_name
-from suite.publish.swap import recover, replacing_folder
 from suite.runs.files import remove_leftovers
+from suite.runs.folders import recover, replacing_folder
 from suite.runs.store import RunError, planned_keys, read_provenance, read_results
 
 PUBLISHED = Path("results/published")
@@ -120,7 +120,7 @@ def replaced(target: Path, rows: pd.DataFrame, provenance: Mapping[str, Any]) ->
         before, known = read_results(target), read_provenance(target)
     except RunError:
         return [f"it would replace the run {target.name}, which cannot be read"]
-    if _origin(known) != _origin(provenance):
+    if not _origin(known) <= _origin(provenance):
         told = f"{known.get('date', 'of unknown date')}, {machines(known)}"
         return [f"it would replace another run of the name {target.name} ({told}), which --name OTHER keeps"]
     lost = set(before.cell) - set(rows.cell)

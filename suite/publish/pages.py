@@ -12,7 +12,7 @@ from suite import git
 from suite.publish.content import copy_run
 from suite.publish.index import write_index
 from suite.publish.local import check_target, replaced
-from suite.publish.swap import replacing_folder
+from suite.runs.folders import replacing_folder
 from suite.runs.store import RunError, read_provenance, read_results
 
 TRIES = 5

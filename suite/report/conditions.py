@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
+import tasks
 from suite.statistics import Estimate
+from tasks.accuracy import datasets
 
 RAN = ("backend", "device", "machine", "versions")
 """Columns that say how a condition ran; a table names those that differ beside the neuron."""
@@ -111,12 +114,12 @@ def name_conditions(rows: pd.DataFrame) -> pd.DataFrame:
     """The rows, identified, with names for their conditions.
 
     Added columns: `how` names what differs in how cells of a task ran (empty if nothing does), `who` is the neuron
-    with it, and `where` is the data set with the settings in which cells of one task and data set (or length, for
-    tasks without data set) differ.
+    with it, `ran` the T that it ran over, and `where` is the data set with the settings in which cells of one task
+    and data set (or length, for tasks without data set) differ.
     """
     if "where" in rows:
         return rows
-    rows = identified(rows)
+    rows = identified(rows.assign(ran=rows.timesteps))
     code = codes(rows)
     distinct = rows.assign(code=code).drop_duplicates("code").set_index("code")
     how: dict[Any, str] = {}
@@ -126,9 +129,9 @@ def name_conditions(rows: pd.DataFrame) -> pd.DataFrame:
         block = own.dataset.where(own.dataset.notna(), own.timesteps.astype(str))
         for _, part in own.groupby(block, sort=False):
             where |= _where(part, SHOWN_ELSEWHERE.get(str(task), ()))
-    named = rows.assign(how=code.map(how), where=code.map(where))
-    who = named.neuron.astype(str) + named.how.map(lambda text: f" ({text})" if text else "")
-    return named.assign(who=who, dataset=named["where"].where(named.dataset.notna()))
+    named = rows.assign(how=code.map(how).astype(str), where=code.map(where).astype(str))
+    who = named.neuron.astype(str) + named.how.map(lambda text: f" ({text})" if text else "").astype(str)
+    return named.assign(who=who)
 
 
 def _how(conditions: pd.DataFrame) -> dict[Any, str]:
@@ -142,12 +145,11 @@ def _where(conditions: pd.DataFrame, elsewhere: Collection[str]) -> dict[Any, st
     facts = [asked(own) for own in conditions.to_dict("records")]
     names = sorted({name for own in facts for name in own} - set(elsewhere))
     varying = [name for name in names if len({repr(own.get(name)) for own in facts}) > 1]
-    datasets = conditions.dataset
     return {
         code: ", ".join(
             [*([dataset] if isinstance(dataset, str) else []), *(f"{k}={own[k]}" for k in varying if k in own)]
         )
-        for code, dataset, own in zip(conditions.index, datasets, facts, strict=True)
+        for code, dataset, own in zip(conditions.index, conditions.dataset, facts, strict=True)
     }
 
 
@@ -155,6 +157,58 @@ def asked(row: Mapping[Any, Any]) -> Facts:
     """What was asked of the condition of a row of `identified`: no missing values."""
     columns = {name: row[name] for name in ASKED if not pd.isna(row[name])}
     return columns | json.loads(row["settings"])
+
+
+def in_order(rows: pd.DataFrame) -> pd.DataFrame:
+    """Named rows in the order in which tables show them: data sets as they are listed, then T and settings rising.
+
+    The order in which runs were merged leaves no trace.
+    """
+    sets = {name: place for place, name in enumerate(datasets.names())}
+    distinct = rows[["task", "dataset", "timesteps", "where"]].drop_duplicates()
+    keys = {
+        (dataset, steps, where): (sets.get(dataset, len(sets)), _natural(str(dataset)), steps, _natural(where))
+        for dataset, steps, where in _plain_tuples(distinct[["dataset", "timesteps", "where"]])
+    }
+    places = {key: place for place, key in enumerate(sorted(keys, key=keys.__getitem__))}
+    metrics = {metric: place for task in tasks.TASKS.values() for place, metric in enumerate(task.metrics)}
+    condition = [places[key] for key in _plain_tuples(rows[["dataset", "timesteps", "where"]])]
+    sorting = pd.DataFrame(
+        {
+            "condition": condition,
+            "metric": rows.metric.map(metrics).to_numpy(),
+            "who": rows.who.to_numpy(),
+            "seed": rows.seed.to_numpy(),
+        }
+    )
+    return rows.iloc[sorting.sort_values(["condition", "metric", "who", "seed"], kind="stable").index]
+
+
+def _plain_tuples(rows: pd.DataFrame) -> list[tuple[Any, ...]]:
+    plain = rows.astype(object)
+    return list(plain.where(plain.notna(), -1).itertuples(index=False, name=None))
+
+
+def _natural(text: str) -> tuple[tuple[float, str], ...]:
+    """A key by which 8 comes before 64, and "a" before "a, b=1"."""
+    parts = re.split(r"(\d+(?:\.\d+)?)", text)
+    return tuple((float(part), "") if place % 2 else (-1.0, part) for place, part in enumerate(parts))
+
+
+def mean_over_layers(rows: pd.DataFrame) -> pd.DataFrame:
+    """Named rows with one value a seed where a network has one a layer: their mean, every layer counting alike."""
+    rows = rows.assign(detail=rows.detail.where(rows.status != "ok", ""))
+    keys = [name for name in rows if name not in ("value", "layer", "run", "cell", "unit")]
+    grouped = rows.groupby(keys, dropna=False, sort=False, observed=True).value
+    means = grouped.mean().where(grouped.size() == grouped.count())  # a layer without a number leaves no mean
+    return means.reset_index().assign(layer=None)
+
+
+def same_for_all(rows: pd.DataFrame) -> str:
+    """What is the same for all conditions of the rows, as the sentence that a caption ends with."""
+    facts = common(rows)
+    told = [f"{'T' if name == 'timesteps' else name}={value}" for name, value in facts.items()]
+    return f"Same for all: {', '.join(told)}." if told else ""
 
 
 def common(rows: pd.DataFrame) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from suite.packages import GROUP, SIZES, constants_of, model_of
 from suite.report import style
 from suite.report.groups import Groups
 from suite.report.page import Page
+from suite.report.parts import Parts
 from suite.report.plots import Plot
 from suite.report.table import Entry, Table
 
@@ -26,26 +28,28 @@ COUNTERPART = "cpu"
 """The suite's own backend that packages are held against; under torch.compile it is `compile`."""
 
 
-def build(report: Path, rows: pd.DataFrame, groups: Groups) -> Page | None:
+def build(report: Path, rows: pd.DataFrame, groups: Groups, parts: Parts) -> Page | None:
     """The page of the comparison of packages, with its tables and plots written; None if the run has none."""
     own = rows[rows.cell.isin(groups.get(GROUP, []))]
     if own.empty:
         return None
     measured = _settings_as_columns(own)
     beside = side_by_side(measured)
-    tables = [
-        relations(measured),
-        speed_ups(beside),
-        costs(beside, "training_speed training_memory", "package_networks", "Networks in training."),
-        costs(beside, "memory", "package_memory", "Memory of a layer."),
-        costs(beside, "startup", "package_startup", "Time of the first use."),
-        what_ran(measured),
-        cards(measured),
-    ]
-    found = [table for table in tables if table is not None]
+    networks = ("training_speed training_memory", "package_networks", "Networks in training.")
+    makers: dict[str, Callable[[], Table | None]] = {
+        "equivalence": partial(relations, measured),
+        "speed_up": partial(speed_ups, beside),
+        "package_networks": partial(costs, beside, *networks),
+        "package_memory": partial(costs, beside, "memory", "package_memory", "Memory of a layer."),
+        "package_startup": partial(costs, beside, "startup", "package_startup", "Time of the first use."),
+        "kernel_calls": partial(what_ran, measured),
+        "cards": partial(cards, measured),
+    }
+    found = [table for name, make in makers.items() if (table := parts.make(f"table {name}", make)) is not None]
     for table in found:
         table.save(report / "tables")
-    plots = [plot for plot in PLOTS if plot.save(beside, report / "plots")]
+    folder = report / "plots"
+    plots = [plot for plot in PLOTS if parts.make(f"plot {plot.name}", partial(plot.save, beside, folder))]
     return Page(GROUP, "Packages", found, {"tables": found, "plots": plots, "behind": behind(beside)})
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,10 @@ import pandas as pd
 
 from suite.report.groups import Groups
 from suite.report.page import Page
+from suite.report.parts import Parts
 from suite.report.table import Entry, Table, format_estimate
 from suite.runs.store import write_atomically
-from suite.studies import Finding, studies
+from suite.studies import Finding, Study, studies
 
 NOTE = (
     "Embedded data sets and small networks may not show what CIFAR shows; a verdict holds at the scale of this run. "
@@ -21,7 +23,7 @@ NOTE = (
 )
 
 
-def build(report: Path, rows: pd.DataFrame, groups: Groups) -> Page | None:
+def build(report: Path, rows: pd.DataFrame, groups: Groups, parts: Parts) -> Page | None:
     """The page of the studies of a run, with their tables and plots written; None if it has none."""
     sections: list[dict[str, Any]] = []
     everything: list[tuple[str, Finding]] = []
@@ -31,11 +33,15 @@ def build(report: Path, rows: pd.DataFrame, groups: Groups) -> Page | None:
         if own.empty:
             continue
         failed = rows[rows.cell.isin(cells) & (rows.status != "ok")].cell.nunique()
-        findings, table = study.findings(own), study.table(own)
+        made = parts.make(f"study {name}", partial(_made, study, own))
+        if made is None:
+            continue
+        findings, table = made
         table.save(report / "tables")
-        study.plot.save(own, report / "plots")
+        plotted = parts.make(f"plot of study {name}", partial(study.plot.save, own, report / "plots"))
         everything += [(name, finding) for finding in findings]
-        sections.append({"study": study, "findings": findings, "table": table, "failed": failed, "scale": _scale(own)})
+        section = {"study": study, "findings": findings, "table": table, "failed": failed, "plotted": plotted}
+        sections.append({**section, "scale": _scale(own)})
     if not sections:
         return None
     summary = verdicts(everything)
@@ -43,6 +49,10 @@ def build(report: Path, rows: pd.DataFrame, groups: Groups) -> Page | None:
     write_atomically(report / "findings.json", json.dumps([{"study": n, **asdict(f)} for n, f in everything], indent=1))
     context = {"sections": sections, "note": NOTE, "effect": effect}
     return Page("paper", "The CLIF paper's claims", [summary], context)
+
+
+def _made(study: Study, rows: pd.DataFrame) -> tuple[list[Finding], Table]:
+    return study.findings(rows), study.table(rows)
 
 
 def verdicts(findings: list[tuple[str, Finding]]) -> Table:

@@ -12,12 +12,19 @@ import matplotlib.pyplot as plt
 import seaborn as sns
 
 ORDER = ["lif", "plif", "klif", "glif", "clif", "relu", "if"]
-PALETTE = sns.color_palette("colorblind", 10)
-MARKERS = ["o", "s", "^", "D", "v", "P", "X", "p", "h", "*"]
-DASHES: list[Any] = ["", (4, 1.5), (1, 1), (3, 1, 1.5, 1), (5, 1, 1, 1), (2, 1.5), (6, 2, 1.5, 1, 1.5, 1)]
-COLUMN = 3.4
+PALETTE = ["#0b62a8", "#a85400", "#00734f", "#8d3a94", "#b3203c", "#5f6a00", "#6b4a3a", "#000000"]
+"""Seven dark colours (4.5 to 1 on white, so that names can be written in them), and black for the first neuron of one's
+own. Colours, markers and dashes are cycles without a common factor: no two of 72 neurons look alike."""
+MARKERS = ["o", "s", "^", "D", "v", "P", "X", "p", "h", "*", "<"]
+DASHES: list[Any] = [
+    *("", (4, 1.5), (1, 1), (3, 1, 1.5, 1), (5, 1, 1, 1)),
+    *((2, 1.5), (6, 2, 1.5, 1, 1.5, 1), (8, 2), (1, 2.5)),
+]
+COLUMN = 3.25
 """Inches: the width of one column of a paper; every plot is made for it unless it needs the whole page."""
-PAGE = 7.0
+PAGE = 6.75
+SALT = "neuron-suite"
+"""Seeds the names inside of an SVG, so that the same rows give the same file."""
 
 
 def apply() -> None:
@@ -26,6 +33,7 @@ def apply() -> None:
     plt.rcParams.update(
         {
             "svg.fonttype": "none",
+            "svg.hashsalt": SALT,
             "pdf.fonttype": 42,
             "axes.spines.top": False,
             "axes.spines.right": False,
@@ -39,7 +47,7 @@ def apply() -> None:
     )
 
 
-def colours(neurons: Iterable[str]) -> dict[str, tuple[float, float, float]]:
+def colours(neurons: Iterable[str]) -> dict[str, str]:
     """The colour of each neuron: fixed for the known ones, the next free ones for others in alphabetical order."""
     return {name: PALETTE[place % len(PALETTE)] for name, place in _places(neurons).items()}
 
@@ -54,17 +62,15 @@ def dashes(neurons: Iterable[str]) -> dict[str, Any]:
     return {name: DASHES[place % len(DASHES)] for name, place in _places(neurons).items()}
 
 
-def ordered(neurons: Iterable[str]) -> list[str]:
-    """Known neurons in the order of the papers, then the others."""
-    return list(_places(neurons))
+def ordered(names: Iterable[str]) -> list[str]:
+    """Known neurons in the order of the papers, then the others; a name with how it ran stands at its neuron."""
+    known = {name: place for place, name in enumerate(ORDER)}
 
+    def place(name: str) -> tuple[int, str, str]:
+        neuron = name.partition(" (")[0]
+        return known.get(neuron, len(known)), neuron, name
 
-def by_neuron(neurons: Iterable[str], lines: bool = False) -> dict[str, Any]:
-    """Seaborn's arguments that give each neuron its colour, and its marker or for lines its dashes."""
-    order = ordered(neurons)
-    shape: dict[str, Any] = {"dashes": dashes(order)} if lines else {"markers": markers(order)}
-    colour = {"hue": "neuron", "hue_order": order, "palette": colours(order)}
-    return {**colour, "style": "neuron", "style_order": order, **shape}
+    return sorted(set(names), key=place)
 
 
 def facets(count: int, across: int = 2, height: float = 1.35, total: float = COLUMN) -> dict[str, Any]:
@@ -77,12 +83,18 @@ def facets(count: int, across: int = 2, height: float = 1.35, total: float = COL
 def legend_below(grid: Any) -> None:
     """Put the legend of a seaborn grid below its panels, in rows of equal length."""
     if grid.legend is not None:
-        entries = len(grid.legend.get_texts())
-        columns = entries if entries <= 4 else -(-entries // 2)
+        labels = [text.get_text() for text in grid.legend.get_texts()]
+        columns = legend_columns(labels, grid.figure.get_figwidth())
         sns.move_legend(grid, "upper center", bbox_to_anchor=(0.5, 0.0), ncol=columns, title=None, columnspacing=1.2)
 
 
-def _places(neurons: Iterable[str]) -> dict[str, int]:
-    names = set(neurons)
-    others = sorted(names - set(ORDER))
-    return {name: place for place, name in enumerate([*ORDER, *others]) if name in names}
+def legend_columns(labels: Iterable[str], inches: float) -> int:
+    """How many entries of a legend stand beside each other in this width."""
+    longest = max((len(label) for label in labels), default=1)
+    return max(1, int(inches / (0.42 + 0.062 * longest)))
+
+
+def _places(names: Iterable[str]) -> dict[str, int]:
+    present = ordered(names)
+    others = [name for name in present if name not in ORDER]
+    return {name: ORDER.index(name) if name in ORDER else len(ORDER) + others.index(name) for name in present}

@@ -6,7 +6,7 @@ import csv
 import html
 import io
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,16 +14,25 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from suite.report.latex import latex_table
+from suite.report.numbers import decimals, format_estimate
+from suite.report.text import markdown, markdown_line, one_line, spreadsheet
 from suite.statistics import Estimate
+
+__all__ = ["FORMATS", "Entry", "Table", "decimals", "format_estimate"]
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry: its text, the numbers behind it, and whether it is the best of its column."""
+    """One entry: its text, the numbers behind it, and whether it is the best of its column.
+
+    Attributes:
+        spread: 20th and 80th percentile of the rounds of a timing.
+    """
 
     text: str
     estimate: Estimate | None = None
     best: bool = False
+    spread: tuple[float, float] | None = None
 
 
 @dataclass
@@ -48,11 +57,12 @@ class Table:
     tasks: Sequence[str] = ()
 
     def markdown(self) -> str:
-        lines = [_pipe(self.header), _pipe(["---"] + ["---:"] * (len(self.header) - 1))]
+        lines = [_pipe(map(markdown, self.header)), _pipe(["---"] + ["---:"] * (len(self.header) - 1))]
         for name, entries in self.rows:
-            lines.append(_pipe([name, *(f"**{entry.text}**" if entry.best else entry.text for entry in entries)]))
-        notes = [f"\n{note}" for note in self.footnotes]
-        return "\n".join([f"**{self.title}** {self.caption}\n", *lines, *notes]) + "\n"
+            texts = [f"**{markdown(entry.text)}**" if entry.best else markdown(entry.text) for entry in entries]
+            lines.append(_pipe([markdown(name), *texts]))
+        notes = [f"\n{markdown_line(note)}" for note in self.footnotes]
+        return "\n".join([f"**{markdown(self.title)}** {markdown(self.caption)}\n", *lines, *notes]) + "\n"
 
     def latex(self) -> str:
         """A `table` for the booktabs package, in plain ASCII."""
@@ -67,33 +77,37 @@ class Table:
         buffer = io.StringIO()
         writer = csv.writer(buffer, lineterminator="\n")
         intervals = ["interval_half_width", "bootstrap_low", "bootstrap_high"]
-        writer.writerow([self.header[0], "column", "mean", *intervals, "count", "text"])
+        writer.writerow([spreadsheet(self.header[0]), "column", "mean", *intervals, "count", "p20", "p80", "text"])
         for name, entries in self.rows:
             for column, entry in zip(self.header[1:], entries, strict=True):
-                writer.writerow([name, column, *_numbers(entry.estimate), entry.text])
+                texts = spreadsheet(name), spreadsheet(column)
+                numbers = [*_numbers(entry.estimate), *(entry.spread or ("", ""))]
+                writer.writerow([*texts, *numbers, spreadsheet(entry.text)])
         return buffer.getvalue()
 
     def rich(self) -> RichTable:
         """The table for a terminal."""
-        shown = RichTable(title=f"{self.title} {self.caption}", title_justify="left", header_style="bold")
+        title = Text(one_line(f"{self.title} {self.caption}"))
+        shown = RichTable(title=title, title_justify="left", header_style="bold")
         for column in self.header:
-            shown.add_column(column, justify="left" if column == self.header[0] else "right")
+            shown.add_column(Text(one_line(column)), justify="left" if column == self.header[0] else "right")
         for name, entries in self.rows:
-            shown.add_row(name, *(Text(entry.text, style="bold" if entry.best else "") for entry in entries))
+            texts = [Text(one_line(entry.text), style="bold" if entry.best else "") for entry in entries]
+            shown.add_row(Text(one_line(name)), *texts)
         return shown
 
     def html(self) -> str:
-        head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in self.header)
+        head = "".join(f'<th scope="col">{_html(name)}</th>' for name in self.header)
         lines = [f"<table><thead><tr>{head}</tr></thead><tbody>"]
         for name, entries in self.rows:
             cells = "".join(_html_cell(entry) for entry in entries)
-            lines.append(f'<tr><th scope="row">{html.escape(name)}</th>{cells}</tr>')
-        notes = "".join(f"<p class=note>{html.escape(note)}</p>" for note in self.footnotes)
+            lines.append(f'<tr><th scope="row">{_html(name)}</th>{cells}</tr>')
+        notes = "".join(f"<p class=note>{_html(note)}</p>" for note in self.footnotes)
         return "\n".join([*lines, "</tbody></table>", notes])
 
     def page(self) -> str:
         """The table as an HTML file of its own."""
-        title, caption = html.escape(self.title), html.escape(self.caption)
+        title, caption = _html(self.title), _html(self.caption)
         head = f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title></head>'
         return f"{head}\n<body><p><b>{title}</b> {caption}</p>\n{self.html()}</body></html>\n"
 
@@ -111,38 +125,6 @@ FORMATS: dict[str, Callable[[Table], str]] = {
 }
 
 
-def format_estimate(estimate: Estimate, digits: int) -> str:
-    """ "mean ± half width", both ending at the digit that the half width supports.
-
-    Without an interval the mean alone: with `digits` after the point, or if negative with that many digits in all.
-    """
-    if estimate.count < 2 or estimate.half_width == 0:
-        return f"{estimate.mean:.{-digits}g}" if digits < 0 else f"{estimate.mean:,.{digits}f}"
-    places = decimals(estimate.half_width)
-    if places > MOST_DECIMALS:
-        return f"{estimate.mean:.3g} ± {estimate.half_width:.1g}"
-    return f"{_rounded(estimate.mean, places)} ± {_rounded(estimate.half_width, places)}"
-
-
-MOST_DECIMALS = 6
-"""Beyond, a number is written with an exponent."""
-
-
-def decimals(uncertainty: float) -> int:
-    """Where an uncertainty ends, in digits after the point (negative: before it), by the Particle Data Group's rule.
-
-    Two significant digits if its first three lie between 100 and 354, else one.
-    """
-    exponent = math.floor(math.log10(uncertainty))
-    first_three = round(uncertainty / 10.0 ** (exponent - 2))
-    return -exponent + (1 if first_three <= 354 else 0)
-
-
-def _rounded(value: float, places: int) -> str:
-    rounded = round(value, places) + 0.0  # no negative zero
-    return f"{rounded:.{max(places, 0)}f}"
-
-
 def _numbers(estimate: Estimate | None) -> list[float | str]:
     if estimate is None:
         return [""] * 5
@@ -150,10 +132,14 @@ def _numbers(estimate: Estimate | None) -> list[float | str]:
     return [*("" if math.isnan(number) else number for number in numbers), estimate.count]
 
 
-def _pipe(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+def _pipe(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _html(text: str) -> str:
+    return html.escape(one_line(text))
 
 
 def _html_cell(entry: Entry) -> str:
-    text = html.escape(entry.text)
+    text = _html(entry.text)
     return f"<td><strong>{text}</strong></td>" if entry.best else f"<td>{text}</td>"

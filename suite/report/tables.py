@@ -3,40 +3,68 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from functools import partial
 
 import pandas as pd
 
+from suite.report import timings
 from suite.report.comparison import differences, improvements, mean_ranks, tests
-from suite.report.pivot import WORDS, Shape, pivot
+from suite.report.conditions import in_order, mean_over_layers, name_conditions
+from suite.report.pivot import Shape, pivot, with_failures
+from suite.report.setup import setup
 from suite.report.table import Entry, Table
+from suite.report.timings import Column
+
+Make = Callable[[], Table | None]
+
+ACCURACIES = {
+    "accuracy_selected": ("accuracy", "Test accuracy at the best validation epoch."),
+    "accuracy_final": ("accuracy_final", "Test accuracy after the last epoch."),
+    "accuracy_paper_style": ("accuracy_paper_style", "Paper-style: best test accuracy over epochs."),
+}
+"""Name and title of the table by metric."""
+
+
+def makers(rows: pd.DataFrame, baseline: str) -> dict[str, Make]:
+    """What makes each table, by name, in the order of the page."""
+    accuracies = {name: partial(accuracy, rows, metric, name, title) for metric, (name, title) in ACCURACIES.items()}
+    return {
+        "accuracy": accuracies.pop("accuracy"),
+        "setup": partial(setup, rows),
+        "difference": partial(differences, rows, baseline),
+        "tests": partial(tests, rows, baseline),
+        "mean_rank": partial(mean_ranks, rows),
+        "improvement": partial(improvements, rows, baseline),
+        **accuracies,
+        **{metric: partial(temporal_gradient, rows, metric) for metric in GRADIENT_TABLES},
+        "memory": partial(memory, rows),
+        "throughput": partial(layer_throughput, rows),
+        "training_speed": partial(training_speed, rows),
+        "firing_rate": partial(firing_rate, rows),
+        "problems": partial(problems, rows),
+    }
 
 
 def all_tables(rows: pd.DataFrame, baseline: str) -> list[Table]:
     """Every table for which the rows hold something."""
-    candidates = [
-        accuracy(rows, "accuracy_selected", "accuracy", "Test accuracy at the best validation epoch."),
-        differences(rows, baseline),
-        tests(rows, baseline),
-        mean_ranks(rows),
-        improvements(rows, baseline),
-        accuracy(rows, "accuracy_final", "accuracy_final", "Test accuracy after the last epoch."),
-        accuracy(rows, "accuracy_paper_style", "accuracy_paper_style", "Paper-style: best test accuracy over epochs."),
-        *(temporal_gradient(rows, metric) for metric in GRADIENT_TABLES),
-        memory(rows),
-        layer_throughput(rows),
-        training_speed(rows),
-        firing_rate(rows),
-        problems(rows),
-    ]
-    return [table for table in candidates if table is not None]
+    return [table for make in makers(rows, baseline).values() if (table := make()) is not None]
+
+
+def of_task(rows: pd.DataFrame, task: str) -> pd.DataFrame:
+    """The rows of a task, named and in the order of tables."""
+    named = name_conditions(rows)
+    return in_order(named[named.task == task])
 
 
 def accuracy(rows: pd.DataFrame, metric: str, name: str, title: str) -> Table | None:
     """Neuron × data set."""
-    of_task = rows[rows.task == "accuracy"]
-    chosen = of_task[(of_task.metric == metric) | of_task.status.isin(WORDS)]
-    caption = "Mean ± 95 % t-interval over seeds; bold: the best, and all whose interval meets that of the best."
-    return _table(chosen, Shape(name, title, caption, "dataset", digits=1, unit="%"))
+    chosen = with_failures(of_task(rows, "accuracy"), [metric])
+    caption = (
+        "Mean ± 95 % t-interval over seeds; bold: the best, and all that the paired test (permutations, Holm's "
+        "correction) does not tell from it."
+    )
+    return pivot(chosen, Shape(name, title, caption, "where", digits=1, unit="%"))
 
 
 def training_state(settings: str) -> str:
@@ -56,69 +84,85 @@ GRADIENT_TABLES = {
 def temporal_gradient(rows: pd.DataFrame, metric: str) -> Table | None:
     """One of the gradient's summary numbers by neuron, data set and training, averaged over layers."""
     title, unit = GRADIENT_TABLES[metric]
-    chosen = rows[(rows.task == "temporal_gradient") & (rows.metric == metric)]
-    chosen = chosen.assign(column=chosen.dataset.astype(str) + ", " + chosen.settings.map(training_state))
-    keys = ["task", "neuron", "backend", "column", "seed", "metric", "status", "detail"]
-    per_seed = chosen.groupby(keys, as_index=False, sort=False, dropna=False)[["value"]].mean()
+    chosen = with_failures(of_task(rows, "temporal_gradient"), [metric])
+    chosen = chosen.assign(column=chosen["where"] + ", " + chosen.settings.map(training_state).astype(str))
     caption = "Mean over the layers of the network, on a real batch with a real loss."
-    return _table(per_seed, Shape(metric, title, caption, "column", digits=2, unit=unit))
+    return pivot(mean_over_layers(chosen), Shape(metric, title, caption, "column", digits=2, unit=unit))
 
 
 def memory(rows: pd.DataFrame) -> Table | None:
     """Bytes per element-step by neuron and length."""
-    chosen = rows[(rows.task == "memory") & rows.metric.notna()].copy()
-    chosen["column"] = chosen.metric.astype(str).str.replace("_bytes", "") + ", T=" + chosen.timesteps.astype(str)
-    caption = "For each neuron and time step; a float32 input is 4 B. Saved is exact; peak is forward + backward."
-    return _table(chosen, Shape("memory", "Memory of a layer.", caption, "column", 1, "B"))
+    chosen = with_failures(of_task(rows, "memory"), ["saved_bytes", "peak_bytes"])
+    words = chosen.metric.astype(str).str.replace("_bytes", "") + ", T=" + chosen.timesteps.astype(str)
+    chosen = chosen.assign(column=words + _behind(chosen["where"]))
+    caption = (
+        "For each neuron and time step; a float32 input is 4 B. Saved is exact; peak is forward + backward. Bold: the "
+        "least, and all that print like it."
+    )
+    return pivot(chosen, Shape("memory", "Memory of a layer.", caption, "column", 1, "B"))
+
+
+def sizes(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of `throughput` with the column `size`: T, number of neurons, and the settings that differ."""
+    own = of_task(rows, "throughput")
+    elements = own.settings.map(lambda text: json.loads(text).get("elements", 0))
+    words = "T=" + own.timesteps.astype(str) + ", " + elements.map("{:,}".format).astype(str) + " neurons"
+    own = own.assign(size=words + _behind(own["where"]), elements=elements)
+    return own.sort_values(["timesteps", "elements"], kind="stable").drop(columns="elements")
+
+
+def _behind(where: pd.Series) -> pd.Series:
+    return where.map(lambda text: f", {text}" if text else "").astype(str)
+
+
+SPREAD = (
+    "Median of interleaved rounds (20th to 80th percentile). × LIF: over the time of the fused LIF in the same rounds, "
+    "which holds whatever else the machine does. Bold where no other's percentiles meet."
+)
 
 
 def layer_throughput(rows: pd.DataFrame) -> Table | None:
-    """Nanoseconds per element-step, and times the limit of the memory bandwidth."""
-    chosen = rows[(rows.task == "throughput") & rows.metric.notna()].copy()
-    names = {
-        "forward_time": "forward (ns)",
-        "forward_backward_time": "both (ns)",
-        "forward_backward_limit": "both (× limit)",
-    }
-    chosen = chosen[chosen.metric.isin(names)]
-    elements = chosen.settings.map(lambda text: json.loads(text)["elements"])
-    sizes = "T=" + chosen.timesteps.astype(str) + ", " + elements.map("{:,}".format) + " neurons: "
-    chosen["column"] = sizes + chosen.metric.map(names)
+    """Nanoseconds per element-step, times the baseline of the same rounds, and times the limit of the bandwidth."""
     caption = (
-        "Median of interleaved rounds, for each neuron and time step. The limit is the time of 2.5 copies of the "
-        "input, measured in the same rounds."
+        f"{SPREAD} For each neuron and time step. The limit is the time of 2.5 copies of the input, measured in the "
+        "same rounds."
     )
-    return _table(chosen, Shape("throughput", "Time of a layer alone.", caption, "column", digits=2))
+    columns = [
+        Column("forward_backward_time", "both (ns)", 2),
+        Column("forward_backward_time", "both (× LIF)", 2, over_baseline=True),
+        Column("forward_time", "forward (ns)", 2),
+        Column("forward_backward_limit", "both (× limit)", 2, holds=True),
+    ]
+    return timings.table(sizes(rows), "throughput", "Time of a layer alone.", caption, columns)
 
 
 def training_speed(rows: pd.DataFrame) -> Table | None:
-    """Samples per second in training, by data set."""
-    chosen = rows[(rows.task == "training_speed") & (rows.metric == "training_speed")]
-    caption = "All threads, median of interleaved rounds."
+    """Samples per second in training, and times the baseline of the same rounds, by data set."""
+    own = of_task(rows, "training_speed")
+    columns = [
+        Column("training_speed", "samples/s", 0),
+        Column("training_speed", "× LIF", 2, over_baseline=True),
+    ]
+    caption = f"All threads. {SPREAD.replace('time of', 'speed of')}"
     title = "Training throughput of the networks."
-    return _table(chosen, Shape("training_speed", title, caption, "dataset", digits=0, unit="samples/s"))
+    return timings.table(own.assign(size=own["where"]), "training_speed", title, caption, columns)
 
 
 def firing_rate(rows: pd.DataFrame) -> Table | None:
     """Spikes per neuron and step after training, by data set and layer."""
-    chosen = rows[(rows.task == "accuracy") & (rows.metric == "firing_rate")].copy()
-    chosen["column"] = chosen.dataset + " " + chosen.layer.astype(str).str.replace("neurons.", "layer ")
+    chosen = of_task(rows, "accuracy")
+    chosen = chosen[(chosen.metric == "firing_rate") & chosen.value.notna()]
+    layers = chosen.layer.astype(str).str.replace("neurons.", "layer ")
     caption = "Mean output for each neuron and step."
-    return _table(chosen, Shape("firing_rate", "Firing rate after training.", caption, "column", 2))
+    chosen = chosen.assign(column=chosen["where"] + " " + layers)
+    return pivot(chosen, Shape("firing_rate", "Firing rate after training.", caption, "column", 2))
 
 
 def problems(rows: pd.DataFrame) -> Table | None:
     """Every cell that did not end ok, with its cause."""
     bad = rows[rows.status != "ok"].drop_duplicates("cell")
-    shown = bad[["task", "dataset", "backend", "seed", "status", "detail"]].astype(object).fillna("").astype(str)
-    entries = [
-        (str(neuron), [Entry(text) for text in texts])
-        for neuron, texts in zip(bad.neuron, shown.itertuples(index=False), strict=True)
-    ]
+    shown = bad[["task", "dataset", "backend", "seed", "status", "detail"]].astype(object)
+    texts = shown.where(shown.notna(), "").astype(str).itertuples(index=False)
+    entries = [(str(neuron), [Entry(text) for text in own]) for neuron, own in zip(bad.neuron, texts, strict=True)]
     header = ["neuron", "task", "data set", "backend", "seed", "status", "cause"]
     return Table("problems", "Cells that did not end ok.", "", header, entries) if entries else None
-
-
-def _table(rows: pd.DataFrame, shape: Shape) -> Table | None:
-    """The table, or None if no cell measured anything for it."""
-    return None if rows.value.isna().all() else pivot(rows, shape)

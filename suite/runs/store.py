@@ -205,7 +205,8 @@ class Store:
         before = read_provenance(self.root)
         own = self.provenance["command"]
         commands = [*(command for command in before.get("commands", []) if command != own), own]
-        whole = {**self.provenance, "commands": commands}
+        began = before.get("began") or before.get("date") or self.provenance.get("date")
+        whole = {**self.provenance, "began": began, "commands": commands}
         if "merged" in before:
             whole["merged"] = before["merged"]
         if rows is not None:
@@ -293,10 +294,11 @@ def read_provenance(root: Path) -> dict[str, Any]:
     """The provenance of a run directory; empty if it keeps none or it was broken."""
     path = root / "provenance.json"
     known = read_json(path, dict) or {}
-    commands = known.get("commands", [])
-    if not isinstance(commands, list) or not all(isinstance(command, list) for command in commands):
-        set_aside(path, "its commands are no list of lists")
-        return {}
+    for name, kind in (("commands", list), ("merged", dict)):
+        entries = known.get(name, [])
+        if not isinstance(entries, list) or not all(isinstance(entry, kind) for entry in entries):
+            set_aside(path, f"{name} is no list of {'lists' if kind is list else 'objects'}")
+            return {}
     return known
 
 

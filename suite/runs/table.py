@@ -186,7 +186,7 @@ def read_parquet(path: Path, provenance: dict[str, Any]) -> pd.DataFrame | None:
         log.warning(
             "%s is of format %s: commit, machine and versions are taken from its provenance.json", path, written
         )
-        frame = _with_origin(frame, provenance)
+    frame = _with_origin(frame, provenance)
     try:
         return as_table(frame)
     except (pa.ArrowException, TypeError, ValueError) as error:
@@ -194,16 +194,24 @@ def read_parquet(path: Path, provenance: dict[str, Any]) -> pd.DataFrame | None:
 
 
 def _with_origin(rows: pd.DataFrame, provenance: dict[str, Any]) -> pd.DataFrame:
-    """The rows with what made them; not known where the directory was merged from several."""
-    if "merged" in provenance:
-        return rows.assign(**dict.fromkeys(ORIGIN))
-    found = rows[["backend", "neuron"]].drop_duplicates()
-    origins = {
-        (backend, neuron): origin_of(provenance, backend, neuron)
-        for backend, neuron in found.itertuples(index=False, name=None)
-    }
-    places = list(rows[["backend", "neuron"]].itertuples(index=False, name=None))
-    return rows.assign(**{name: pd.Series([origins[place][name] for place in places], rows.index) for name in ORIGIN})
+    """The rows, those that do not say what made them with what the provenance says of their run.
+
+    Where the directory was merged from several, that is the part of the run's name, if only one is called so.
+    """
+    rows = rows.assign(**{name: None for name in ORIGIN if name not in rows})
+    silent = rows[list(ORIGIN)].isna().all(axis=1)
+    if not silent.any():
+        return rows
+    places = ["run", "backend", "neuron"]
+    found = rows.loc[silent, places].drop_duplicates()
+    parts: list[dict[str, Any]] | None = provenance.get("merged")
+    origins = []
+    for run, backend, neuron in found.itertuples(index=False, name=None):
+        known = [provenance] if parts is None else [part for part in parts if part.get("run") == run]
+        origins.append(origin_of(known[0] if len(known) == 1 else {}, backend, neuron))
+    told = rows[places].merge(found.join(pd.DataFrame(origins, found.index)[list(ORIGIN)]), "left", places)
+    filled = {name: rows[name].astype(object).where(~silent, told[name].to_numpy()) for name in ORIGIN}
+    return rows.assign(**filled)
 
 
 def mixtures(rows: pd.DataFrame) -> list[str]:

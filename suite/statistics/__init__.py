@@ -2,7 +2,15 @@
 
 from suite.statistics.estimate import CONFIDENCE, Estimate
 from suite.statistics.improvement import Improvement, probability_of_improvement
-from suite.statistics.paired import SIGNIFICANCE, Comparison, compare_with_baseline, holm, paired_p_value, seeds_needed
+from suite.statistics.paired import (
+    SIGNIFICANCE,
+    Comparison,
+    compare_with_baseline,
+    holm,
+    not_told_from_best,
+    paired_p_value,
+    seeds_needed,
+)
 from suite.statistics.ranks import Ranks, rank_over_datasets
 
 __all__ = [
@@ -14,6 +22,7 @@ __all__ = [
     "Ranks",
     "compare_with_baseline",
     "holm",
+    "not_told_from_best",
     "paired_p_value",
     "probability_of_improvement",
     "rank_over_datasets",

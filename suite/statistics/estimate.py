@@ -12,6 +12,20 @@ from scipy import stats
 CONFIDENCE = 0.95
 RESAMPLES = 4999
 FEWEST_FOR_BOOTSTRAP = 3
+ROUNDING = 1e-9
+"""Values that lie closer than this share of their size are equal: what is left is the rounding of sums."""
+
+
+def equal(values: np.ndarray) -> bool:
+    """Whether all values are one but for the rounding of sums."""
+    return bool(np.ptp(values) <= ROUNDING * np.abs(values).max())
+
+
+def settled(values: np.ndarray) -> np.ndarray:
+    """The values without the rounding of sums, so that equal counts of correct answers are equal numbers."""
+    scale = np.abs(values[np.isfinite(values)]).max(initial=0.0)
+    places = 9 if scale == 0 else 8 - math.floor(math.log10(scale))
+    return np.round(values, places) + 0.0
 
 
 @dataclass(frozen=True)
@@ -19,7 +33,7 @@ class Estimate:
     """A mean over seeds with its 95 % confidence interval (Student's t); no interval from fewer than two values.
 
     Attributes:
-        half_width: of the interval; NaN if there is none.
+        half_width: of the interval; 0 if all values are equal, NaN if there is none.
         values: what was averaged, one a seed.
     """
 
@@ -34,10 +48,15 @@ class Estimate:
         own = tuple(array.tolist())
         if not len(array):
             return cls(math.nan, math.nan, 0)
+        if not np.isfinite(array).all():
+            return cls(float(array.sum()), math.nan, len(array), own)
+        mean = math.fsum(own) / len(own)  # whatever the order of the values
         if len(array) < 2:
-            return cls(float(array.mean()), math.nan, len(array), own)
+            return cls(mean, math.nan, 1, own)
+        if equal(array):
+            return cls(mean, 0.0, len(array), own)
         quantile = stats.t.ppf((1 + CONFIDENCE) / 2, len(array) - 1)
-        return cls(float(array.mean()), float(quantile * stats.sem(array)), len(array), own)
+        return cls(mean, float(quantile * stats.sem(array)), len(array), own)
 
     @property
     def low(self) -> float:
@@ -47,19 +66,16 @@ class Estimate:
     def high(self) -> float:
         return self.mean + self.half_width
 
-    def overlaps(self, other: Estimate) -> bool:
-        """Whether the intervals meet; without an interval a value counts as its own."""
-        own, others = (0.0 if math.isnan(e.half_width) else e.half_width for e in (self, other))
-        return abs(self.mean - other.mean) <= own + others
-
     def bootstrap(self) -> tuple[float, float]:
-        """The bias-corrected and accelerated bootstrap 95 % interval of the mean; NaN from fewer than three values.
+        """The bias-corrected and accelerated bootstrap 95 % interval of the mean.
 
-        The same values give the same interval: the resampling is seeded.
+        NaN from fewer than three values, or if one is infinite. The resampling is seeded.
         """
         if self.count < FEWEST_FOR_BOOTSTRAP:
             return math.nan, math.nan
-        if min(self.values) == max(self.values):
+        if not math.isfinite(self.mean):
+            return math.nan, math.nan
+        if self.half_width == 0:
             return self.mean, self.mean
         found = stats.bootstrap(
             (np.array(self.values),),

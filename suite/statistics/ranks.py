@@ -9,6 +9,7 @@ import pandas as pd
 import scikit_posthocs
 from scipy import stats
 
+from suite.statistics.estimate import settled
 from suite.statistics.paired import SIGNIFICANCE
 
 FEWEST_DATASETS = 2
@@ -21,10 +22,11 @@ class Ranks:
 
     Attributes:
         mean: by model, the best first.
-        p: of Friedman's test that all models rank alike.
+        p: of Friedman's test that all models rank alike; 1 if all tie everywhere.
         pairwise: Nemenyi's p value of each pair.
         critical_difference: of mean ranks, at 5 %.
-        datasets: how many the ranks are over.
+        datasets: how many the ranks are over; every ranked model has each of `names`.
+        left_out: models, then data sets, that were left out because one lacks the other.
     """
 
     mean: pd.Series
@@ -32,20 +34,43 @@ class Ranks:
     pairwise: pd.DataFrame
     critical_difference: float
     datasets: int
+    names: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def told_apart(self) -> bool:
+        """Whether Friedman's test finds that the models differ at all; without it no rank says anything."""
+        return self.p < SIGNIFICANCE
 
 
 def rank_over_datasets(table: pd.DataFrame) -> Ranks | None:
     """Rank models (columns) on data sets (rows) by a metric of which more is better; None for too few of either.
 
-    Data sets that lack a model are left out.
+    Equal numbers of correct answers share a rank, whatever the order in which their shares were summed.
     """
-    whole = table.dropna()
+    whole = _without_gaps(table)
     datasets, models = whole.shape
     if datasets < FEWEST_DATASETS or models < FEWEST_MODELS:
         return None
-    ranks = whole.rank(axis=1, ascending=False).mean().sort_values()
-    p = float(stats.friedmanchisquare(*(whole[name] for name in whole)).pvalue)
+    whole = pd.DataFrame(settled(whole.to_numpy(dtype=float)), index=whole.index, columns=whole.columns)
+    each = whole.rank(axis=1, ascending=False)
+    ranks = each.mean().sort_values(kind="stable")
+    tied = (each.nunique(axis=1) == 1).all()
+    p = 1.0 if tied else float(stats.friedmanchisquare(*(whole[name] for name in whole)).pvalue)
     pairwise = scikit_posthocs.posthoc_nemenyi_friedman(whole)
     quantile = stats.studentized_range.ppf(1 - SIGNIFICANCE, models, math.inf) / math.sqrt(2)
     difference = quantile * math.sqrt(models * (models + 1) / (6 * datasets))
-    return Ranks(ranks, p, pairwise, float(difference), datasets)
+    left_out = [*table.columns.difference(whole.columns, sort=False), *table.index.difference(whole.index, sort=False)]
+    names = tuple(map(str, whole.index))
+    return Ranks(ranks, p, pairwise, float(difference), datasets, names, tuple(map(str, left_out)))
+
+
+def _without_gaps(table: pd.DataFrame) -> pd.DataFrame:
+    """The table without the models and data sets of most gaps, one after the other until none is left."""
+    while table.isna().any(axis=None):
+        by_model, by_dataset = table.isna().mean(axis=0), table.isna().mean(axis=1)
+        if by_model.max() >= by_dataset.max():
+            table = table.drop(columns=by_model.idxmax())
+        else:
+            table = table.drop(index=by_dataset.idxmax())
+    return table

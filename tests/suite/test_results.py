@@ -9,9 +9,8 @@ import pandas as pd
 import pytest
 
 from suite.compare import compare
-from suite.merge import merge
 from suite.report import groups
-from suite.runs.store import COLUMNS, RunError, read_provenance, read_results
+from suite.runs.store import COLUMNS, RunError
 
 
 def make_run(
@@ -73,22 +72,3 @@ def test_compare_refuses_timings_of_two_machines(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="different machines"):
         compare([first, second], any_machine=False)
     assert compare([first, second], any_machine=True).rows == []
-
-
-def test_merge_takes_a_cell_from_the_first_run_that_ended_it(tmp_path: Path) -> None:
-    first = make_run(tmp_path / "a", {"lif": [90.0, 91.0]})
-    rows = read_results(first)
-    rows.loc[rows.value == 91.0, ["status", "value"]] = ["failed", None]
-    rows.to_parquet(first / "results.parquet")
-    second = make_run(tmp_path / "b", {"lif": [70.0, 71.0], "clif": [80.0]}, machine="b", commit="1")
-    assert merge([first, second], tmp_path / "both") == (4, 3)
-    merged = read_results(tmp_path / "both")
-    accuracy = merged[merged.task == "accuracy"]
-    found = sorted(zip(accuracy.neuron, accuracy.seed, accuracy.value, accuracy.run, strict=True))
-    assert found == [("clif", 0, 80.0, "b"), ("lif", 0, 90.0, "a"), ("lif", 1, 71.0, "b")]
-    assert set(merged[merged.task == "throughput"].run) == {"a"}
-    provenance = read_provenance(tmp_path / "both")
-    assert [part["machine"]["cpu"] for part in provenance["merged"]] == ["a", "b"]
-    assert set(merged.cell) <= set(groups.read(tmp_path / "both")["run"])
-    with pytest.raises(RunError, match="exists; merge into a new directory"):
-        merge([first, second], tmp_path / "both")

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from suite.report.text import spreadsheet
 from suite.runs.store import COLUMNS
 from suite.statistics import Estimate
 
@@ -35,21 +37,31 @@ class Plot:
     draw: Callable[[pd.DataFrame], Figure]
 
     def save(self, rows: pd.DataFrame, folder: Path) -> bool:
-        """Write NAME.png, .svg and .pdf, and their data as NAME.csv; False if there is nothing to show."""
+        """Write NAME.png, .svg and .pdf, and their data as NAME.csv; False if there is nothing to show.
+
+        The same rows give the same files: what a library draws at random is seeded, and no date is written.
+        """
         data = self.data(rows)
         if data is None or data.empty:
             return False
         told = [name for name in data if name in SHORT or name not in COLUMNS]
-        data[told].to_csv(folder / f"{self.name}.csv", index=False)
-        figure = self.draw(data)
-        for ending in FORMATS:
-            figure.savefig(folder / f"{self.name}.{ending}", metadata=_NO_DATE.get(ending))
-        plt.close(figure)
+        texts = data[told].apply(
+            lambda column: column.map(lambda own: spreadsheet(own) if isinstance(own, str) else own)
+        )
+        texts.to_csv(folder / f"{self.name}.csv", index=False)
+        state = np.random.get_state()
+        np.random.seed(0)
+        try:
+            figure = self.draw(data)
+            for ending in FORMATS:
+                figure.savefig(folder / f"{self.name}.{ending}", metadata=_NO_DATE.get(ending))
+        finally:
+            np.random.set_state(state)
+            plt.close("all")
         return True
 
 
 _NO_DATE = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
-"""The same rows give the same file."""
 
 
 def interval(values: pd.Series) -> tuple[float, float]:

@@ -2,115 +2,131 @@
 
 from __future__ import annotations
 
-import warnings
-
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 
 from suite.report import style
+from suite.report.conditions import mean_over_layers, over_seeds
 from suite.report.plots.base import Plot
-from suite.report.tables import training_state
+from suite.report.plots.panels import legend, line_looks, panels
+from suite.report.tables import of_task, training_state
+from suite.report.text import label
+
+ON_THE_EDGE = 0.03
+"""Height of the mark of an exact zero, as a share of a panel: a logarithmic axis has no place for it."""
+MOST_ACROSS = 8
+DECADES = 1e-6
 
 
 def _of_task(rows: pd.DataFrame) -> pd.DataFrame:
-    chosen = rows[(rows.task == "temporal_gradient") & rows.value.notna()].copy()
-    chosen["training"] = chosen.settings.map(training_state)
-    return chosen
+    own = of_task(rows, "temporal_gradient")
+    own = own[own.value.notna()]
+    return own.assign(training=own.settings.map(training_state).astype(str))
 
 
 def _by_lag(rows: pd.DataFrame) -> pd.DataFrame:
-    """Mean gradient by lag; lag 0 is the spatial gradient."""
-    chosen = _of_task(rows)
-    chosen = chosen[chosen.metric.isin(["temporal_gradient_by_lag", "spatial_gradient"])]
-    chosen["lag"] = chosen.lag.fillna(0).astype(int)
-    chosen["panel"] = chosen.dataset + "\n" + chosen.training
-    means = chosen.groupby(["panel", "neuron", "lag"], as_index=False, sort=False).value.mean()
-    return means[means.value > 0]
+    """Mean gradient by lag; lag 0 is the spatial gradient. Over layers and steps of a seed, then over seeds."""
+    own = _of_task(rows)
+    own = own[own.metric.isin(["temporal_gradient_by_lag", "spatial_gradient"])]
+    own = own.assign(lag=own.lag.fillna(0).astype("Int64"), panel=own["where"] + ", " + own.training)
+    of_seed = mean_over_layers(own.assign(layer=own.layer.astype(str) + "/" + own.step.astype(str), step=None))
+    found = over_seeds(of_seed, ["panel", "who", "lag"])
+    records = [
+        {"panel": panel, "who": who, "lag": int(lag), "value": estimate.mean}
+        for (panel, who, lag), estimate in found.items()
+    ]
+    return pd.DataFrame(records)
 
 
 def _draw_by_lag(data: pd.DataFrame) -> Figure:
-    grid = sns.relplot(
-        data,
-        x="lag",
-        y="value",
-        col="panel",
-        kind="line",
-        facet_kws={"sharex": False, "sharey": False},
-        **style.by_neuron(data.neuron, lines=True),
-        **style.facets(data.panel.nunique(), height=1.6),
-    )
-    grid.set(yscale="log").set_titles("{col_name}").set_axis_labels("lag (steps; 0: spatial)", "mean |gradient|")
-    style.legend_below(grid)
-    return grid.figure
+    """Lines on a logarithmic axis with a gap where a value is 0 or infinite, and a mark on the edge for each zero."""
+    looks = line_looks(list(data.who))
+    figure, found = panels(list(dict.fromkeys(data.panel)), 1.6, "lag (steps; 0: spatial)", "mean |gradient|")
+    for (panel, who), own in data.sort_values("lag", kind="stable").groupby(["panel", "who"], sort=False):
+        axes, look = found[str(panel)], looks[str(who)]
+        shown = own.value.where((own.value > 0) & np.isfinite(own.value))
+        axes.plot(own.lag, shown, **look, marker=".", markersize=3)
+        zeros = list(own.lag[own.value == 0])
+        if zeros:
+            look = {"linestyle": "", "marker": "v", "markersize": 3, "color": look["color"]}
+            axes.plot(zeros, [ON_THE_EDGE] * len(zeros), **look, transform=axes.get_xaxis_transform())
+    for panel, axes in found.items():
+        if (data.value[data.panel == panel] > 0).any():
+            axes.set_yscale("log")
+        else:
+            axes.set_yticks([])
+            axes.text(0.5, 0.5, "no gradient", transform=axes.transAxes, ha="center", fontsize=7)
+    legend(figure, looks)
+    return figure
 
 
 def _between_steps(rows: pd.DataFrame) -> pd.DataFrame | None:
-    """Mean gradient from the loss at step t' to the input at step t, trained, on the data set of most steps."""
-    chosen = _of_task(rows)
-    chosen = chosen[chosen.metric.isin(["temporal_gradient", "spatial_gradient"]) & (chosen.training == "trained")]
-    if chosen.empty:
+    """Mean gradient from the loss at step t' to the input at step t, trained, where there are most steps."""
+    own = _of_task(rows)
+    own = own[own.metric.isin(["temporal_gradient", "spatial_gradient"]) & (own.training == "trained")]
+    if own.empty:
         return None
-    chosen["t"] = chosen.step.astype(int)
-    chosen = chosen[chosen.dataset == chosen.sort_values("t").dataset.iloc[-1]]
-    chosen["t_loss"] = chosen.t + chosen.lag.fillna(0).astype(int)
-    chosen["layer"] = chosen.layer.str.replace("neurons.", "layer ")
-    keys = ["dataset", "layer", "neuron", "t", "t_loss"]
-    return chosen.groupby(keys, as_index=False, sort=False).value.mean()
+    longest = own.groupby("where", sort=False).step.max()
+    own = own[own["where"] == longest.idxmax()]
+    own = own.assign(lag=own.lag.fillna(0).astype("Int64"), layer=own.layer.str.replace("neurons.", "layer "))
+    found = over_seeds(own, ["where", "layer", "who", "step", "lag"])
+    records = [
+        {"where": where, "layer": layer, "who": who, "t": int(t), "t_loss": int(t + lag), "value": estimate.mean}
+        for (where, layer, who, t, lag), estimate in found.items()
+    ]
+    return pd.DataFrame(records)
 
 
 def _draw_between_steps(data: pd.DataFrame) -> Figure:
-    positive = data.value[data.value > 0]
-    norm = LogNorm(max(positive.min(), positive.max() * 1e-6), positive.max())
-    order = style.ordered(data.neuron)
-    height = style.PAGE / len(order)
-    grid = sns.FacetGrid(
-        data,
-        col="neuron",
-        row="layer",
-        col_order=order,
-        height=height,
-        aspect=1,
-        margin_titles=True,
-        sharex=False,
-        sharey=False,
-    )
-    bar = grid.figure.add_axes((0.94, 0.25, 0.012, 0.5))
-
-    def draw(t: pd.Series, t_loss: pd.Series, value: pd.Series, **_: object) -> None:
-        steps = int(t_loss.max()) + 1
+    """Neurons across and layers down; the other way round where there are many neurons."""
+    names, layers = style.ordered(data.who), list(dict.fromkeys(data.layer))
+    tall = len(names) > MOST_ACROSS
+    rows, columns = (names, layers) if tall else (layers, names)
+    side = min(1.0, style.PAGE / len(columns))
+    figure, grid = plt.subplots(
+        len(rows), len(columns), figsize=(side * len(columns) + 1.0, side * len(rows) + 0.4), squeeze=False,
+        layout="constrained",
+    )  # fmt: skip
+    positive = data.value[(data.value > 0) & np.isfinite(data.value)]
+    norm = LogNorm(max(positive.min(), positive.max() * DECADES), positive.max()) if len(positive) else None
+    steps = int(data.t_loss.max()) + 1
+    image: AxesImage | None = None
+    for (layer, who), own in data.groupby(["layer", "who"], sort=False):
+        down, across = layers.index(str(layer)), names.index(str(who))
+        place = (across, down) if tall else (down, across)
         matrix = np.full((steps, steps), np.nan)
-        matrix[t_loss, t] = value
-        sns.heatmap(
-            matrix,
-            norm=norm,
-            cmap="viridis",
-            square=True,
-            rasterized=True,
-            cbar_ax=bar,
-            xticklabels=False,
-            yticklabels=False,
-        )
-
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "This figure includes Axes that are not compatible")  # the colour bar
-        grid.map(draw, "t", "t_loss", "value")
-    grid.set_titles(col_template="{col_name}", row_template="{row_name}")
-    grid.set_axis_labels("", "")
-    grid.figure.supxlabel("input at step t →", fontsize=8)
-    grid.figure.supylabel("← loss at step t'", fontsize=8)
-    grid.figure.subplots_adjust(right=0.9, wspace=0.08, hspace=0.08)
-    bar.set_title("mean |gradient|", fontsize=6, loc="left")
-    return grid.figure
+        matrix[own.t_loss, own.t] = own.value.where(own.value > 0)
+        axes = grid[place]
+        if norm is None or not np.isfinite(matrix).any():
+            axes.text(0.5, 0.5, "no gradient", transform=axes.transAxes, ha="center", va="center", fontsize=6)
+            axes.set_aspect("equal")
+        else:
+            image = axes.imshow(matrix, norm=norm, cmap="viridis", rasterized=True, interpolation="nearest")
+    for axes in grid.flat:
+        axes.set(xticks=[], yticks=[])
+    for axes, name in zip(grid[0], columns, strict=True):
+        axes.set_title(label(name), fontsize=7)
+    for axes, name in zip(grid[:, 0], rows, strict=True):
+        axes.set_ylabel(label(name), fontsize=7)
+    figure.supxlabel("input at step t →", fontsize=7)
+    figure.supylabel("← loss at step t'", fontsize=7)
+    if image is not None:
+        bar = figure.colorbar(image, ax=grid, shrink=0.6, pad=0.02)
+        bar.ax.set_title("mean |gradient|", fontsize=6, loc="left")
+        bar.ax.tick_params(labelsize=6)
+    return figure
 
 
 PLOTS = [
     Plot(
         "gradient_by_lag",
         "Temporal gradient by lag",
-        "Mean gradient magnitude that reaches a neuron's input from a loss that many steps later, one line a neuron.",
+        "Mean gradient magnitude that reaches a neuron's input from a loss that many steps later, one line a neuron. A "
+        "triangle on the lower edge is an exact 0.",
         _by_lag,
         _draw_by_lag,
     ),

@@ -2,53 +2,59 @@
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.figure import Figure
 
-from suite.report import style
-from suite.report.plots.base import Plot, interval
+from suite.report.conditions import over_seeds
+from suite.report.plots.base import Plot
+from suite.report.plots.panels import legend, line_looks, panels
+from suite.report.tables import of_task
+from suite.statistics import Estimate
 
 
 def _curves(metric: str, rows: pd.DataFrame) -> pd.DataFrame:
-    chosen = rows[(rows.task == "accuracy") & (rows.metric == metric) & rows.value.notna()]
-    return chosen.assign(epoch=chosen.step.astype(int))[["dataset", "neuron", "seed", "epoch", "value"]]
+    """Mean and half width of the interval by epoch; a divergence (an infinite loss) stays infinite."""
+    own = of_task(rows, "accuracy")
+    own = own[(own.metric == metric) & own.value.notna()]
+    found: dict[tuple[str, str, int], Estimate] = over_seeds(own, ["where", "who", "step"])
+    records = [
+        {"where": where, "who": who, "epoch": int(step), "mean": e.mean, "half_width": e.half_width, "seeds": e.count}
+        for (where, who, step), e in found.items()
+    ]
+    return pd.DataFrame(records)
 
 
-def _draw(data: pd.DataFrame, label: str) -> Figure:
-    order = style.ordered(data.neuron)
-    grid = sns.relplot(
-        data,
-        x="epoch",
-        y="value",
-        hue="neuron",
-        hue_order=order,
-        palette=style.colours(order),
-        col="dataset",
-        kind="line",
-        errorbar=interval,
-        err_kws={"alpha": 0.15, "linewidth": 0},
-        facet_kws={"sharex": False, "sharey": False},
-        **style.facets(data.dataset.nunique()),
-    )
-    grid.set_titles("{col_name}").set_axis_labels("epoch", label)
-    style.legend_below(grid)
-    return grid.figure
+def _draw(data: pd.DataFrame, label: str, bounds: tuple[float, float]) -> Figure:
+    """One line a neuron with its band; no line through an epoch that has no finite mean, no band beyond the bounds."""
+    looks = line_looks(list(data.who))
+    figure, found = panels(list(dict.fromkeys(data["where"])), 1.5, "epoch", label)
+    for (where, who), measured in data.groupby(["where", "who"], sort=False):
+        axes, look = found[str(where)], looks[str(who)]
+        own = measured.set_index("epoch").reindex(range(measured.epoch.min(), measured.epoch.max() + 1))
+        mean = own["mean"].where(np.isfinite(own["mean"]))
+        axes.plot(own.index, mean, **look, marker="." if len(own) == 1 else "")
+        low, high = (mean - own.half_width).clip(*bounds), (mean + own.half_width).clip(*bounds)
+        axes.fill_between(own.index, low, high, color=look["color"], alpha=0.15, linewidth=0)
+    legend(figure, looks)
+    return figure
 
 
 PLOTS = [
     Plot(
         "loss_curves",
         "Test loss",
-        "Test loss by epoch: mean and 95 % interval over seeds.",
+        "Test loss by epoch: mean and 95 % interval over seeds; a gap where it was not finite.",
         lambda rows: _curves("test_loss", rows),
-        lambda data: _draw(data, "test loss"),
+        lambda data: _draw(data, "test loss", (0.0, math.inf)),
     ),
     Plot(
         "accuracy_curves",
         "Test accuracy while training",
         "Test accuracy by epoch: mean and 95 % interval over seeds.",
         lambda rows: _curves("test_accuracy", rows),
-        lambda data: _draw(data, "test accuracy (%)"),
+        lambda data: _draw(data, "test accuracy (%)", (0.0, 100.0)),
     ),
 ]

@@ -1,124 +1,173 @@
-"""Speed of a layer alone: bars by backend, and against the roofline of the machine."""
+"""Speed of a layer alone: by neuron and backend, and against the roofline of the machine."""
 
 from __future__ import annotations
 
-import json
+import math
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
-from suite.report import style
+from suite.report import style, timings
+from suite.report.conditions import over_seeds
 from suite.report.plots.base import Plot
+from suite.report.plots.panels import legend, point_looks, points, row_panels
+from suite.report.tables import sizes
+from suite.report.text import label
 
-FUSED = ("cpu", "triton")
+TIME = "forward_backward_time"
+BACKENDS = ("cpu", "triton", "compile", "reference", "spikingjelly", "snntorch", "norse")
+DECADE = 10
 
 
-def _of_task(rows: pd.DataFrame) -> pd.DataFrame:
-    chosen = rows[(rows.task == "throughput") & rows.value.notna()]
-    elements = chosen.settings.map(lambda text: json.loads(text)["elements"])
-    return chosen.assign(size="T = " + chosen.timesteps.astype(str) + ", " + elements.map("{:,}".format) + " neurons")
+def _measured(rows: pd.DataFrame) -> pd.DataFrame:
+    own = sizes(rows)
+    return own[own.value.notna()]
 
 
 def _times(rows: pd.DataFrame) -> pd.DataFrame:
-    chosen = _of_task(rows)
-    chosen = chosen[chosen.metric == "forward_backward_time"]
-    return chosen[["size", "neuron", "backend", "value"]]
+    """Median and percentiles of the rounds; without what was timed at another load than the rest of its size."""
+    own = _measured(rows)
+    apart = timings.other_loads(own)
+    backends = dict(zip(own.who, own.backend, strict=True))
+    records = [
+        {
+            "size": size,
+            "who": who,
+            "backend": backends[who],
+            "value": time.estimate.mean,
+            "p20": time.low,
+            "p80": time.high,
+        }
+        for (who, size), time in timings.times(own, TIME).items()
+        if (who, size) not in apart
+    ]
+    return pd.DataFrame(records)
 
 
 def _draw_times(data: pd.DataFrame) -> Figure:
-    several = data.backend.nunique() > 1
-    order = style.ordered(data.neuron)
-    grid = sns.catplot(
-        data,
-        x="value",
-        y="neuron",
-        hue="backend" if several else "neuron",
-        order=order,
-        palette="colorblind" if several else style.colours(order),
-        col="size",
-        kind="bar",
-        sharex=False,
-        errorbar=None,
-        legend=several,
-        **style.facets(data["size"].nunique(), height=1.6 + (0.5 if several else 0)),
-    )
-    grid.set_titles("{col_name}").set_axis_labels("ns per neuron and step", "")
-    for place, axes in enumerate(grid.axes.flat):
-        axes.tick_params(labelleft=place % 2 == 0)
-    style.legend_below(grid)
-    return grid.figure
+    names = style.ordered(data.who)
+    looks = _backend_looks(data.backend)
+    figure, found = row_panels(list(dict.fromkeys(data["size"])), names, "ns per neuron and step")
+    for point in points(data):
+        axes, look, place = found[point.size], looks[str(point.backend)], names.index(str(point.who))
+        if math.isfinite(point.p20) and math.isfinite(point.p80):
+            axes.plot([point.p20, point.p80], [place, place], color=look["color"], linewidth=1)
+        axes.plot([point.value], [place], **look)
+    for axes in found.values():
+        _logarithmic(axes)
+    if len(looks) > 1:
+        legend(figure, looks)
+    return figure
+
+
+def _backend_looks(backends: pd.Series) -> dict[str, dict[str, Any]]:
+    """Backends in grey by their markers, the fused kernel in black: colours are those of neurons."""
+    present = set(map(str, backends))
+    known = [*BACKENDS, *sorted(present - set(BACKENDS))]
+    return {
+        name: {
+            "marker": style.MARKERS[known.index(name) % len(style.MARKERS)],
+            "color": "black" if name in timings.FUSED else "0.45",
+            "linestyle": "",
+            "markersize": 4,
+        }
+        for name in known
+        if name in present
+    }
 
 
 def _speed_ups(rows: pd.DataFrame) -> pd.DataFrame | None:
-    """The time of every other backend over that of the fused kernel; None if only one backend ran."""
-    times = _times(rows).set_index(["size", "neuron"])
-    fused = times[times.backend.isin(FUSED)].value
-    others = times[~times.backend.isin(FUSED)]
-    if fused.empty or others.empty:
+    """The time of every other backend over that of the fused kernel of the same load; None if only one backend ran."""
+    own = _measured(rows)
+    if own.backend.nunique() < 2:
         return None
-    found = others.assign(speed_up=others.value / fused.reindex(others.index)).dropna().reset_index()
-    return found[["size", "neuron", "backend", "speed_up"]]
+    apart = timings.other_loads(own)
+    known = {key: time for key, time in timings.times(own, TIME).items() if key not in apart}
+    cells = own.drop_duplicates(["who", "size"]).to_dict("records")
+    same = ("size", "neuron", "device", "machine", "versions")
+    fused = {
+        tuple(str(cell[name]) for name in same): known[cell["who"], cell["size"]]
+        for cell in cells
+        if cell["backend"] in timings.FUSED and (cell["who"], cell["size"]) in known
+    }
+    records = []
+    for cell in cells:
+        base, time = fused.get(tuple(str(cell[name]) for name in same)), known.get((cell["who"], cell["size"]))
+        if base is None or time is None or cell["backend"] in timings.FUSED:
+            continue
+        facts = {name: cell[name] for name in ("size", "neuron", "who", "backend")}
+        ratio = time.estimate.mean / base.estimate.mean
+        records.append({**facts, "speed_up": ratio, "low": time.low / base.high, "high": time.high / base.low})
+    return pd.DataFrame(records)
 
 
 def _draw_speed_ups(data: pd.DataFrame) -> Figure:
-    grid = sns.catplot(
-        data,
-        x="speed_up",
-        y="neuron",
-        hue="backend",
-        order=style.ordered(data.neuron),
-        palette="colorblind",
-        col="size",
-        kind="bar",
-        sharex=False,
-        errorbar=None,
-        **style.facets(data["size"].nunique(), height=2.1),
-    )
-    grid.set_titles("{col_name}").set_axis_labels("times as long as fused", "")
-    for place, axes in enumerate(grid.axes.flat):
+    names = style.ordered(data.who)
+    looks = _backend_looks(data.backend)
+    figure, found = row_panels(list(dict.fromkeys(data["size"])), names, "times as long as fused")
+    for point in points(data):
+        axes, look, place = found[point.size], looks[str(point.backend)], names.index(str(point.who))
+        if math.isfinite(point.low) and math.isfinite(point.high):
+            axes.plot([point.low, point.high], [place, place], color=look["color"], linewidth=1)
+        axes.plot([point.speed_up], [place], **look)
+    for axes in found.values():
         axes.axvline(1, color="0.4", linewidth=0.8)
-        axes.tick_params(labelleft=place % 2 == 0)
-    style.legend_below(grid)
-    return grid.figure
+        _logarithmic(axes)
+    legend(figure, looks)
+    return figure
+
+
+def _logarithmic(axes: Axes) -> None:
+    """A logarithmic axis across with plain numbers, if there is a positive value to show."""
+    low, high = axes.dataLim.intervalx
+    if not 0 < low <= high < math.inf:
+        return
+    axes.set_xscale("log")
+    if high < DECADE * low:
+        axes.xaxis.set_major_locator(MaxNLocator(4))
+        axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
 def _roofline(rows: pd.DataFrame) -> pd.DataFrame:
     """Operations a byte (counted) and operations a second (measured) of the fused kernels, and the copy's bandwidth."""
-    chosen = _of_task(rows)
-    keys = ["size", "neuron", "backend"]
-    table = chosen.pivot_table(index=keys, columns="metric", values="value", observed=True).reset_index()
-    needed = ["operations", "least_bytes", "forward_backward_time", "copy_bandwidth"]
-    if not set(needed) <= set(table.columns):
-        return pd.DataFrame()
-    table = table.dropna(subset=needed)
-    table["operations_per_byte"] = table.operations / table.least_bytes
-    table["gigaoperations_per_second"] = table.operations / table.forward_backward_time
-    return table[[*keys, "operations_per_byte", "gigaoperations_per_second", "copy_bandwidth"]]
+    own = _measured(rows)
+    needed = ["operations", "least_bytes", TIME, "copy_bandwidth"]
+    found: dict[tuple[str, str], dict[str, float]] = {}
+    for (size, who, metric), estimate in over_seeds(own[own.metric.isin(needed)], ["size", "who", "metric"]).items():
+        found.setdefault((size, who), {})[metric] = estimate.mean
+    records = [
+        {
+            **{"size": size, "who": who},
+            "operations_per_byte": values["operations"] / values["least_bytes"],
+            "gigaoperations_per_second": values["operations"] / values[TIME],
+            "copy_bandwidth": values["copy_bandwidth"],
+        }
+        for (size, who), values in found.items()
+        if set(needed) <= set(values) and values["least_bytes"] > 0 and values[TIME] > 0
+    ]
+    return pd.DataFrame(records)
 
 
 def _draw_roofline(data: pd.DataFrame) -> Figure:
-    figure, axes = plt.subplots(figsize=(style.COLUMN, 2.5))
-    sizes = list(dict.fromkeys(data["size"]))
-    arguments = style.by_neuron(data.neuron)
-    sns.scatterplot(
-        data,
-        x="operations_per_byte",
-        y="gigaoperations_per_second",
-        size="size",
-        sizes=dict(zip(sizes, np.linspace(22, 60, len(sizes)), strict=True)),
-        ax=axes,
-        **arguments,
-    )
+    figure, axes = plt.subplots(figsize=(style.COLUMN, 2.5), layout="constrained")
+    looks = point_looks(list(data.who))
+    all_sizes = list(dict.fromkeys(data["size"]))
+    widths = dict(zip(all_sizes, np.linspace(3.5, 6.5, len(all_sizes)), strict=True))
+    for point in points(data):
+        look = {**looks[str(point.who)], "markersize": widths[str(point.size)]}
+        axes.plot([point.operations_per_byte], [point.gigaoperations_per_second], **look)
     across = np.array([data.operations_per_byte.min() / 1.5, data.operations_per_byte.max() * 1.5])
-    bandwidths = data.groupby("size", sort=False).copy_bandwidth.mean().sort_values()
-    for place, (size, bandwidth) in enumerate(bandwidths.items()):
+    for place, (size, own) in enumerate(data.groupby("size", sort=False)):
+        bandwidth = own.copy_bandwidth.max()
         axes.plot(across, across * bandwidth, color="0.5", linewidth=0.8, zorder=0)
         axes.annotate(
-            f"{bandwidth:.0f} GB/s copied at {str(size).partition(',')[0]}",
+            f"{bandwidth:.0f} GB/s copied at {label(str(size))}",
             (across[1], across[1] * bandwidth),
             fontsize=5.5,
             color="0.3",
@@ -127,9 +176,11 @@ def _draw_roofline(data: pd.DataFrame) -> Figure:
             textcoords="offset points",
         )
     axes.set_xscale("log", base=2)
-    axes.set(yscale="log", xlabel="operations a byte (counted)", ylabel="Gop/s, forward + backward")
+    axes.set_yscale("log")
+    axes.set_xlabel("operations a byte (counted)", fontsize=7)
+    axes.set_ylabel("Gop/s, forward + backward", fontsize=7)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.legend(fontsize=6, ncol=1, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    legend(figure, looks)
     return figure
 
 
@@ -137,14 +188,16 @@ PLOTS = [
     Plot(
         "layer_time",
         "Time of a layer",
-        "Forward and backward of one layer alone, by neuron and backend: shorter bars are faster.",
+        "Forward and backward of one layer alone, by neuron and backend: left is faster. The bar is the 20th to 80th "
+        "percentile of the rounds; only what was timed at one load of the machine is shown.",
         _times,
         _draw_times,
     ),
     Plot(
         "speed_up",
         "Speed-up of the fused kernels",
-        "How many times as long each other backend takes for forward and backward of one layer as the fused kernel.",
+        "How many times as long each other backend takes for forward and backward of one layer as the fused kernel; "
+        "bars: the most that the percentiles of both allow.",
         _speed_ups,
         _draw_speed_ups,
     ),
@@ -152,7 +205,8 @@ PLOTS = [
         "roofline",
         "Roofline",
         "Operations a second of each layer's forward and backward against the operations that it does for each byte it "
-        "must move. The lines are what the bandwidth of a plain copy allows.",
+        "must move; larger points are larger layers. The lines are what the bandwidth of a plain copy allows; kernels "
+        "that write past the cache can lie above them.",
         _roofline,
         _draw_roofline,
     ),

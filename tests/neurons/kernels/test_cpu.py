@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import neurons
@@ -27,24 +27,43 @@ MODELS = [name for name in neurons.names() if neurons.get(name).runs_over_time()
 @pytest.mark.parametrize("steps", STEPS)
 @pytest.mark.parametrize("name", MODELS)
 def test_float32(name: str, steps: int, elements: int, protocol: str) -> None:
-    assert_agrees(agreement(name, "cpu", steps, elements, protocol=protocol), steps)
+    assert_agrees(agreement(name, "cpu", steps, elements, protocol=protocol))
 
 
 @pytest.mark.parametrize("steps", STEPS)
 @pytest.mark.parametrize("name", MODELS)
 def test_float64(name: str, steps: int) -> None:
-    assert_agrees(agreement(name, "cpu", steps, 1023, torch.float64), steps)
+    assert_agrees(agreement(name, "cpu", steps, 1023, torch.float64))
 
 
 @pytest.mark.parametrize("elements", [1, 255, 1023])
 @pytest.mark.parametrize("steps", STEPS)
 @pytest.mark.parametrize("name", MODELS)
 def test_bfloat16(name: str, steps: int, elements: int) -> None:
-    assert_agrees(agreement(name, "cpu", steps, elements, torch.bfloat16), steps, torch.bfloat16)
+    assert_agrees(agreement(name, "cpu", steps, elements, torch.bfloat16))
 
 
-def test_bfloat16_is_rounded_as_torch_rounds() -> None:
-    """The gradient of a ReLU is the gradient that it gets; NaN and Inf included."""
+@pytest.mark.parametrize(
+    ("later", "rounded"),
+    [
+        ((2**-7, 0), 1.0),  # 1 + 2⁻⁸ lies between 1 and 1 + 2⁻⁷: a tie goes to the even one
+        ((3 * 2**-7, 0), 1.015625),  # 1 + 3·2⁻⁸: a tie again, upwards
+        ((2**-7, 2**-14), 1.0078125),  # 1 + 2⁻⁸ + 2⁻¹⁶: beyond the tie
+        ((-(2**-8), 0), 1.0),  # 1 − 2⁻⁹
+        ((float("inf"), 0), float("inf")),
+    ],
+)
+def test_bfloat16_is_rounded_to_nearest_even(later: tuple[float, float], rounded: float) -> None:
+    """u = 0.8 at each step, no spike and a surrogate of slope 1: the first gradient is g[0] + g[1]/2 + g[2]/4."""
+    layer = neurons.layer("lif", backend="cpu", detach_reset=True)
+    x = torch.tensor([0.8, 0.4, 0.4], dtype=torch.bfloat16).reshape(3, 1).requires_grad_()
+    output = layer(x)
+    assert output.sum() == 0
+    output.backward(torch.tensor([1.0, *later], dtype=torch.bfloat16).reshape(3, 1))
+    assert x.grad[0].item() == rounded
+
+
+def test_bfloat16_keeps_nan_and_infinity() -> None:
     layer = neurons.layer("relu", backend="cpu")
     values = torch.randn(3, 5000) * torch.logspace(-38, 38, 5000)
     values[0, :3] = torch.tensor([float("nan"), float("inf"), -float("inf")])
@@ -56,20 +75,20 @@ def test_bfloat16_is_rounded_as_torch_rounds() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 def test_over_a_million_elements(name: str) -> None:
-    assert_agrees(agreement(name, "cpu", 4, 1_000_003), 4)
+    assert_agrees(agreement(name, "cpu", 4, 1_000_003))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 def test_results_larger_than_the_cache(name: str) -> None:
     """64 MiB and aligned: written past the cache."""
-    assert_agrees(agreement(name, "cpu", 16, 1 << 20), 16)
+    assert_agrees(agreement(name, "cpu", 16, 1 << 20))
 
 
 @pytest.mark.parametrize("kind", SURROGATES)
 @pytest.mark.parametrize("name", [name for name in MODELS if neurons.get(name).spiking])
 def test_every_surrogate(name: str, kind: str) -> None:
-    assert_agrees(agreement(name, "cpu", 8, 255, surrogate=kind, surrogate_width=0.8), 8)
+    assert_agrees(agreement(name, "cpu", 8, 255, surrogate=kind, surrogate_width=0.8))
     layer = neurons.layer(name, 4, 1, "cpu", surrogate=kind)
     x = torch.full((1, 2, 4), 0.9).requires_grad_()
     layer(x).sum().backward()
@@ -79,7 +98,7 @@ def test_every_surrogate(name: str, kind: str) -> None:
 @pytest.mark.parametrize("reset", [{"reset": "hard", "v_reset": -0.1}, {"detach_reset": True}, {"tau": 1.3}])
 @pytest.mark.parametrize("name", ["lif", "plif", "klif", "clif"])
 def test_constants(name: str, reset: dict[str, object]) -> None:
-    assert_agrees(agreement(name, "cpu", 9, 255, **reset), 9)
+    assert_agrees(agreement(name, "cpu", 9, 255, **reset))
 
 
 SHAPES = st.tuples(st.integers(1, 6), st.integers(1, 9), st.lists(st.integers(1, 9), max_size=2))
@@ -101,8 +120,11 @@ def test_any_shape_and_parameter(
     torch.manual_seed(seed)
     layer = neurons.layer(name, channels, steps, "cpu", tau=tau, v_th=v_th)
     x = 0.7 + 0.6 * torch.randn(steps, samples, channels, *features)
-    # How many are undecided is not asserted: for v_th = 0.5 KLIF's rectified potential lies on an edge of the rectangle
-    assert compare(layer, x, torch.randn_like(x)).fault is None
+    found = compare(layer, x, torch.randn_like(x))
+    assert found.fault is None
+    assume(
+        found.undecided < found.neurons
+    )  # for v_th = 0.5 KLIF's rectified potential lies on an edge of the rectangle
 
 
 @pytest.mark.parametrize("channels", [8, 64, 1024, 5000])
@@ -110,7 +132,7 @@ def test_gradients_per_channel_of_flat_features(channels: int) -> None:
     torch.manual_seed(channels)
     layer = neurons.layer("glif", channels, 6, "cpu")
     x = 0.7 + 0.6 * torch.randn(6, 37, channels)
-    assert_agrees(compare(layer, x, torch.randn_like(x)), 6)
+    assert_agrees(compare(layer, x, torch.randn_like(x)))
 
 
 def test_large_results_come_from_the_pool_again() -> None:
@@ -168,7 +190,7 @@ def test_saves_the_input_alone() -> None:
     assert layer(x.detach()).grad_fn is None
 
 
-def test_same_gradients_in_every_call() -> None:
+def test_same_gradients_in_every_call(two_threads: int) -> None:
     layer = neurons.layer("glif", 8, 6, "cpu")
     x = torch.randn(6, 5000, 8)
     grads = []
@@ -222,4 +244,4 @@ def test_narrower_vectors(architecture: str, monkeypatch: pytest.MonkeyPatch, tm
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     for dtype in (torch.float32, torch.float64, torch.bfloat16):
         for name in ("lif", "glif", "clif"):
-            assert_agrees(agreement(name, "cpu", 33, 1023, dtype), 33, dtype)
+            assert_agrees(agreement(name, "cpu", 33, 1023, dtype))

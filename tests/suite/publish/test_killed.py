@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from suite.publish import publish, swap
+from suite.publish import publish
+from suite.runs import folders
 from suite.runs.store import RunError, read_results
 from tests.suite.made_runs import make_run, tree, with_report
 from tests.suite.report.handmade import accuracy
@@ -18,7 +19,7 @@ from tests.suite.report.handmade import accuracy
 STEPS = (
     *((os, name) for name in ("mkdir", "open", "rename", "replace", "rmdir", "unlink", "scandir", "fsync", "listdir")),
     *((shutil, name) for name in ("copyfile", "copy2", "copytree", "rmtree")),
-    (swap, "_exchange"),
+    (folders, "_exchange"),
 )
 """Calls that a publication makes; each is a moment at which its process may die."""
 
@@ -65,7 +66,7 @@ def test_killed_at_every_step_the_old_or_the_new_run_is_whole(
 ) -> None:
     """On a system that can exchange two folders in one step, and on one that cannot."""
     if system == "two renames":
-        monkeypatch.setattr(swap, "_exchange", lambda first, second: False)
+        monkeypatch.setattr(folders, "_exchange", lambda first, second: False)
     new, root = runs
     old_files = tree(root / "run")
     new_files = {name: data for name, data in tree(new).items() if name != "results.csv"}

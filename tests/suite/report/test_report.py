@@ -49,15 +49,11 @@ def accuracy_table(table: pd.DataFrame) -> Table:
     return made
 
 
-def test_best_is_bold_with_its_ties_and_a_failed_cell_is_explained() -> None:
+def test_a_failed_cell_is_explained() -> None:
     table = accuracy_table(
         rows(
             ("lif", "digits", 0, 90.0),
             ("lif", "digits", 1, 90.2),
-            ("clif", "digits", 0, 95.0),
-            ("clif", "digits", 1, 95.4),
-            ("glif", "digits", 0, 94.9),
-            ("glif", "digits", 1, 95.1),
             ("bad", "digits", 0, None),
             ("half", "digits", 0, 80.0),
             ("half", "digits", 1, None),
@@ -66,10 +62,26 @@ def test_best_is_bold_with_its_ties_and_a_failed_cell_is_explained() -> None:
     entries = {name: row[0] for name, row in table.rows}
     assert table.header == ["neuron", "digits (%)"]
     assert entries["lif"].text == "90.1 ± 1.3"
-    assert [name for name, entry in entries.items() if entry.best] == ["glif", "clif"]
     assert entries["bad"].text == "failed"
     assert entries["half"].text == "80.0 †"
-    assert table.footnotes == ["bad, digits: failed: the cause", "† half, digits: 1 more failed: the cause"]
+    assert table.footnotes[:2] == ["bad, digits: failed: the cause", "† half, digits: 1 more failed: the cause"]
+
+
+def test_bold_is_what_the_paired_test_does_not_tell_from_the_best() -> None:
+    """LIF and GLIF differ by the same from seed to seed, so that intervals meet where a paired test does not."""
+    drift = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]
+    cells = [("clif", "digits", s, 80 + d + 0.1 * (-1) ** s) for s, d in enumerate(drift)]
+    cells += [("plif", "digits", s, 80 + d) for s, d in enumerate(drift)]
+    cells += [("lif", "digits", s, 79.5 + d) for s, d in enumerate(drift)]
+    entries = {name: row[0].best for name, row in accuracy_table(rows(*cells)).rows}
+    assert entries == {"lif": False, "plif": True, "clif": True}
+
+
+def test_nothing_is_bold_where_the_seeds_are_too_few() -> None:
+    cells = [(name, "digits", s, level + s) for name, level in (("lif", 20.0), ("clif", 90.0)) for s in range(5)]
+    table = accuracy_table(rows(*cells))
+    assert not any(row[0].best for _, row in table.rows)
+    assert table.footnotes == ["No bold where the seeds are too few to tell the best apart; 6 would do."]
 
 
 @pytest.mark.parametrize(
@@ -82,7 +94,7 @@ def test_digits_of_an_uncertainty(uncertainty: float, digits: int) -> None:
 def test_estimates_as_text() -> None:
     assert format_estimate(Estimate(97.87, 2.13, 3), 1) == "97.9 ± 2.1"
     assert format_estimate(Estimate(48.7, 8.8, 3), 1) == "49 ± 9"
-    assert format_estimate(Estimate(110_432.0, 25_301.0, 3), 1) == "110000 ± 25000"
+    assert format_estimate(Estimate(110_432.0, 25_301.0, 3), 1) == "110,000 ± 25,000"
     assert format_estimate(Estimate(0.12345, float("nan"), 1), 2) == "0.12"
     assert format_estimate(Estimate(33_395.2, float("nan"), 1), 0) == "33,395"
     assert format_estimate(Estimate(-0.2, 4.0, 3), 1) == "0 ± 4"
@@ -190,7 +202,8 @@ def test_all_formats_of_a_published_run(tmp_path: Path) -> None:
     for table in tables:
         assert all((tmp_path / f"report/tables/{table.name}.{ending}").stat().st_size for ending in FORMATS)
     plots = {path.stem for path in (tmp_path / "report/plots").glob("*.png")}
-    assert {"accuracy", "pareto", "critical_difference", "gradient_by_lag", "gradient_between_steps"} <= plots
+    assert {"accuracy", "pareto", "gradient_by_lag", "gradient_between_steps"} <= plots
+    assert "critical_difference" not in plots, "Friedman's p is 0.93"
     assert {"loss_curves", "accuracy_curves", "layer_time", "roofline"} <= plots
     for name in plots:
         assert all((tmp_path / f"report/plots/{name}.{ending}").stat().st_size > 50 for ending in ("svg", "pdf", "csv"))
