@@ -113,32 +113,62 @@ def _mixed(rows: pd.DataFrame, by: Sequence[str]) -> str:
 def name_conditions(rows: pd.DataFrame) -> pd.DataFrame:
     """The rows, identified, with names for their conditions.
 
-    Added columns: `how` names what differs in how cells of a task ran (empty if nothing does), `who` is the neuron
-    with it, `ran` the T that it ran over, and `where` is the data set with the settings in which cells of one task
-    and data set (or length, for tasks without data set) differ.
+    Added columns: `how` names what differs in how cells of a task ran (empty if nothing does), `stack` of it the
+    versions alone, `who` is the neuron with it, `ran` the T that it ran over, and `where` is the data set with the
+    settings in which cells of one task and data set (or length, for tasks without data set) differ.
     """
     if "where" in rows:
         return rows
     rows = identified(rows.assign(ran=rows.timesteps))
     code = codes(rows)
     distinct = rows.assign(code=code).drop_duplicates("code").set_index("code")
+    stack: dict[Any, str] = {}
     how: dict[Any, str] = {}
     where: dict[Any, str] = {}
     for task, own in distinct.groupby("task", sort=False, dropna=False):
-        how |= _how(own)
+        stack |= _stack(own)
+        how |= _how(own, stack)
         block = own.dataset.where(own.dataset.notna(), own.timesteps.astype(str))
         for _, part in own.groupby(block, sort=False):
             where |= _where(part, SHOWN_ELSEWHERE.get(str(task), ()))
-    named = rows.assign(how=code.map(how).astype(str), where=code.map(where).astype(str))
+    texts = {name: code.map(known).astype(str) for name, known in (("stack", stack), ("how", how), ("where", where))}
+    named = rows.assign(**texts)
     who = named.neuron.astype(str) + named.how.map(lambda text: f" ({text})" if text else "").astype(str)
     return named.assign(who=who)
 
 
-def _how(conditions: pd.DataFrame) -> dict[Any, str]:
-    differing = [name for name in RAN if conditions[name].nunique(dropna=False) > 1]
+def _how(conditions: pd.DataFrame, stack: Mapping[Any, str]) -> dict[Any, str]:
+    differing = [name for name in RAN if name != "versions" and conditions[name].nunique(dropna=False) > 1]
     records = conditions[differing].astype(object).where(conditions[differing].notna(), None).to_dict("records")
-    texts = [", ".join(f"{k} unknown" if v is None else str(v) for k, v in own.items()) for own in records]
-    return dict(zip(conditions.index, texts, strict=True))
+    return {
+        code: ", ".join(
+            [*(f"{k} unknown" if v is None else str(v) for k, v in own.items()), *filter(None, [stack[code]])]
+        )
+        for code, own in zip(conditions.index, records, strict=True)
+    }
+
+
+def _stack(conditions: pd.DataFrame) -> dict[Any, str]:
+    """The versions that differ; empty where they follow from the backend and the neuron, whose package they name."""
+    same = conditions.groupby(["neuron", "backend", "device", "machine"], dropna=False, sort=False)
+    known = {code: _versions(text) for code, text in conditions.versions.items()}
+    values: dict[str, set[str]] = {}
+    for own in known.values():
+        for name, version in own.items():
+            values.setdefault(name, set()).add(version)
+    differing = {name for name, found in values.items() if len(found) > 1}
+    if not differing and (same.versions.nunique(dropna=False) <= 1).all():
+        return dict.fromkeys(conditions.index, "")
+    return {
+        code: ", ".join(f"{name} {own[name]}" for name in own if name in (differing or own)) or "versions unknown"
+        for code, own in known.items()
+    }
+
+
+def _versions(text: Any) -> dict[str, str]:
+    """ "torch 2.14.1, numpy 2.4.6" by name."""
+    parts = [part.strip().rpartition(" ") for part in text.split(",")] if isinstance(text, str) else []
+    return {name: version for name, _, version in parts}
 
 
 def _where(conditions: pd.DataFrame, elsewhere: Collection[str]) -> dict[Any, str]:

@@ -26,7 +26,7 @@ SAME_LOAD = 1.2
 BUSY = 1.3
 """A timing whose 80th percentile lies this factor above its 20th was taken on a busy machine."""
 RATIO = "_over_baseline"
-TOGETHER = ["size", "device", "machine", "versions"]
+TOGETHER = ["size", "device", "machine", "stack"]
 """Columns in which times must agree to be held against each other at all."""
 
 

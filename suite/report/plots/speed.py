@@ -89,7 +89,7 @@ def _speed_ups(rows: pd.DataFrame) -> pd.DataFrame | None:
     apart = timings.other_loads(own)
     known = {key: time for key, time in timings.times(own, TIME).items() if key not in apart}
     cells = own.drop_duplicates(["who", "size"]).to_dict("records")
-    same = ("size", "neuron", "device", "machine", "versions")
+    same = ("size", "neuron", "device", "machine", "stack")
     fused = {
         tuple(str(cell[name]) for name in same): known[cell["who"], cell["size"]]
         for cell in cells

@@ -6,6 +6,7 @@ import json
 import math
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from suite.report.conditions import IDENTITY, MixedConditions, common, name_conditions, over_seeds
@@ -114,3 +115,18 @@ def test_values_stand_in_the_order_of_their_seeds() -> None:
     assert estimate.values == (1.0, 2.0, 4.0)
     assert estimate.mean == pytest.approx(7 / 3)
     assert math.isnan(next(iter(over_seeds(table.iloc[:1], ["neuron"]).values())).half_width)
+
+
+def test_versions_that_follow_from_the_backend_are_not_named() -> None:
+    plain, peer = "python 3.11, torch 2.14", "python 3.11, torch 2.14, norse 1.1"
+    table = rows(
+        accuracy("lif", "digits", [1.0], versions=plain),
+        accuracy("lif", "digits", [2.0], backend="norse", versions=peer),
+    )
+    assert list(name_conditions(table).who) == ["lif (cpu)", "lif (norse)"]
+    older = [{**record, "versions": "python 3.11, torch 2.13"} for record in accuracy("lif", "digits", [3.0])]
+    assert set(name_conditions(pd.concat([table, rows(older)])).who) == {
+        "lif (cpu, torch 2.14)",
+        "lif (norse, torch 2.14)",
+        "lif (cpu, torch 2.13)",
+    }
