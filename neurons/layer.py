@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -10,7 +11,8 @@ from torch import Tensor, nn
 from neurons import registry
 from neurons.backends import Runner, get_backend, runner_for
 from neurons.errors import BackendUnavailable, InvalidValue, UnknownName
-from neurons.model import Neuron
+from neurons.model import Neuron, whole_number
+from neurons.portable import Portable
 from neurons.stepping import LayerState, initial_state, step
 
 PROTOCOLS = ("controlled", "published")
@@ -30,17 +32,33 @@ class NeuronLayer(nn.Module):
         self, neuron: Neuron, channels: int | None = None, backend: str = "auto", bptt_steps: int | None = None
     ) -> None:
         super().__init__()
-        if backend != "auto":
-            get_backend(backend)
-        if bptt_steps is not None and bptt_steps < 1:
-            raise InvalidValue(f"bptt_steps must be at least 1 (the step itself), not {bptt_steps}")
         self._runners: dict[str, Runner] = {}
         self.neuron = neuron
-        self.channels = channels
-        self.backend = backend
-        self.bptt_steps = bptt_steps
-        for name, value in neuron.initial_parameters(channels).items():
+        self.channels = whole_number("channels", channels)
+        self._backend = _known(backend)
+        self._bptt_steps = whole_number("bptt_steps", bptt_steps)
+        initial = neuron.initial_parameters(self.channels)
+        for name, value in initial.items():
             self.register_parameter(name, nn.Parameter(value))
+        self._parameter_names = tuple(initial)
+        self._prepare_early()
+
+    @property
+    def backend(self) -> str:
+        return self._backend
+
+    @backend.setter
+    def backend(self, name: str) -> None:
+        self._backend = _known(name)
+        self._prepare_early()
+
+    @property
+    def bptt_steps(self) -> int | None:
+        return self._bptt_steps
+
+    @bptt_steps.setter
+    def bptt_steps(self, steps: int | None) -> None:
+        self._bptt_steps = whole_number("bptt_steps", steps)
         self._prepare_early()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -48,13 +66,13 @@ class NeuronLayer(nn.Module):
 
         Raises:
             BackendUnavailable: the backend cannot run this model on this device; nothing falls back silently.
-            InvalidValue: the shape does not fit the layer.
+            InvalidValue: kind, shape or device of the input do not fit the layer.
         """
-        self._check_shape(x)
+        self._check_input(x)
         runner = self._runners.get(x.device.type)
         if runner is None:
-            runner = self._runners[x.device.type] = runner_for(self.backend, self.neuron, x.device, self.bptt_steps)
-        return runner(dict(self.named_parameters()), x)
+            runner = self._runners[x.device.type] = runner_for(self._backend, self.neuron, x.device, self._bptt_steps)
+        return runner(self._parameters_on(x), x)
 
     def initial_state(self, x: Tensor) -> LayerState:
         """The zero state for inputs of one step like `x` [N, *features], see `neurons.stepping`."""
@@ -64,30 +82,73 @@ class NeuronLayer(nn.Module):
         """Output and next state of one time step, for the input current x [N, *features]."""
         return step(self, x, state)
 
+    def _parameters_on(self, x: Tensor) -> Mapping[str, Tensor]:
+        """The declared parameters by name, whoever holds them: a replica, a parametrization, pruning, a buffer."""
+        found = {name: getattr(self, name) for name in self._parameter_names}
+        for name, value in found.items():
+            if value is None or value.device != x.device:
+                place = "missing" if value is None else f"on {value.device}"
+                raise InvalidValue(f"the input is on {x.device}, the layer's {name} {place}: layer.to('{x.device}')")
+        return found
+
     def _prepare_early(self) -> None:
         """Trace before the first input, so that `torch.compile` of a network meets a layer that is ready."""
+        self._runners = {}
         for device in ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",):
             try:
-                self._runners[device] = runner_for(self.backend, self.neuron, torch.device(device), self.bptt_steps)
+                self._runners[device] = runner_for(self._backend, self.neuron, torch.device(device), self._bptt_steps)
             except BackendUnavailable:
                 continue  # raised again at the first input of that device
 
     def __getstate__(self) -> dict[str, Any]:
         """For copies and pickles: without what can be prepared again."""
-        return {**self.__dict__, "_runners": {}}
+        return {**self.__dict__, "_runners": {}, "neuron": Portable(self.neuron)}
 
-    def _check_shape(self, x: Tensor) -> None:
-        if x.ndim < 2 or (self.channels is not None and x.ndim < 3):
-            raise InvalidValue(f"input must be [T, N, *features] with the time first, not {list(x.shape)}")
-        if self.channels is not None and x.shape[2] != self.channels:
-            raise InvalidValue(f"input has {x.shape[2]} channels in dimension 2, the layer {self.channels}")
-        steps = self.neuron.timesteps
-        per_step = any(declared.per == "step_channel" for declared in self.neuron.learnables().values())
-        if per_step and x.shape[0] != steps:
-            raise InvalidValue(f"input has {x.shape[0]} time steps, the parameters of {self.neuron.name} {steps}")
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__({**state, "neuron": state["neuron"].neuron})
+        self._prepare_early()
+
+    def _check_input(self, x: Tensor) -> None:
+        if not isinstance(x, Tensor):
+            raise InvalidValue(f"the input must be a tensor [T, N, *features], not {type(x).__name__}")
+        if not x.is_floating_point():
+            way = "x.dequantize()" if x.is_quantized else "x.float()"
+            raise InvalidValue(f"the input must hold floating-point currents, not {x.dtype}: use {way}")
+        if x.layout != torch.strided:
+            raise InvalidValue(f"the input must be dense, not {x.layout}: use x.to_dense()")
+        self._check_shape(x.shape)
+
+    def _check_shape(self, shape: torch.Size) -> None:
+        channels, steps = self.channels, self.neuron.timesteps
+        if len(shape) < 2 or (channels is not None and len(shape) < 3):
+            raise InvalidValue(f"input must be [T, N, *features] with the time first, not {list(shape)}")
+        if shape[0] == 0:
+            raise InvalidValue(f"input {list(shape)} has no time step: dimension 0 is the time, [T, N, *features]")
+        if steps is not None and shape[0] != steps:
+            raise InvalidValue(f"{self._expected()}, not {list(shape)}: {_swapped(shape, steps)}")
+        if channels is not None and shape[2] != channels:
+            last = shape[-1] == channels and len(shape) > 3
+            way = "move the last dimension there, x.movedim(-1, 2)" if last else "dimension 2 holds the channels"
+            raise InvalidValue(f"{self._expected()}, not {list(shape)}: {way}")
+
+    def _expected(self) -> str:
+        steps = "T" if self.neuron.timesteps is None else f"T={self.neuron.timesteps}"
+        channels = "" if self.channels is None else f"C={self.channels}, "
+        return f"the layer takes [{steps}, N, {channels}*features]"
 
     def extra_repr(self) -> str:
-        return f"{self.neuron.name}, channels={self.channels}, backend={self.backend}"
+        return f"{self.neuron.name}, channels={self.channels}, backend={self._backend}"
+
+
+def _known(backend: str) -> str:
+    return backend if backend == "auto" else get_backend(backend).name
+
+
+def _swapped(shape: torch.Size, steps: int) -> str:
+    """What to do with an input whose dimension 0 is not the layer's time."""
+    if shape[1] == steps:
+        return "the time goes first, the batch second, x.transpose(0, 1)"
+    return "dimension 0 is the time; a layer made without timesteps takes any"
 
 
 def layer(
@@ -104,11 +165,14 @@ def layer(
     Args:
         name: see `neurons.names()`.
         channels: entries of input dimension 2, for parameters learned per channel.
-        timesteps: length of the input, for parameters learned per step.
+        timesteps: length of the input, for parameters learned per step; other lengths are then refused.
         backend: one of `neurons.backends.names()`, or "auto".
         protocol: "controlled" (all models alike) or "published" (each model as in its own paper).
         bptt_steps: time steps that a gradient may go back; None for all.
         **parameters: constants of the model (`tau=1.5`) or first values of its learnable parameters.
+
+    Raises:
+        UnknownName, InvalidValue: one line that says what is wrong.
     """
     if protocol not in PROTOCOLS:
         raise UnknownName("protocol", protocol, PROTOCOLS)

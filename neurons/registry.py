@@ -20,6 +20,8 @@ from neurons.errors import NeuronError, UnknownName
 from neurons.model import Neuron
 
 ENTRY_POINT_GROUP = "neuron_suite.neurons"
+FILE_MODULE = "neuron_file_"
+"""How the module of a user's file is called, before its stem and a hash of its content."""
 
 _models: dict[str, type[Neuron]] = {}
 _packages: dict[str, Callable[[str], type[Neuron]]] = {}
@@ -60,6 +62,12 @@ def look_up_in(package: str, get: Callable[[str], type[Neuron]]) -> None:
     _packages[package] = get
 
 
+def registered(name: str) -> type[Neuron] | None:
+    """The model class registered as `name`, or None."""
+    _discover()
+    return _models.get(name)
+
+
 def names() -> list[str]:
     """All registered names, sorted."""
     _discover()
@@ -72,7 +80,8 @@ def load_file(path: str | Path) -> list[str]:
     path = Path(path).resolve()
     if not path.is_file():
         raise NeuronError(f"{path}: no such file; --neuron-file takes a Python file that registers a neuron")
-    module_name = f"neuron_file_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
+    # named by its content, not by its place: a layer that was pickled finds it in another folder or on another machine
+    module_name = f"{FILE_MODULE}{path.stem}_{hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
     if module_name not in sys.modules:
         spec = importlib.util.spec_from_file_location(module_name, path)
         if spec is None or spec.loader is None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from neurons.errors import BackendUnavailable
+from neurons.errors import BackendUnavailable, InvalidValue
 from neurons.kernels import cpu_library, pool
 from neurons.kernels.source import KernelSource
 
@@ -35,8 +35,9 @@ class CpuKernel:
         """Outputs for contiguous x [T, N, *features], and no checkpoints: backward computes all states again."""
         output = pool.empty_like(x)
         if x.numel():
-            self._forward(x.data_ptr(), output.data_ptr(), self._addresses(coefficients), *_sizes(x))
-        return output, x.new_empty(0)
+            addresses = self._addresses(coefficients, "a coefficient", x, _real(x))
+            self._forward(_address(x, "the input", x.dtype, x.numel()), output.data_ptr(), addresses, *_sizes(x))
+        return output, x.new_empty(0, dtype=torch.float32)
 
     def backward(
         self, grad: Tensor, x: Tensor, checkpoints: Tensor, coefficients: Sequence[Tensor], bptt_steps: int | None
@@ -51,11 +52,11 @@ class CpuKernel:
         sums = [torch.zeros_like(value, dtype=torch.float64) for value in coefficients]
         if x.numel():
             failed = self._backward(
-                x.data_ptr(),
-                grad.data_ptr(),
+                _address(x, "the input", x.dtype, x.numel()),
+                _address(grad, "the gradient of the output", x.dtype, x.numel()),
                 grad_x.data_ptr(),
-                self._addresses(coefficients),
-                self._addresses(sums),
+                self._addresses(coefficients, "a coefficient", x, _real(x)),
+                self._addresses(sums, "a sum", x, torch.float64),
                 bptt_steps or x.shape[0],
                 *_sizes(x),
             )
@@ -63,8 +64,36 @@ class CpuKernel:
                 raise MemoryError(f"no memory for the states of {x.shape[0]} time steps")
         return grad_x, [total.to(value.dtype) for total, value in zip(sums, coefficients, strict=True)]
 
-    def _addresses(self, tensors: Sequence[Tensor]) -> ctypes.Array[ctypes.c_void_p]:
-        return self._pointers(*(tensor.data_ptr() for tensor in tensors))
+    def _addresses(
+        self, tensors: Sequence[Tensor], what: str, x: Tensor, dtype: torch.dtype
+    ) -> ctypes.Array[ctypes.c_void_p]:
+        channels = x.shape[2] if x.ndim > 2 else 1
+        counts = {"layer": 1, "channel": channels, "step_channel": x.shape[0] * channels}
+        pairs = zip(tensors, self.source.coefficients, strict=True)
+        return self._pointers(
+            *(_address(tensor, f"{what} '{declared.name}'", dtype, counts[declared.per]) for tensor, declared in pairs)
+        )
+
+
+def _address(tensor: Tensor, what: str, dtype: torch.dtype, count: int) -> int:
+    """Where the tensor's numbers lie, once it is sure that C finds `count` of `dtype` there.
+
+    Raises:
+        InvalidValue: it does not; C would read what is not there.
+    """
+    fits = tensor.is_cpu and tensor.layout == torch.strided and tensor.dtype == dtype and tensor.numel() == count
+    if not fits or not tensor.is_contiguous() or tensor.is_neg():
+        found = f"{list(tensor.shape)} of {tensor.dtype} on {tensor.device}, {tensor.layout}"
+        raise InvalidValue(f"the cpu kernel needs {what} as {count} dense {dtype} on the cpu, not {found}")
+    address = tensor.data_ptr()
+    if not address and count:
+        raise InvalidValue(f"{what} has no memory (a fake, freed or zero tensor), so the cpu kernel cannot read it")
+    return address
+
+
+def _real(x: Tensor) -> torch.dtype:
+    """What the kernel computes with: of 64 bits for such an input, else of 32."""
+    return torch.float64 if x.dtype == torch.float64 else torch.float32
 
 
 def _sizes(x: Tensor) -> tuple[int, int, int, int, int]:
@@ -87,7 +116,8 @@ def cpu_kernel(source: KernelSource, dtype: torch.dtype) -> CpuKernel:
     key = (source.digest, dtype)
     if key not in _kernels:
         if dtype not in BITS:
-            raise BackendUnavailable(f"the cpu backend takes float32, float64 and bfloat16, not {dtype}; use reference")
+            taken = "float32, float64 and bfloat16"
+            raise BackendUnavailable(f"the cpu backend takes {taken}, not {dtype}: use x.float(), or reference")
         _kernels[key] = CpuKernel(cpu_library.load(source.c_text, *BITS[dtype]), source)
     return _kernels[key]
 

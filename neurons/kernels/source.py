@@ -56,6 +56,19 @@ class KernelSource:
         forward = scope["forward"]
         return lambda *parameters: forward(None, *parameters)
 
+    def to_json(self) -> bytes:
+        """All of it as text."""
+        return json.dumps(asdict(self)).encode()
+
+    @classmethod
+    def from_json(cls, content: bytes) -> KernelSource:
+        """What `to_json` wrote."""
+        fields: dict[str, Any] = json.loads(content)
+        for field in ("states", "parameters"):
+            fields[field] = tuple(fields[field])
+        fields["coefficients"] = tuple(Coefficient(**coefficient) for coefficient in fields["coefficients"])
+        return cls(**fields)
+
 
 _sources: dict[Hashable, KernelSource] = {}
 _cache = DiskCache("sources")
@@ -76,13 +89,7 @@ def source_of(neuron: Neuron) -> KernelSource:
 
 def _read(name: str) -> KernelSource | None:
     content = _cache.read(name)
-    if content is None:
-        return None
-    fields: dict[str, Any] = json.loads(content)
-    for field in ("states", "parameters"):
-        fields[field] = tuple(fields[field])
-    fields["coefficients"] = tuple(Coefficient(**coefficient) for coefficient in fields["coefficients"])
-    return KernelSource(**fields)
+    return None if content is None else KernelSource.from_json(content)
 
 
 def _generate(neuron: Neuron, name: str) -> KernelSource:
@@ -100,7 +107,7 @@ def _generate(neuron: Neuron, name: str) -> KernelSource:
         c_text=print_c(program),
         triton_text=print_triton(program),
     )
-    _cache.store(name, json.dumps(asdict(source)).encode())
+    _cache.store(name, source.to_json())
     return source
 
 
