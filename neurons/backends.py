@@ -103,7 +103,7 @@ class Cpu(Backend):
     description = "fused C kernel, made from the step"
 
     def unavailable(self, neuron: Neuron, device: torch.device) -> str | None:
-        if device.type != "cpu":
+        if device.type not in ("cpu", "meta"):
             return f"the cpu backend runs on the CPU, not on {device}; use triton"
         return _no_step(self.name, neuron) or _not_fusable(neuron) or cpu.unavailable(source_of(neuron))
 
@@ -176,8 +176,8 @@ class Package(Backend):
 
 
 OWN: tuple[Backend, ...] = (Reference(), Compile(), Cpu(), Triton())
-FUSED = {"cpu": "cpu", "cuda": "triton"}
-"""The fused backend of each type of device."""
+FUSED = {"cpu": "cpu", "cuda": "triton", "meta": "cpu"}
+"""The fused backend of each type of device; on meta tensors it tells the shapes."""
 
 
 def names() -> list[str]:

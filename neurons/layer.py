@@ -10,8 +10,9 @@ from torch import Tensor, nn
 
 from neurons import registry
 from neurons.backends import Runner, get_backend, runner_for
+from neurons.checks import whole_number
 from neurons.errors import BackendUnavailable, InvalidValue, UnknownName
-from neurons.model import Neuron, whole_number
+from neurons.model import Neuron
 from neurons.portable import Portable
 from neurons.stepping import LayerState, initial_state, step
 
@@ -84,11 +85,11 @@ class NeuronLayer(nn.Module):
 
     def _parameters_on(self, x: Tensor) -> Mapping[str, Tensor]:
         """The declared parameters by name, whoever holds them: a replica, a parametrization, pruning, a buffer."""
-        found = {name: getattr(self, name) for name in self._parameter_names}
+        found, device = {name: getattr(self, name) for name in self._parameter_names}, x.device
         for name, value in found.items():
-            if value is None or value.device != x.device:
+            if value is None or value.device != device:
                 place = "missing" if value is None else f"on {value.device}"
-                raise InvalidValue(f"the input is on {x.device}, the layer's {name} {place}: layer.to('{x.device}')")
+                raise InvalidValue(f"the input is on {device}, the layer's {name} {place}: layer.to('{device}')")
         return found
 
     def _prepare_early(self) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 import torch
 from torch import Tensor
 
+from neurons.checks import like, whole_number
 from neurons.errors import InvalidValue, UnknownName
 from neurons.surrogate import SURROGATES, spike
 
@@ -83,13 +84,13 @@ class Neuron:
     detach_reset: bool = False
 
     def __init__(self, timesteps: int | None = None, **overrides: Any) -> None:
-        self.timesteps = timesteps
+        self.timesteps = whole_number("timesteps", timesteps)
         learnables = self.learnables()
         for key, value in overrides.items():
             if key in learnables:
-                setattr(self, key, Learnable(float(value), learnables[key].per))
+                setattr(self, key, Learnable(float(like(key, value, 0.0)), learnables[key].per))
             elif key in self.constants():
-                setattr(self, key, value)
+                setattr(self, key, like(key, value, getattr(type(self), key)))
             else:
                 raise UnknownName(f"parameter of {self.name}", key, [*self.constants(), *learnables])
         self._check_constants()
@@ -163,12 +164,23 @@ class Neuron:
         values = {}
         for name in self.learnables():
             declared: Learnable = getattr(self, name)
-            start = declared.initial(self) if callable(declared.initial) else declared.initial
-            value = torch.full(declared.shape(channels, self.timesteps), float(start))
+            shape = declared.shape(channels, self.timesteps)
+            value = torch.full(shape, self._first_value(name, declared))
             if declared.spread:
                 value += (2 * torch.rand(value.shape) - 1) * declared.spread
             values[name] = value
         return values
+
+    def _first_value(self, name: str, declared: Learnable) -> float:
+        if not callable(declared.initial):
+            return float(declared.initial)
+        try:
+            return float(declared.initial(self))
+        except (ArithmeticError, TypeError, ValueError) as error:
+            if isinstance(error, TypeError) and self.timesteps is None:
+                raise InvalidValue(f"{self.name} needs the number of steps: layer(..., timesteps=8)") from error
+            constants = f"tau={self.tau}, v_th={self.v_th}, timesteps={self.timesteps}"
+            raise InvalidValue(f"{self.name}: {name} has no first value at {constants} ({error})") from error
 
     def bind(self, parameters: Mapping[str, Any]) -> Self:
         """A copy whose trainable parameters are the given tensors, so that `step` can use them."""

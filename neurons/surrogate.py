@@ -45,7 +45,9 @@ SURROGATES: dict[str, Callable[[Tensor, float], Tensor]] = {
 
 
 class SpikeFunction(torch.autograd.Function):
-    """Θ(distance) with Θ(0) = 1; backward multiplies by the named surrogate."""
+    """Θ(distance) with Θ(0) = 1; derivatives, backward and forward, multiply by the named surrogate."""
+
+    generate_vmap_rule = True
 
     @staticmethod
     def forward(distance: Tensor, kind: str, width: float) -> Tensor:
@@ -55,11 +57,17 @@ class SpikeFunction(torch.autograd.Function):
     def setup_context(ctx: Any, inputs: tuple[Tensor, str, float], output: Tensor) -> None:
         distance, ctx.kind, ctx.width = inputs
         ctx.save_for_backward(distance)
+        ctx.save_for_forward(distance)
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor, None, None]:
         (distance,) = ctx.saved_tensors
         return grad_outputs[0] * SURROGATES[ctx.kind](distance, ctx.width), None, None
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Any) -> Tensor:
+        (distance,) = ctx.saved_for_forward
+        return tangents[0] * SURROGATES[ctx.kind](distance, ctx.width)
 
 
 def spike(distance: Tensor, kind: str, width: float) -> Tensor:

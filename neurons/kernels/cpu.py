@@ -27,6 +27,7 @@ class CpuKernel:
         self._forward.argtypes = [pointer, pointer, pointer, *sizes]
         self._forward.restype = None
         self._backward.argtypes = [*[pointer] * 5, count, *sizes]
+        self._granularities = [coefficient.per for coefficient in source.coefficients]
         self._pointers = ctypes.c_void_p * len(source.coefficients)
 
     def forward(
@@ -69,10 +70,8 @@ class CpuKernel:
     ) -> ctypes.Array[ctypes.c_void_p]:
         channels = x.shape[2] if x.ndim > 2 else 1
         counts = {"layer": 1, "channel": channels, "step_channel": x.shape[0] * channels}
-        pairs = zip(tensors, self.source.coefficients, strict=True)
-        return self._pointers(
-            *(_address(tensor, f"{what} '{declared.name}'", dtype, counts[declared.per]) for tensor, declared in pairs)
-        )
+        pairs = zip(tensors, self._granularities, strict=True)
+        return self._pointers(*(_address(tensor, what, dtype, counts[per]) for tensor, per in pairs))
 
 
 def _address(tensor: Tensor, what: str, dtype: torch.dtype, count: int) -> int:
@@ -81,12 +80,12 @@ def _address(tensor: Tensor, what: str, dtype: torch.dtype, count: int) -> int:
     Raises:
         InvalidValue: it does not; C would read what is not there.
     """
-    fits = tensor.is_cpu and tensor.layout == torch.strided and tensor.dtype == dtype and tensor.numel() == count
-    if not fits or not tensor.is_contiguous() or tensor.is_neg():
+    dense = tensor.is_cpu and tensor.layout == torch.strided and tensor.is_contiguous() and not tensor.is_neg()
+    if not dense or tensor.dtype != dtype or tensor.numel() != count:
         found = f"{list(tensor.shape)} of {tensor.dtype} on {tensor.device}, {tensor.layout}"
         raise InvalidValue(f"the cpu kernel needs {what} as {count} dense {dtype} on the cpu, not {found}")
     address = tensor.data_ptr()
-    if not address and count:
+    if not address:
         raise InvalidValue(f"{what} has no memory (a fake, freed or zero tensor), so the cpu kernel cannot read it")
     return address
 

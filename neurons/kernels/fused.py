@@ -20,6 +20,7 @@ from neurons.kernels.programs import Program, as_stored, make_known
 from neurons.kernels.source import KernelSource
 
 PLAIN = (Tensor, torch.nn.Parameter)
+PRE_DISPATCH = torch._C.DispatchKey.PreDispatch  # type: ignore[attr-defined]
 
 
 class FusedRunner:
@@ -68,7 +69,8 @@ class _Eager(torch.autograd.Function):
         if torch.is_grad_enabled() or torch._C._are_functorch_transforms_active() or not _plain((grad, x)):
             grad_x, *grads = fused_transforms.Backward.apply(grad, x, checkpoints, program.handle, *coefficients)
         else:
-            grad_x, grads = program.backward(grad, x, checkpoints, coefficients)
+            _refuse_batch(grad, program)
+            grad_x, grads = program.backward(as_stored(grad), x, checkpoints, coefficients)
         return grad_x, None, None, *grads
 
     @staticmethod
@@ -78,6 +80,14 @@ class _Eager(torch.autograd.Function):
 
 def _plain(tensors: Iterable[Tensor]) -> bool:
     """Whether these tensors are no more than numbers in memory, and nothing watches what is done with them."""
-    if torch._C._len_torch_dispatch_stack():
+    if torch._C._len_torch_dispatch_stack() or torch._C._dispatch_tls_is_dispatch_key_included(PRE_DISPATCH):
         return False
     return all(type(tensor) in PLAIN and not tensor.is_meta for tensor in tensors)
+
+
+def _refuse_batch(grad: Tensor, program: Program) -> None:
+    """`torch.autograd` batches gradients by tensors that look plain, but have no memory of their own."""
+    try:
+        grad.data_ptr()
+    except RuntimeError:
+        raise program.once("batched gradients (is_grads_batched, vectorize) use torch.func.jacrev, or") from None

@@ -13,19 +13,20 @@ from typing import Any, NoReturn
 import torch
 from torch import Tensor
 
-from neurons.kernels.programs import keep, program_of
+from neurons.kernels.programs import as_stored, keep, program_of
 
 
 @torch.library.custom_op("neurons::fused_forward", mutates_args=())
 def fused_forward(x: Tensor, coefficients: Sequence[Tensor], handle: str, needed: bool) -> tuple[Tensor, Tensor]:
-    return program_of(handle).forward(x, coefficients, needed)
+    return program_of(handle).forward(as_stored(x), [as_stored(value) for value in coefficients], needed)
 
 
 @torch.library.custom_op("neurons::fused_backward", mutates_args=())
 def fused_backward(
     grad: Tensor, x: Tensor, checkpoints: Tensor, coefficients: Sequence[Tensor], handle: str
 ) -> list[Tensor]:
-    grad_x, grad_coefficients = program_of(handle).backward(grad, x, checkpoints, coefficients)
+    grad, x, checkpoints, *stored = (as_stored(tensor) for tensor in (grad, x, checkpoints, *coefficients))
+    grad_x, grad_coefficients = program_of(handle).backward(grad, x, checkpoints, stored)
     return [grad_x, *grad_coefficients]
 
 

@@ -48,15 +48,13 @@ class Program:
         return f"{self.kind}:{self.source.neuron}-{self.source.digest}{truncated}"
 
     def forward(self, x: Tensor, coefficients: Sequence[Tensor], for_backward: bool) -> tuple[Tensor, Tensor]:
-        """Output for x [T, N, *features], and checkpoints; contiguous."""
-        x, *coefficients = (as_stored(tensor) for tensor in (x, *coefficients))
+        """Output for x [T, N, *features], and checkpoints; all tensors as they are stored (`as_stored`)."""
         return self._kernel(x).forward(x, coefficients, for_backward, self._window(x))
 
     def backward(
         self, grad: Tensor, x: Tensor, checkpoints: Tensor, coefficients: Sequence[Tensor]
     ) -> tuple[Tensor, list[Tensor]]:
-        """Gradients of x and of each coefficient, contiguous, of their dtypes."""
-        grad, x, checkpoints, *coefficients = (as_stored(tensor) for tensor in (grad, x, checkpoints, *coefficients))
+        """Gradients of x and of each coefficient, of their dtypes; all tensors as they are stored."""
         return self._kernel(x).backward(grad, x, checkpoints, coefficients, self._window(x))
 
     def checkpoint_shape(self, x: Tensor, for_backward: bool) -> tuple[int, ...]:

@@ -112,7 +112,8 @@ class TritonKernel:
     ) -> tuple[Tensor, Tensor]:
         """Outputs for contiguous x [T, N, *features], and the states that backward starts from (empty if none)."""
         if x.dtype not in DTYPES:
-            raise BackendUnavailable(f"the triton backend takes float32, float16 and bfloat16, not {x.dtype}")
+            taken = "float32, float16 and bfloat16"
+            raise BackendUnavailable(f"the triton backend takes {taken}, not {x.dtype}: use x.float(), or reference")
         steps = x.shape[0]
         shape = checkpoint_shape(self.source, x.shape, bptt_steps) if for_backward else (0,)
         output, checkpoints = torch.empty_like(x), x.new_empty(shape, dtype=torch.float32)
@@ -178,7 +179,7 @@ def _total(partial: Tensor, coefficient: Tensor, layout: Layout) -> Tensor:
 
 def unavailable(device: torch.device) -> str | None:
     """Why Triton cannot run on a device, or None. On a CPU it runs in its interpreter alone, for tests."""
-    if device.type == "cuda":
+    if device.type in ("cuda", "meta"):
         return None
     if device.type == "cpu" and os.environ.get("TRITON_INTERPRET") == "1":
         return None
