@@ -23,7 +23,7 @@ def whole_number(name: str, value: Any, least: int = 1) -> int | None:
     except (TypeError, ValueError):
         found = None
     if found is None or found < least:
-        raise InvalidValue(f"{name} must be a whole number of at least {least}, not {value!r}")
+        raise InvalidValue(f"{name} must be at least {least}, a whole number, not {value!r}")
     return found
 
 

@@ -126,16 +126,15 @@ class NeuronLayer(nn.Module):
         if shape[0] == 0:
             raise InvalidValue(f"input {list(shape)} has no time step: dimension 0 is the time, [T, N, *features]")
         if steps is not None and shape[0] != steps:
-            raise InvalidValue(f"{self._expected()}, not {list(shape)}: {_swapped(shape, steps)}")
+            way = "a layer made without timesteps takes any"
+            if shape[1] == steps:
+                way = "the time goes into dimension 0, the batch into 1: x.transpose(0, 1)"
+            raise InvalidValue(f"input has {shape[0]} time steps in dimension 0, the layer {steps}: {way}")
         if channels is not None and shape[2] != channels:
-            last = shape[-1] == channels and len(shape) > 3
-            way = "move the last dimension there, x.movedim(-1, 2)" if last else "dimension 2 holds the channels"
-            raise InvalidValue(f"{self._expected()}, not {list(shape)}: {way}")
-
-    def _expected(self) -> str:
-        steps = "T" if self.neuron.timesteps is None else f"T={self.neuron.timesteps}"
-        channels = "" if self.channels is None else f"C={self.channels}, "
-        return f"the layer takes [{steps}, N, {channels}*features]"
+            way = "the layer takes [T, N, C, *features]"
+            if shape[-1] == channels:
+                way = "the channels go into dimension 2: x.movedim(-1, 2)"
+            raise InvalidValue(f"input has {shape[2]} channels in dimension 2, the layer {channels}: {way}")
 
     def extra_repr(self) -> str:
         return f"{self.neuron.name}, channels={self.channels}, backend={self._backend}"
@@ -143,13 +142,6 @@ class NeuronLayer(nn.Module):
 
 def _known(backend: str) -> str:
     return backend if backend == "auto" else get_backend(backend).name
-
-
-def _swapped(shape: torch.Size, steps: int) -> str:
-    """What to do with an input whose dimension 0 is not the layer's time."""
-    if shape[1] == steps:
-        return "the time goes first, the batch second, x.transpose(0, 1)"
-    return "dimension 0 is the time; a layer made without timesteps takes any"
 
 
 def layer(

@@ -20,7 +20,7 @@ from neurons.kernels.programs import Program, as_stored, make_known
 from neurons.kernels.source import KernelSource
 
 PLAIN = (Tensor, torch.nn.Parameter)
-PRE_DISPATCH = torch._C.DispatchKey.PreDispatch  # type: ignore[attr-defined]
+PRE_DISPATCH = torch._C.DispatchKey.PreDispatch
 
 
 class FusedRunner:
@@ -45,14 +45,14 @@ class FusedRunner:
             return fused_transforms.Forward.apply(x, self.handle, *coefficients)[0]
         if not _plain((x, *coefficients)):
             return fused_forward(x, list(coefficients), self.handle, needed)[0]
-        return _Eager.apply(as_stored(x), self.program, needed, *(as_stored(value) for value in coefficients))
+        return _FusedFunction.apply(as_stored(x), self.program, needed, *(as_stored(value) for value in coefficients))
 
     def _refuse_tangents(self, tensors: Iterable[Tensor]) -> None:
         if any(forward_ad.unpack_dual(tensor).tangent is not None for tensor in tensors):
             raise self.program.once("forward-mode derivatives (jvp, jacfwd, hessian)")
 
 
-class _Eager(torch.autograd.Function):
+class _FusedFunction(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, program: Program, needed: bool, *coefficients: Tensor) -> Tensor:
         output, checkpoints = program.forward(x, coefficients, needed)
@@ -62,7 +62,7 @@ class _Eager(torch.autograd.Function):
         return output
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, checkpoints, *coefficients = ctx.saved_tensors
         program: Program = ctx.program
         # A second derivative is refused by the function of the transforms, which a graph of the gradient records.

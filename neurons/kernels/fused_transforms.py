@@ -33,7 +33,7 @@ class Forward(torch.autograd.Function):
         ctx.mark_non_differentiable(output[1])
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
         x, checkpoints, *coefficients = ctx.saved_tensors
         grad_x, *grads = Backward.apply(grad, x, checkpoints, ctx.handle, *coefficients)
         return grad_x, None, *grads
@@ -61,9 +61,7 @@ class Backward(torch.autograd.Function):
     """(gradient of the output, x, checkpoints, handle, *coefficients) to the gradients of x and coefficients."""
 
     @staticmethod
-    def forward(
-        grad: Tensor, x: Tensor, checkpoints: Tensor, handle: str, *coefficients: Tensor
-    ) -> tuple[Tensor, ...]:
+    def forward(grad: Tensor, x: Tensor, checkpoints: Tensor, handle: str, *coefficients: Tensor) -> tuple[Tensor, ...]:
         return tuple(fused_backward(grad, x, checkpoints, coefficients, handle))
 
     @staticmethod

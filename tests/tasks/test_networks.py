@@ -31,7 +31,7 @@ class Same(Neuron):
 
 
 def same(channels: int | None = None) -> NeuronLayer:
-    return NeuronLayer(Same(1), channels, backend="reference")
+    return NeuronLayer(Same(), channels, backend="reference")
 
 
 def lif(channels: int) -> NeuronLayer:
