@@ -10,6 +10,7 @@ from torch import Tensor
 
 from neurons.errors import BackendUnavailable, InvalidValue
 from neurons.kernels import cpu_library, pool
+from neurons.kernels.checked import check, check_coefficients
 from neurons.kernels.source import KernelSource
 
 BITS = {torch.float32: (32, 32), torch.float64: (64, 64), torch.bfloat16: (32, 16)}
@@ -27,7 +28,6 @@ class CpuKernel:
         self._forward.argtypes = [pointer, pointer, pointer, *sizes]
         self._forward.restype = None
         self._backward.argtypes = [*[pointer] * 5, count, *sizes]
-        self._granularities = [coefficient.per for coefficient in source.coefficients]
         self._pointers = ctypes.c_void_p * len(source.coefficients)
 
     def forward(
@@ -36,8 +36,8 @@ class CpuKernel:
         """Outputs for contiguous x [T, N, *features], and no checkpoints: backward computes all states again."""
         output = pool.empty_like(x)
         if x.numel():
-            addresses = self._addresses(coefficients, "a coefficient", x, _real(x))
-            self._forward(_address(x, "the input", x.dtype, x.numel()), output.data_ptr(), addresses, *_sizes(x))
+            self._check(x, coefficients)
+            self._forward(x.data_ptr(), output.data_ptr(), self._addresses(coefficients), *_sizes(x))
         return output, x.new_empty(0, dtype=torch.float32)
 
     def backward(
@@ -52,12 +52,14 @@ class CpuKernel:
         grad_x = pool.empty_like(x)
         sums = [torch.zeros_like(value, dtype=torch.float64) for value in coefficients]
         if x.numel():
+            self._check(x, coefficients)
+            check(grad, "the gradient of the output", x, x.dtype, x.numel())
             failed = self._backward(
-                _address(x, "the input", x.dtype, x.numel()),
-                _address(grad, "the gradient of the output", x.dtype, x.numel()),
+                x.data_ptr(),
+                grad.data_ptr(),
                 grad_x.data_ptr(),
-                self._addresses(coefficients, "a coefficient", x, _real(x)),
-                self._addresses(sums, "a sum", x, torch.float64),
+                self._addresses(coefficients),
+                self._addresses(sums),
                 bptt_steps or x.shape[0],
                 *_sizes(x),
             )
@@ -65,34 +67,14 @@ class CpuKernel:
                 raise MemoryError(f"no memory for the states of {x.shape[0]} time steps")
         return grad_x, [total.to(value.dtype) for total, value in zip(sums, coefficients, strict=True)]
 
-    def _addresses(
-        self, tensors: Sequence[Tensor], what: str, x: Tensor, dtype: torch.dtype
-    ) -> ctypes.Array[ctypes.c_void_p]:
-        channels = x.shape[2] if x.ndim > 2 else 1
-        counts = {"layer": 1, "channel": channels, "step_channel": x.shape[0] * channels}
-        pairs = zip(tensors, self._granularities, strict=True)
-        return self._pointers(*(_address(tensor, what, dtype, counts[per]) for tensor, per in pairs))
+    def _check(self, x: Tensor, coefficients: Sequence[Tensor]) -> None:
+        if not x.is_cpu:
+            raise InvalidValue(f"the cpu kernel takes an input on the cpu, not on {x.device}")
+        check(x, "the input", x, x.dtype, x.numel())
+        check_coefficients(coefficients, self.source.coefficients, x)
 
-
-def _address(tensor: Tensor, what: str, dtype: torch.dtype, count: int) -> int:
-    """Where the tensor's numbers lie, once it is sure that C finds `count` of `dtype` there.
-
-    Raises:
-        InvalidValue: it does not; C would read what is not there.
-    """
-    dense = tensor.is_cpu and tensor.layout == torch.strided and tensor.is_contiguous() and not tensor.is_neg()
-    if not dense or tensor.dtype != dtype or tensor.numel() != count:
-        found = f"{list(tensor.shape)} of {tensor.dtype} on {tensor.device}, {tensor.layout}"
-        raise InvalidValue(f"the cpu kernel needs {what} as {count} dense {dtype} on the cpu, not {found}")
-    address = tensor.data_ptr()
-    if not address:
-        raise InvalidValue(f"{what} has no memory (a fake, freed or zero tensor), so the cpu kernel cannot read it")
-    return address
-
-
-def _real(x: Tensor) -> torch.dtype:
-    """What the kernel computes with: of 64 bits for such an input, else of 32."""
-    return torch.float64 if x.dtype == torch.float64 else torch.float32
+    def _addresses(self, tensors: Sequence[Tensor]) -> ctypes.Array[ctypes.c_void_p]:
+        return self._pointers(*(tensor.data_ptr() for tensor in tensors))
 
 
 def _sizes(x: Tensor) -> tuple[int, int, int, int, int]:
