@@ -31,19 +31,19 @@ def truncated_loop(neuron: Neuron, bptt_steps: int, parameters: Mapping[str, Ten
     if bptt_steps >= length:
         return step_loop(neuron, parameters, x)
     head = step_loop(neuron, _first_steps(neuron, parameters, bptt_steps), x[:bptt_steps])
-    starts = torch.arange(1, length - bptt_steps + 1, device=x.device)
+    windows = length - bptt_steps
     with torch.no_grad():
         trajectory = _states_before(neuron, parameters, x)
-    states = [torch.stack([before[int(start)] for start in starts]) for before in trajectory]
+    states = [torch.stack(before[1 : windows + 1]) for before in trajectory]
     names = per_step_names(neuron)
     for k in range(bptt_steps):
-        windows = x[starts + k]
+        now = slice(1 + k, 1 + k + windows)
         shaped = {}
         for name, value in parameters.items():
             wide = broadcastable(value, x, name in names)
             # [windows, 1, C, ...] against [windows, N, C, ...]
-            shaped[name] = wide[starts + k].unsqueeze(1) if name in names else wide
-        output, *states = neuron.bind(shaped).step(windows, *states)
+            shaped[name] = wide[now].unsqueeze(1) if name in names else wide
+        output, *states = neuron.bind(shaped).step(x[now], *states)
     return torch.cat([head, output])
 
 

@@ -176,6 +176,16 @@ def test_the_gate_lets_the_kernels_pass(name: str, protocol: str) -> None:
     gate(name, "cpu", protocol)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["if", "lif", "plif", "klif", "glif", "clif", "relu"])
+def test_compile_conforms(name: str) -> None:
+    torch.manual_seed(4)
+    x = 0.7 + 0.6 * torch.randn(4, 51, 5)
+    found = compare(neurons.layer(name, 5, 4, "compile"), x, torch.randn(x.shape))
+    assert found.fault is None
+    assert found.undecided <= 2
+
+
 SETTINGS: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"tau": 2.0}, {"tau": 4.0}),
     ({"v_th": 1.0}, {"v_th": 0.6}),

@@ -12,9 +12,13 @@ from tasks.temporal_gradient import temporal_jacobian
 STEPS = 7
 
 
-@pytest.mark.parametrize("backend", ["reference", "cpu"])
-@pytest.mark.parametrize("bptt_steps", [1, 2, 5, 7, 9])
-@pytest.mark.parametrize("name", ["lif", "plif", "klif", "glif", "clif", "relu"])
+MODELS = ["lif", "plif", "klif", "glif", "clif", "relu"]
+CASES = [(name, steps, backend) for name in MODELS for steps in (1, 2, 5, 7, 9) for backend in ("reference", "cpu")] + [
+    pytest.param(*case, marks=pytest.mark.slow) for case in [("lif", 1, "compile"), ("glif", 3, "compile")]
+]
+
+
+@pytest.mark.parametrize(("name", "bptt_steps", "backend"), CASES)
 def test_truncation_is_exact(name: str, bptt_steps: int, backend: str) -> None:
     torch.manual_seed(0)
     full = neurons.layer(name, 3, STEPS, "reference").double()
@@ -36,7 +40,6 @@ def test_truncation_is_exact(name: str, bptt_steps: int, backend: str) -> None:
 @pytest.mark.parametrize("name", ["plif", "glif"])
 def test_parameter_gradients_agree_between_backends(name: str) -> None:
     x, grads = 0.7 + 0.6 * torch.randn(STEPS, 40, 3, dtype=torch.float64), []
-    torch.manual_seed(0)
     state = neurons.layer(name, 3, STEPS, "reference").double().state_dict()
     for backend in ("reference", "cpu"):
         layer = neurons.layer(name, 3, STEPS, backend, bptt_steps=3).double()
