@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -166,8 +168,27 @@ def build(
     timesteps: int | None,
     width: int | None,
 ) -> SpikingNetwork:
-    """The network `name`; UnknownName with the nearest name otherwise."""
+    """The network `name`, its weights drawn from torch's global generator and its neurons apart from it.
+
+    Networks of one seed (`torch.manual_seed`) have equal weights whatever their neurons.
+
+    Raises:
+        UnknownName: no such network, with the nearest name.
+    """
     if name not in ARCHITECTURES:
         raise UnknownName("network", name, ARCHITECTURES)
     architecture = ARCHITECTURES[name]
-    return architecture.build(make_neuron, features, classes, timesteps, width or architecture.width)
+    return architecture.build(_drawn_apart(make_neuron), features, classes, timesteps, width or architecture.width)
+
+
+def _drawn_apart(make_neuron: MakeNeuron) -> MakeNeuron:
+    """Neurons that draw from a generator of their own, by the seed and the number of the layer."""
+    seed, layers = torch.initial_seed(), count()
+
+    def make(channels: int) -> NeuronLayer:
+        (own,) = np.random.SeedSequence([seed, next(layers)]).generate_state(1, np.uint64)
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(int(own))
+            return make_neuron(channels)
+
+    return make

@@ -157,13 +157,14 @@ def evaluate(network: nn.Module, dataset: Dataset, part: str, loss: str) -> tupl
 
 @torch.no_grad()
 def firing_rates(network: nn.Module, dataset: Dataset) -> dict[str, float]:
-    """Mean output of each layer of neurons over the test set: spikes per neuron and step."""
+    """Mean magnitude of the outputs of each layer of neurons over the test set: spikes per neuron and step, of either
+    sign."""
     sums: dict[str, float] = {}
     counts: dict[str, int] = {}
 
     def record(name: str) -> Any:
         def hook(module: nn.Module, arguments: Any, output: Tensor) -> None:
-            sums[name] = sums.get(name, 0.0) + float(output.double().sum())
+            sums[name] = sums.get(name, 0.0) + float(output.double().abs().sum())
             counts[name] = counts.get(name, 0) + output.numel()
 
         return hook

@@ -173,3 +173,42 @@ def test_width_of_a_setting(name: str) -> None:
     network = networks.build(name, lif, (1, 8, 8), 3, 1, 6)
     assert network.neurons[0].channels == 6
     assert network(torch.rand(2, 1, 8, 8)).shape == (1, 2, 3)
+
+
+SPREAD = """@register
+class Drawn(Neuron):
+    states = ("u",)
+    slope = Learnable(0.0, spread=0.5, per="channel")
+    def step(self, x, u):
+        return self.spike(u + x + self.slope), u
+"""
+
+
+@pytest.mark.parametrize("name", networks.ARCHITECTURES)
+def test_networks_of_one_seed_start_equal_whatever_their_neurons(name: str, neuron_file) -> None:
+    neurons.load_file(neuron_file(SPREAD))
+    models = [*neurons.names(), "snntorch.leaky", "spikingjelly.glif", "spikingjelly.psn"]
+    assert {"lif", "glif", "drawn"} <= set(models)
+
+    def start(model: str, seed: int) -> tuple[dict[str, Tensor], dict[str, Tensor], Tensor]:
+        """What is no neuron's, what is, and what is drawn next."""
+        torch.manual_seed(seed)
+        network = networks.build(name, lambda c: neurons.layer(model, c, 4, "reference"), (1, 8, 8), 10, 4, 4)
+        layers = [key for key, module in network.named_modules() if isinstance(module, NeuronLayer)]
+        state = {key: value.clone() for key, value in network.state_dict().items()}
+        own = {key: state[key] for key in state if key.rpartition(".")[0] in layers}
+        return {key: state[key] for key in state if key not in own}, own, torch.rand(3)
+
+    weights, _, following = start("lif", 0)
+    assert len(weights) > 3
+    for model in models:
+        others, own, next_drawn = start(model, 0)
+        assert set(others) == set(weights)
+        assert all(torch.equal(others[key], weights[key]) for key in weights), model
+        assert torch.equal(next_drawn, following)
+        again, other_seed = start(model, 0)[1], start(model, 1)[1]
+        assert all(torch.equal(own[key], again[key]) for key in own)
+        if model == "drawn":
+            drawn = list(own.values())
+            assert not torch.equal(drawn[0], next(iter(other_seed.values())))
+            assert not torch.equal(drawn[0], drawn[1])  # each layer draws its own

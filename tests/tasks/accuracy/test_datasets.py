@@ -138,7 +138,7 @@ def test_delayed_recall_holds_the_cue_only_before_the_delay(delay: int) -> None:
     assert dataset.timesteps == 3 + delay
     for label in range(4):
         cue = torch.zeros(20)
-        cue[label:19:4] = 1
+        cue[[label, label + 4, label + 8, label + 12]] = 1
         assert (dataset.inputs[dataset.labels == label][:, :2] == cue).all()
     go = dataset.inputs[:, :, 19]
     assert (go[:, -1] == 1).all()
@@ -149,6 +149,13 @@ def test_delayed_recall_holds_the_cue_only_before_the_delay(delay: int) -> None:
     assert abs(noise.mean().item() - 0.1) < 4 * 0.3 / noise.numel() ** 0.5
     by_label = torch.stack([noise[dataset.labels == label].mean(0) for label in range(4)])
     assert (by_label - 0.1).abs().max() < 0.08  # the noise tells nothing of the cue
+
+
+def test_padding_of_japanese_vowels_is_said() -> None:
+    """The mean length in its docstring; and that silence is padded, in what `list datasets` prints."""
+    lengths = (datasets.load("japanese_vowels").inputs != 0).any(-1).sum(1)
+    assert f"{lengths.double().mean().item():.1f} are speech" in str(datasets._japanese_vowels.__doc__)
+    assert "silence" in datasets.SOURCES["japanese_vowels"].description
 
 
 def test_delay_of_delayed_recall_alone() -> None:
