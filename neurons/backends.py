@@ -75,7 +75,7 @@ class Compile(Backend):
 
     def unavailable(self, neuron: Neuron, device: torch.device) -> str | None:
         if isinstance(neuron, Peer):
-            return missing(neuron.package, peers.PACKAGES[neuron.package])
+            return Package(neuron.package).unavailable(neuron, device)
         return _no_step(self.name, neuron)
 
     def prepare(self, neuron: Neuron, bptt_steps: int | None) -> Runner:
@@ -168,11 +168,16 @@ class Package(Backend):
 
     def _unlike(self, neuron: Neuron) -> str | None:
         if isinstance(neuron, Peer):
-            return None if neuron.package == self.name else f"{neuron.name} is run by {neuron.package} alone"
+            elsewhere = f"{neuron.name} is run by {neuron.package} alone"
+            return elsewhere if neuron.package != self.name else neuron.unlike(neuron.like)
         if self._fitting(neuron):
             return None
         known = peers.counterparts(self.name, neuron.name)
-        return known[0].unlike(neuron) if known else f"{self.name} has no {neuron.name} that computes the same"
+        if known:
+            return known[0].unlike(neuron)
+        others = (peer for peer in peers.peers().values() if (peer.package, peer.model) == (self.name, neuron.name))
+        nearest = next((f": of {peer.name}, {peer.departs}" for peer in others), "")
+        return f"{self.name} has no {neuron.name} that computes the same{nearest}"
 
 
 OWN: tuple[Backend, ...] = (Reference(), Compile(), Cpu(), Triton())

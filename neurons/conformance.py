@@ -15,10 +15,10 @@ import torch
 from torch import Tensor
 
 from neurons.layer import NeuronLayer
-from neurons.layer import layer as make_layer
 from neurons.peers import equivalence
 from neurons.peers.peer import Peer
 from neurons.reference import step_loop
+from neurons.truncation import reference_loop
 
 ROUNDING = {torch.float64: 1e-12, torch.float32: 2e-6, torch.bfloat16: 2e-6, torch.float16: 2e-6}
 """Distance to a jump (a threshold, an edge of the surrogate), relative to 1 + itself, within which rounding may decide;
@@ -77,7 +77,7 @@ def compare(layer: NeuronLayer, x: Tensor, gradient: Tensor) -> Agreement:
     gradient = gradient.masked_fill(undecided, 0)  # so that these neurons add nothing to gradients of parameters
     output, grad_x, grads = _gradients(layer, dict(layer.named_parameters()), x, gradient)
     exact_parameters = {name: value.detach().double().requires_grad_() for name, value in layer.named_parameters()}
-    exact_layer = partial(step_loop, layer.neuron, exact_parameters)
+    exact_layer = partial(reference_loop(layer.neuron, layer.bptt_steps), exact_parameters)
     exact, exact_x, exact_grads = _gradients(exact_layer, exact_parameters, x.double(), gradient.double())
     if layer.neuron.spiking:
         wrong = output != exact.to(x.dtype)
@@ -135,24 +135,30 @@ def _near_jumps(layer: NeuronLayer, x: Tensor) -> Tensor:
     return near
 
 
-def gate(name: str, backend: str, protocol: str = "controlled") -> None:
+def gate(make: Callable[[int, int], NeuronLayer]) -> None:
     """Refuse a neuron whose backend does not compute what its step says, before anything of it is timed.
 
     A peer has no step of the suite: it must be the model that its card says, see `neurons.peers.equivalence`.
+
+    Args:
+        make: the layer that is timed, for a number of channels and of time steps.
 
     Raises:
         NotConformant, NotEquivalent: one line with the disagreement.
     """
     generator = torch.Generator().manual_seed(0)
     torch.manual_seed(0)
-    layer = make_layer(name, channels=5, timesteps=9, backend=backend, protocol=protocol)
-    if isinstance(layer.neuron, Peer):
-        equivalence.gate(make_layer(name, equivalence.CHANNELS, equivalence.TIMESTEPS, layer.neuron.package, protocol))
+    layer = make(5, 9)
+    neuron = layer.neuron
+    if isinstance(neuron, Peer):
+        equivalence.gate(make(equivalence.CHANNELS, equivalence.TIMESTEPS))
         return
     x = 0.7 + 0.6 * torch.randn(9, 51, 5, generator=generator)
+    if neuron.decay_input and isinstance(neuron.tau, (int, float)):
+        x = x * neuron.tau  # so that it fires as often as without
     found = compare(layer, x, torch.randn(x.shape, generator=generator))
     fault = found.fault
     if fault is None and 2 * found.undecided > found.neurons:
         fault = f"{found.undecided} of {found.neurons} neurons come within rounding of a jump, too many to compare"
     if fault is not None:
-        raise NotConformant(f"{name} by {backend} does not conform: {fault}")
+        raise NotConformant(f"{neuron.name} by {layer.backend} does not conform: {fault}")

@@ -33,7 +33,7 @@ def _row(model: str, backend: str, peer: type[Peer] | None) -> dict[str, Any]:
         found = equivalence.compare(layer)
     except BackendUnavailable as error:
         return row | {"relation": "unavailable", "departs_at": "", "gradient_error": "", "why": str(error)}
-    where = "" if found.step is None else f"step {found.step}, neuron {found.neuron}"
+    where = "" if found.step is None else f"{found.drive}: step {found.step}, neuron {found.neuron}"
     off = "" if found.gradient_error is None else f"{found.gradient_error:.1e}"
     why = peer.departs if peer else ""
     return row | {"relation": found.relation, "departs_at": where, "gradient_error": off, "why": why}

@@ -18,8 +18,8 @@ class Equivalence(Task):
     description = "spikes, potentials and gradients against the float64 reference; where a package's neuron departs"
     settings: ClassVar[dict[str, Any]] = {"protocol": "controlled"}
     metrics = {
-        "different_spikes": Metric("1", "spikes that differ over 1,024 neurons and 64 steps (detail: the relation)"),
-        "departure_step": Metric("1", "first step at which anything departs"),
+        "different_spikes": Metric("1", "spikes that differ over 1,792 neurons and 64 steps (detail: the relation)"),
+        "departure_step": Metric("1", "first step at which anything departs (detail: under which drive)"),
         "departure_neuron": Metric("1", "first neuron that departs at that step"),
         "potential_error": Metric("1", "largest difference of potentials, relative to 1 plus the largest", "lower"),
         "gradient_error": Metric("1", "largest error of a gradient, relative to 1 plus its largest entry", "lower"),
@@ -43,4 +43,4 @@ class Equivalence(Task):
             ("gradient_error", found.gradient_error),
         ):
             if value is not None:
-                yield Value(metric, value)
+                yield Value(metric, value, detail=found.drive or "")

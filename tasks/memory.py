@@ -96,7 +96,7 @@ class Memory(Task):
         return [{"timesteps": timesteps, "elements": (1 << 23) // timesteps} for timesteps in (8, 64)]
 
     def run(self, cell: Cell) -> Iterator[Value]:
-        gate(cell.neuron, cell.backend, cell.settings["protocol"])
+        gate(cell.neuron_layer)
         small = replace(cell, settings={**cell.settings, "elements": CHANNELS})
         LayerWorkload.of(small).forward_backward()  # libraries and thread pools start outside the measurement
         workload = LayerWorkload.of(cell)

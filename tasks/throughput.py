@@ -68,7 +68,7 @@ class Throughput(InterleavedTask):
         ran: dict[int, Executed] = {}
         for index, cell in enumerate(cells):
             try:
-                gate(cell.neuron, cell.backend, cell.settings["protocol"])
+                gate(cell.neuron_layer)
                 workload = LayerWorkload.of(cell)
                 workload.forward()
                 workload.forward_backward()

@@ -30,7 +30,7 @@ class TrainingMemory(NetworkTask):
         return [budget(profile, dataset) for dataset in datasets]
 
     def run(self, cell: Cell) -> Iterator[Value]:
-        gate(cell.neuron, cell.backend, cell.settings["protocol"])
+        gate(cell.neuron_layer)
         training = TrainingStep(cell)
         training.step()  # the optimiser's state, libraries and thread pools start outside the measurement
         yield Value("training_peak", peak_bytes(training.step, training.x.device) / MEBIBYTE)

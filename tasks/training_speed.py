@@ -36,7 +36,7 @@ class TrainingSpeed(NetworkTask, InterleavedTask):
         works: dict[Hashable, Callable[[], None]] = {}
         for index, cell in enumerate(cells):
             try:
-                gate(cell.neuron, cell.backend, cell.settings["protocol"])
+                gate(cell.neuron_layer)
                 training = TrainingStep(cell)
                 training.step()
                 training.record_currents()

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from neurons import Learnable, Neuron, register
+from neurons import InvalidValue, Learnable, Neuron, register
 
 
 @register
@@ -17,7 +17,7 @@ class PLIF(Neuron):
 
     states = ("u",)
     published = {"decay_input": True, "reset": "hard", "surrogate": "atan", "surrogate_width": 1.0}
-    w = Learnable(lambda neuron: -math.log(neuron.tau - 1))
+    w = Learnable(lambda neuron: _w(neuron.tau))
 
     @property
     def inverse_tau(self) -> Tensor:
@@ -27,3 +27,9 @@ class PLIF(Neuron):
         u = self.charge(u, x)
         spike = self.spike(u - self.v_th)
         return spike, self.fire_reset(u, spike)
+
+
+def _w(tau: float) -> float:
+    if not tau > 1:
+        raise InvalidValue(f"plif needs tau above 1 (1/tau = sigmoid(w) is below 1), not {tau}")
+    return -math.log(tau - 1)

@@ -1,28 +1,37 @@
 """Does an implementation compute what the suite's model says, and if not, where does it depart?
 
-Both run in float64 over random drives, where rounding decides about a spike once in 10¹² at most. Spikes, the membrane
-potential after each step (where a package shows it), and the gradients of input and parameters are compared.
+Both run in float64 over several drives. Under noise rounding decides about a spike once in 10¹² at most; other drives
+are made of what noise never meets: potentials exactly at the threshold, long silence, large inputs. Spikes, the
+membrane potential after each step (where a package shows it), and the gradients of input and parameters are compared.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import torch
 from torch import Tensor
 
+from neurons.errors import BackendUnavailable
 from neurons.layer import NeuronLayer
+from neurons.model import Neuron
 from neurons.peers.peer import Peer, Trace
 from neurons.reference import steps
 
 Relation = Literal["same", "same within rounding", "different model"]
 
 TIMESTEPS, SAMPLES, CHANNELS = 64, 128, 8
+FEW_SAMPLES = 32
 DRIVE_MEAN, DRIVE_DEVIATION = 0.7, 0.6
+DRIVES = ("noise", "grid", "silence", "large")
+"""In the order in which they are judged: noise; quarters, whose potentials meet a threshold of 1 exactly; noise that
+pauses for half of the time; noise of thousands of thresholds."""
 TOLERANCE = 1e-10
-"""Of potentials and gradients, relative to 1 plus the largest value: a thousand roundings of float64."""
+"""Of potentials and gradients, relative to 1 plus the largest value of their drive: a thousand roundings of float64."""
 
 
 class NotEquivalent(Exception):
@@ -35,8 +44,9 @@ class Equivalence:
 
     Attributes:
         neurons: how many were compared, over `TIMESTEPS` steps.
-        different_spikes: spikes that differ.
-        step, neuron: the first step at which anything departs, and the first neuron that does; None if nothing does.
+        different_spikes: spikes that differ, over all drives.
+        drive: the first of `DRIVES` under which anything departs; None if nothing does.
+        step, neuron: the first step of that drive at which anything departs, and the first neuron that does.
         potential_error: largest difference of the potentials after each step, relative to 1 plus the largest; None if
             they are hidden or spikes differ.
         gradient_error: largest error of a gradient, relative likewise; None if spikes differ.
@@ -45,6 +55,7 @@ class Equivalence:
 
     neurons: int
     different_spikes: int
+    drive: str | None
     step: int | None
     neuron: int | None
     potential_error: float | None
@@ -68,16 +79,17 @@ class _Run:
 def compare(layer: NeuronLayer, seed: int = 0) -> Equivalence:
     """Compare a layer of `CHANNELS` channels with the float64 reference of its model.
 
-    A layer of a peer is compared with the model that the peer is held against.
+    A layer of a peer is compared with the model that the peer is held against, by what its package computes.
+
+    Raises:
+        BackendUnavailable: the package's neuron does not take the layer's constants.
     """
     peer = layer.neuron if isinstance(layer.neuron, Peer) else None
     model = peer.like if peer else layer.neuron
-    generator = torch.Generator().manual_seed(seed)
-    shape = (TIMESTEPS, SAMPLES, CHANNELS)
-    x = DRIVE_MEAN + DRIVE_DEVIATION * torch.randn(shape, generator=generator, dtype=torch.float64)
-    if model.decay_input:
-        x = x * model.tau  # so that neurons whose input leaks fire as often as the others
-    gradient = torch.randn(shape, generator=generator, dtype=torch.float64)
+    if peer and (reason := peer.unlike(model)):
+        raise BackendUnavailable(reason)
+    x = torch.cat(list(drives(model, seed).values()), 1)
+    gradient = torch.randn(x.shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     torch.manual_seed(seed)
     theirs_values = {name: value.detach() for name, value in layer.named_parameters()}
     values = model.initial_parameters(CHANNELS) if peer and peer.departs else theirs_values
@@ -87,11 +99,30 @@ def compare(layer: NeuronLayer, seed: int = 0) -> Equivalence:
         return torch.stack(outputs), torch.stack([state[0] for state in states]) if model.states else None
 
     def theirs(x: Tensor, parameters: Mapping[str, Tensor]) -> Trace:
-        if peer and layer.backend in ("auto", peer.package):
+        if peer:
             return peer.trace(x, parameters)
         return torch.func.functional_call(layer, dict(parameters), (x,)), None
 
     return _judge(_run(reference, values, x, gradient), _run(theirs, theirs_values, x, gradient))
+
+
+def drives(model: Neuron, seed: int) -> dict[str, Tensor]:
+    """Input currents [T, N, `CHANNELS`] by name, which make `model` fire."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def noise(samples: int) -> Tensor:
+        shape = (TIMESTEPS, samples, CHANNELS)
+        return DRIVE_MEAN + DRIVE_DEVIATION * torch.randn(shape, generator=generator, dtype=torch.float64)
+
+    found = {"noise": noise(SAMPLES)}
+    grid = torch.randint(-4, 13, (TIMESTEPS, FEW_SAMPLES, CHANNELS), generator=generator).double() / 4
+    pause = torch.ones(TIMESTEPS, 1, 1, dtype=torch.float64)
+    pause[TIMESTEPS // 4 : 3 * TIMESTEPS // 4] = 0
+    found |= {"grid": grid, "silence": noise(FEW_SAMPLES) * pause, "large": 1e4 * noise(FEW_SAMPLES)}
+    leak = model.tau if model.decay_input else 1.0  # so that neurons whose input leaks fire as often as the others
+    # A power of two keeps the grid exact; where the constants are none, no potential meets the threshold by rounding.
+    exact = 2.0 ** round(math.log2(leak * abs(model.v_th or 1.0)))
+    return {name: x * (exact if name == "grid" else leak) for name, x in found.items()}
 
 
 def gate(layer: NeuronLayer) -> None:
@@ -105,7 +136,8 @@ def gate(layer: NeuronLayer) -> None:
         return
     found = compare(layer)
     if found.relation == "different model":
-        raise NotEquivalent(f"{peer.name} departs from {peer.model} at step {found.step}, neuron {found.neuron}")
+        where = f"under the drive {found.drive}, step {found.step}, neuron {found.neuron}"
+        raise NotEquivalent(f"{peer.name} departs from {peer.model} {where}")
 
 
 def _run(
@@ -123,31 +155,45 @@ def _judge(ours: _Run, theirs: _Run) -> Equivalence:
     wrong = ours.spikes != theirs.spikes
     if wrong.any():
         return Equivalence(neurons, int(wrong.sum()), *_first(wrong), None, None, exact=False)
-    pairs = list(zip(ours.gradients, theirs.gradients, strict=True))
-    gradient_error = max(_error(exact, value) for exact, value in pairs)
-    over_time = pairs[:1]  # the input's gradient; those of parameters belong to no step
+    input_gradient, *of_parameters = zip(ours.gradients, theirs.gradients, strict=True)
+    parameter_error = max((_error(*pair) for pair in of_parameters), default=0.0)
+    gradient_error, apart = _over_time(*input_gradient)
     potential_error = None
     if ours.potentials is not None and theirs.potentials is not None:
-        over_time.append((ours.potentials, theirs.potentials))
-        potential_error = _error(*over_time[-1])
-    exact = gradient_error == 0 and not potential_error
-    apart = torch.stack([_apart(*pair) for pair in over_time]).any(0)
-    where: tuple[int | None, int | None] = (None, None)
+        potential_error, apart_too = _over_time(ours.potentials, theirs.potentials)
+        apart = apart | apart_too
+    where: tuple[str | None, int | None, int | None] = (None, None, None)
     if apart.any():
         where = _first(apart)
-    elif gradient_error > TOLERANCE:
-        where = (0, 0)
+    elif parameter_error > TOLERANCE:
+        where = (DRIVES[0], 0, 0)  # a parameter's gradient belongs to no step
+    gradient_error = max(gradient_error, parameter_error)
+    exact = gradient_error == 0 and not potential_error
     return Equivalence(neurons, 0, *where, potential_error, gradient_error, exact)
 
 
-def _apart(exact: Tensor, value: Tensor) -> Tensor:
-    return (exact - value).abs() > TOLERANCE * (1 + exact.abs().max())
+def _places() -> dict[str, slice]:
+    """Where the samples of each drive lie in dimension 1."""
+    starts = [0, *(SAMPLES + FEW_SAMPLES * index for index in range(len(DRIVES)))]
+    return {drive: slice(*bounds) for drive, bounds in zip(DRIVES, pairwise(starts), strict=True)}
 
 
-def _first(apart: Tensor) -> tuple[int, int]:
-    """The first step at which anything is apart, and the first neuron of that step."""
-    step = int(apart.flatten(1).any(1).nonzero()[0])
-    return step, int(apart[step].flatten().nonzero()[0])
+def _over_time(exact: Tensor, value: Tensor) -> tuple[float, Tensor]:
+    """The largest error of [T, N, C], relative to what is largest under its drive, and where it is above rounding."""
+    pairs = [(exact[:, own], value[:, own]) for own in _places().values()]
+    errors = [(one - other).abs() / (1 + one.abs().max()) for one, other in pairs]
+    joined = torch.cat(errors, 1)
+    return float(joined.max()), ~(joined <= TOLERANCE)
+
+
+def _first(apart: Tensor) -> tuple[str, int, int]:
+    """The first drive under which anything is apart, its first step, and the first neuron of that step."""
+    for drive, own in _places().items():
+        part = apart[:, own].flatten(1)
+        if part.any():
+            step = int(part.any(1).nonzero()[0])
+            return drive, step, int(part[step].nonzero()[0])
+    raise ValueError("nothing is apart")
 
 
 def _error(exact: Tensor, value: Tensor) -> float:

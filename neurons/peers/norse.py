@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from neurons.model import Neuron
 from neurons.peers.peer import Card, Peer, Trace, stack_trace
 
 _FIRE = "u > v_th"
@@ -33,6 +32,7 @@ class Norse(Peer):
 
     package = "norse"
     model = "lif"
+    takes = ("tau", "v_th", "v_reset")
 
     def parameters(self, like: Tensor) -> dict[str, Any]:
         """The fields of the cell's parameter tuple that the model decides."""
@@ -62,6 +62,8 @@ class LIFBox(Norse):
     name = "norse.lifbox"
     class_name = "LIFBoxCell"
     constants_of_model = {**_LIKE_LIF, "reset": "hard"}
+    takes = ("tau", "v_th", "v_reset", "reset")
+    departs = "it fires at u > v_th, the model at u ≥ v_th: a potential exactly at the threshold does not fire"
     card = Card("u = u + (x − u)/τ", _FIRE, "same step, to v_reset (default) or soft (reset_subtract)", _GRADIENT)
 
     def cell(self, like: Tensor) -> tuple[Any, Any]:
@@ -70,16 +72,6 @@ class LIFBox(Norse):
         method = resets.reset_subtract if self.reset == "soft" else resets.reset_value
         cell = norse.LIFBoxCell(norse.LIFBoxParameters(**self.parameters(like), reset_method=method), dt=1.0)
         return cell, norse.LIFBoxFeedForwardState(torch.zeros_like(like))
-
-    @classmethod
-    def unlike(cls, model: Neuron) -> str | None:
-        if not model.decay_input:
-            return "norse scales the input by 1/τ; with decay_input=True it computes this model"
-        if (model.surrogate, model.surrogate_width) != ("triangle", 1.0):
-            return "of the suite's surrogates norse has the triangle of width 1 alone"
-        if model.detach_reset:
-            return "norse keeps the reset in the gradient"
-        return None
 
 
 class LIFBoxSoft(LIFBox):

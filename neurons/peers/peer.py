@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -36,6 +36,13 @@ class Card:
     gradient: str
 
 
+class _OfModel:
+    """The constants of a published protocol: those of the model that a peer is held against."""
+
+    def __get__(self, instance: object, owner: type[Peer]) -> Mapping[str, Any]:
+        return registry.get(owner.model).published
+
+
 class Peer(Neuron):
     """Another package's neuron, held against a model of the suite.
 
@@ -45,6 +52,7 @@ class Peer(Neuron):
         package, class_name: where it comes from.
         model, constants: the suite's model that it is held against, with the constants that bring it nearest.
         departs: where and why it is another model; empty if it computes the same.
+        takes: the common constants that it can be given; of the others it has those of its model and no other.
         card: its semantics.
     """
 
@@ -53,6 +61,8 @@ class Peer(Neuron):
     model: ClassVar[str]
     constants_of_model: ClassVar[Mapping[str, Any]] = {}
     departs: ClassVar[str] = ""
+    takes: ClassVar[Collection[str]] = CONSTANTS
+    published = _OfModel()
     card: ClassVar[Card]
 
     def __init__(self, timesteps: int | None = None, **overrides: Any) -> None:
@@ -83,6 +93,11 @@ class Peer(Neuron):
     @classmethod
     def unlike(cls, model: Neuron) -> str | None:
         """Why the package cannot compute `model` with these constants; None if it can."""
+        usual = cls().like
+        for name in CONSTANTS:
+            asked, has = getattr(model, name), getattr(usual, name)
+            if name not in cls.takes and asked != has:
+                return f"{cls.class_name} has {name}={has!r} and no other, not {asked!r}"
         return None
 
     def forward(self, x: Tensor, parameters: Mapping[str, Tensor]) -> Tensor:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from neurons.model import Neuron
+from neurons.model import CONSTANTS, Neuron
 from neurons.peers.peer import Card, Peer, Trace, stack_trace
 
 SYNAPSE_DECAY = 0.8
@@ -29,6 +29,7 @@ class SnnTorch(Peer):
     package = "snntorch"
     model = "lif"
     options: ClassVar[Mapping[str, Any]] = {}
+    takes = ("tau", "v_th", "surrogate", "surrogate_width")
     carried: ClassVar[int] = 1
 
     def trace(self, x: Tensor, parameters: Mapping[str, Tensor]) -> Trace:
@@ -62,13 +63,22 @@ class LeakySameStep(SnnTorch):
     name = "snntorch.leaky_same_step"
     class_name = "Leaky"
     options = {"reset_delay": False}
-    departs = "a potential that is above the threshold after its reset is reset once more at the next step, detached"
-    card = Card(_CHARGE, _FIRE, "same step, soft; next step again if u is still above", "the second reset is detached")
+    departs = (
+        "a potential that its reset leaves at or above the threshold lacks one threshold while the next step decides "
+        "whether it fires; the step gives it back at its end"
+    )
+    card = Card(
+        _CHARGE,
+        "u − v_th·(u[t−1] ≥ v_th) ≥ v_th; here by the suite's spike function",
+        "same step, soft",
+        "the reset is part of it; what is taken for the decision is detached",
+    )
 
 
 class LeakyZero(SnnTorch):
     name = "snntorch.leaky_zero"
     class_name = "Leaky"
+    takes = CONSTANTS
     constants_of_model = {"reset": "hard", "detach_reset": True}
     options = {"reset_mechanism": "zero"}
     card = Card(_CHARGE, _FIRE, "to 0 before the next charge", "the reset is detached")
@@ -84,6 +94,7 @@ class LeakyZero(SnnTorch):
 class LeakyZeroSameStep(SnnTorch):
     name = "snntorch.leaky_zero_same_step"
     class_name = "Leaky"
+    takes = CONSTANTS
     constants_of_model = {"reset": "hard"}
     options = {"reset_mechanism": "zero", "reset_delay": False}
     card = Card(_CHARGE, _FIRE, "same step, to 0", "the reset is part of it")
@@ -134,6 +145,8 @@ def _hard(model: Neuron, detached: bool) -> str | None:
         )
     if model.v_reset != 0:
         return f"snnTorch resets to 0, not to v_reset = {model.v_reset}"
+    if model.v_th <= 0:
+        return f"snnTorch takes the 0 after a reset for one more spike where v_th is 0 or below, not {model.v_th}"
     if model.decay_input:
         return "snnTorch's Leaky does not decay its input"
     if model.detach_reset is not detached:

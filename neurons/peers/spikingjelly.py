@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
+from neurons.errors import BackendUnavailable
 from neurons.model import Neuron
 from neurons.peers.peer import Card, Peer, Trace, stack_trace
+
+_SURROGATES = {"rectangle": ("Rect", 1), "atan": ("ATan", 2), "sigmoid": ("Sigmoid", 4)}
+"""spikingjelly's class for each of the suite's, and its alpha for a width of 1."""
+_NO_SURROGATE = "spikingjelly has no {} surrogate of this form"
 
 
 def _surrogate(neuron: Neuron) -> Any:
     """spikingjelly's function with the derivative of the model's surrogate."""
     from spikingjelly.activation_based import surrogate
 
-    width = neuron.surrogate_width
-    made: dict[str, Callable[[], Any]] = {
-        "rectangle": lambda: surrogate.Rect(alpha=1 / width),
-        "atan": lambda: surrogate.ATan(alpha=2 / width),
-        "sigmoid": lambda: surrogate.Sigmoid(alpha=4 / width),
-    }
-    return made[neuron.surrogate]()
+    if neuron.surrogate not in _SURROGATES:
+        raise BackendUnavailable(_NO_SURROGATE.format(neuron.surrogate))
+    name, of_width_one = _SURROGATES[neuron.surrogate]
+    return getattr(surrogate, name)(alpha=of_width_one / neuron.surrogate_width)
+
+
+def _tau(model: Neuron) -> str | None:
+    return None if model.tau > 1 else f"spikingjelly needs tau above 1, not {model.tau}"
 
 
 class Node(Peer):
@@ -49,11 +55,11 @@ class Node(Peer):
 
     @classmethod
     def unlike(cls, model: Neuron) -> str | None:
-        if model.surrogate == "triangle":
-            return "spikingjelly has no triangle surrogate of this form"
+        if model.surrogate not in _SURROGATES:
+            return _NO_SURROGATE.format(model.surrogate)
         if model.reset == "hard" and model.v_reset != 0:
             return "spikingjelly's potential starts at v_reset and leaks towards v_reset, the suite's to 0"
-        return None
+        return super().unlike(model)
 
     def trace(self, x: Tensor, parameters: Mapping[str, Tensor]) -> Trace:
         node = self._node(x)
@@ -99,6 +105,10 @@ class LIF(Node):
 
     def arguments(self, channels: int) -> dict[str, Any]:
         return super().arguments(channels) | {"tau": float(self.tau), "decay_input": self.decay_input}
+
+    @classmethod
+    def unlike(cls, model: Neuron) -> str | None:
+        return _tau(model) or super().unlike(model)
 
 
 class PLIF(LIF):
@@ -158,7 +168,7 @@ class CLIF(Node):
     def unlike(cls, model: Neuron) -> str | None:
         if (model.reset, model.decay_input, model.detach_reset) != ("soft", False, False):
             return "spikingjelly's ComplementaryLIFNode resets softly, without input decay, in the gradient"
-        return super().unlike(model)
+        return _tau(model) or super().unlike(model)
 
 
 class IFStep(IF):
@@ -189,6 +199,7 @@ class CLIFStep(CLIF):
 class PSN(Node):
     name = "spikingjelly.psn"
     class_name, model = "PSN", "lif"
+    takes = ("surrogate", "surrogate_width")
     departs = "no step over time: every potential is a learned mixture of the inputs of all steps, nothing is reset"
     card = Card("u = W·x over all T steps, W learned", "u ≥ −b[t], b learned", "none", "the surrogate; nothing recurs")
 

@@ -24,9 +24,10 @@ def test_forward_backward(benchmark: Any, name: str, backend: str, steps: int) -
     benchmark.group = f"T = {steps}"
     benchmark.name = f"{name} {backend}"
     settings = {**tasks.get("throughput").settings, "timesteps": steps, "elements": 1 << 16}
+    cell = Cell("throughput", name, backend, 0, settings)
     try:
-        gate(name, backend)
+        gate(cell.neuron_layer)
     except BackendUnavailable as error:
         pytest.skip(str(error))
-    workload = LayerWorkload.of(Cell("throughput", name, backend, 0, settings))
+    workload = LayerWorkload.of(cell)
     benchmark.pedantic(workload.forward_backward, rounds=7, warmup_rounds=1)

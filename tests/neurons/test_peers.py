@@ -3,34 +3,44 @@
 from __future__ import annotations
 
 import importlib.metadata
+import re
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 
 import neurons
-from neurons import BackendUnavailable, UnknownName, peers
+from neurons import BackendUnavailable, UnknownName, peers, reference
 from neurons.conformance import NotConformant, compare, gate
+from neurons.model import CONSTANTS
 from neurons.peers import equivalence
 from neurons.peers.equivalence import CHANNELS, SAMPLES, TIMESTEPS, NotEquivalent
 from neurons.peers.spikingjelly import LIF as SpikingJellyLIF
 
 SAME = [name for name, peer in peers.peers().items() if not peer.departs]
 DEPARTURES = {
-    "spikingjelly.psn": (0, 3),
-    "snntorch.leaky": (1, 3),
-    "snntorch.leaky_same_step": (1, 220),
-    "snntorch.synaptic": (1, 11),
-    "snntorch.rleaky": (1, 3),
-    "snntorch.alpha": (0, 3),
-    "norse.lif": (1, 3),
-    "norse.lifadex": (0, 76),
+    "spikingjelly.psn": ("noise", 0, 3),
+    "snntorch.leaky": ("noise", 1, 3),
+    "snntorch.leaky_same_step": ("noise", 1, 220),
+    "snntorch.synaptic": ("noise", 1, 11),
+    "snntorch.rleaky": ("noise", 1, 3),
+    "snntorch.alpha": ("noise", 0, 3),
+    "norse.lifbox": ("grid", 0, 0),
+    "norse.lifbox_soft": ("grid", 0, 0),
+    "norse.lif": ("noise", 1, 3),
+    "norse.lifadex": ("noise", 0, 76),
 }
-"""First step and neuron at which each package's neuron departs from the model that it is held against."""
+"""Drive, first step and neuron at which each package's neuron departs from the model that it is held against."""
 
 
 def peer_layer(name: str, **constants: object) -> neurons.NeuronLayer:
     torch.manual_seed(0)
     return neurons.layer(name, CHANNELS, TIMESTEPS, **constants)
+
+
+def maker(name: str, **options: Any) -> Callable[[int, int], neurons.NeuronLayer]:
+    return lambda channels, timesteps: neurons.layer(name, channels, timesteps, **options)
 
 
 def test_every_peer_is_said_to_be_the_same_or_pinned() -> None:
@@ -54,7 +64,7 @@ def test_same(name: str, seed: int) -> None:
 def test_different(name: str) -> None:
     found = equivalence.compare(peer_layer(name))
     assert found.relation == "different model"
-    assert (found.step, found.neuron) == DEPARTURES[name]
+    assert (found.drive, found.step, found.neuron) == DEPARTURES[name]
     assert found.different_spikes > 0
 
 
@@ -65,11 +75,112 @@ def test_different(name: str) -> None:
         ("spikingjelly.lif", {"surrogate": "sigmoid", "detach_reset": True, "tau": 1.3}),
         ("spikingjelly.if", {"reset": "hard", "surrogate": "atan"}),
         ("snntorch.leaky_zero_same_step", {"tau": 3.0, "v_th": 0.7, "surrogate": "triangle"}),
-        ("norse.lifbox", {"tau": 5.0, "v_th": 0.5, "v_reset": -0.2}),
+        *[
+            (name, {"tau": tau, "v_th": v_th, "reset": reset})
+            for name in ("spikingjelly.lif", "spikingjelly.klif", "snntorch.leaky_zero_same_step")
+            for tau, v_th in ((1.0, 1.0), (1.3, 50.0), (2.0, 0.0), (2.0, -0.5), (1e6, 0.25))
+            for reset in ("soft", "hard")
+        ],
     ],
 )
-def test_same_with_other_constants(name: str, constants: dict[str, object]) -> None:
-    assert equivalence.compare(peer_layer(name, **constants)).step is None
+def test_same_with_other_constants_or_unavailable(name: str, constants: dict[str, object]) -> None:
+    """At the edges too a package is refused or computes the model, the grid and silence included."""
+    layer = peer_layer(name, **constants)
+    if reason := layer.neuron.unlike(layer.neuron.like):
+        with pytest.raises(BackendUnavailable, match=re.escape(reason)):
+            layer(torch.zeros(2, 3, CHANNELS))
+    else:
+        found = equivalence.compare(layer)
+        assert (found.different_spikes, found.step) == (0, None)
+
+
+def test_potentials_exactly_at_the_threshold() -> None:
+    """2, 2, 2, 2 halved: the model fires at u = 1 each step; norse not before u has passed it."""
+    x = torch.full((4, 1, 1), 2.0)
+    ours = neurons.layer("lif", decay_input=True, surrogate="triangle", reset="hard")
+    assert ours(x).flatten().tolist() == [1, 1, 1, 1]
+    assert neurons.layer("norse.lifbox")(x).flatten().tolist() == [0, 1, 0, 1]
+
+
+@pytest.mark.parametrize("drive", equivalence.DRIVES)
+@pytest.mark.parametrize("name", ["lif", "if", "klif"])
+def test_drives_reach_what_they_are_for(name: str, drive: str) -> None:
+    model = neurons.get(name)()
+    x = equivalence.drives(model, 0)[drive]
+    output, states = zip(*reference.steps(model, model.initial_parameters(CHANNELS), x), strict=True)
+    assert 0.02 < torch.stack(output).mean() < (1.01 if drive == "large" else 0.98)
+    after = torch.stack([state[0] for state in states])
+    if drive == "grid":
+        before = after + torch.stack(output)  # of a soft reset by 1
+        assert (before == 1).sum() > 10
+    if drive == "silence":
+        assert (x[16:48] == 0).all()
+    if drive == "large":
+        assert x.abs().max() > 1e4
+
+
+def test_the_card_of_leaky_same_step() -> None:
+    """A loop by the card: spikes, potentials and the input's gradient to the last bit."""
+    layer = peer_layer("snntorch.leaky_same_step")
+    x = (0.7 + 0.6 * torch.randn(30, 16, CHANNELS, dtype=torch.float64)).requires_grad_()
+    neuron = layer.neuron
+    u, spikes, potentials = torch.zeros(16, CHANNELS, dtype=torch.float64), [], []
+    for current in x:
+        taken = (u >= 1).double()  # detached
+        u = 0.5 * u + current
+        spike = neuron.spike(u - taken - 1)
+        u = u - spike
+        spikes.append(spike)
+        potentials.append(u)
+    ours, theirs = torch.stack(spikes), neuron.trace(x, {})
+    assert torch.equal(ours, theirs[0])
+    assert torch.allclose(torch.stack(potentials), theirs[1], atol=1e-12)
+    gradient = torch.randn_like(x)
+    mine, own = (torch.autograd.grad(output, x, gradient)[0] for output in (ours, theirs[0]))
+    assert torch.allclose(mine, own, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("name", "constants", "reason"),
+    [
+        ("snntorch.leaky", {"reset": "hard"}, "Leaky has reset='soft' and no other, not 'hard'"),
+        ("snntorch.synaptic", {"decay_input": True}, "Synaptic has decay_input=False and no other, not True"),
+        ("norse.lifbox", {"decay_input": False}, "LIFBoxCell has decay_input=True and no other, not False"),
+        ("norse.lifbox", {"surrogate": "atan"}, "LIFBoxCell has surrogate='triangle' and no other, not 'atan'"),
+        ("norse.lif", {"reset": "soft"}, "LIFCell has reset='hard' and no other"),
+        ("spikingjelly.psn", {"tau": 3.0}, "PSN has tau=2.0 and no other, not 3.0"),
+        ("spikingjelly.psn", {"surrogate": "triangle"}, "spikingjelly has no triangle surrogate"),
+        ("spikingjelly.lif", {"tau": 1}, "spikingjelly needs tau above 1, not 1"),
+        ("snntorch.leaky_zero", {"v_th": 0.0}, "for one more spike where v_th is 0 or below"),
+    ],
+)
+def test_a_constant_that_a_package_does_not_take_is_refused(name: str, constants: Any, reason: str) -> None:
+    for run in (lambda layer: layer(torch.zeros(2, 3, CHANNELS)), equivalence.compare):
+        with pytest.raises(BackendUnavailable, match=reason):
+            run(peer_layer(name, **constants))
+
+
+@pytest.mark.parametrize("name", ["plif", "klif", "lif"])
+def test_the_published_protocol_of_a_peer_is_that_of_its_model(name: str) -> None:
+    ours, theirs = (neurons.layer(n, protocol="published").neuron for n in (name, f"spikingjelly.{name}"))
+    assert {key: getattr(theirs, key) for key in CONSTANTS} == {key: getattr(ours, key) for key in CONSTANTS}
+
+
+@pytest.mark.parametrize("off", [1e-6, 1e-9])
+def test_a_potential_that_is_off_is_another_model(off: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spikes and gradients are the same; the potential alone tells."""
+    peer = peers.get("spikingjelly.lif_step")
+    plain = peer.trace
+
+    def trace(self: Any, x: torch.Tensor, parameters: Any) -> Any:
+        spikes, potentials = plain(self, x, parameters)
+        assert potentials is not None
+        return spikes, potentials + off
+
+    monkeypatch.setattr(peer, "trace", trace)
+    found = equivalence.compare(peer_layer("spikingjelly.lif_step"))
+    assert (found.relation, found.different_spikes, found.drive) == ("different model", 0, "noise")
+    assert off / 10 < found.potential_error < off
 
 
 @pytest.mark.parametrize("protocol", ["controlled", "published"])
@@ -89,7 +200,6 @@ def test_the_packages_as_backends_of_lif() -> None:
     for package, constants in (
         ("snntorch", {"reset": "hard"}),
         ("snntorch", {"reset": "hard", "detach_reset": True}),
-        ("norse", {"decay_input": True, "surrogate": "triangle"}),
     ):
         theirs, ours = (neurons.layer("lif", backend=backend, **constants) for backend in (package, "reference"))
         assert torch.equal(theirs(x), ours(x))
@@ -105,7 +215,11 @@ def test_the_packages_as_backends_of_lif() -> None:
         ("spikingjelly", "clif", {"reset": "hard"}, "resets softly"),
         ("snntorch", "lif", {}, "with reset='hard' it computes this one"),
         ("snntorch", "lif", {"reset": "hard", "v_reset": 0.2}, "resets to 0"),
-        ("norse", "lif", {}, "with decay_input=True it computes this model"),
+        ("snntorch", "lif", {"reset": "hard", "v_th": -0.5}, "for one more spike where v_th is 0 or below, not -0.5"),
+        ("spikingjelly", "lif", {"tau": 1.0}, "spikingjelly needs tau above 1, not 1.0"),
+        ("spikingjelly", "klif", {"tau": 1.0}, "spikingjelly needs tau above 1, not 1.0"),
+        ("spikingjelly", "clif", {"tau": 1.0}, "spikingjelly needs tau above 1, not 1.0"),
+        ("norse", "lif", {"decay_input": True, "surrogate": "triangle"}, "of norse.lifbox, it fires at u > v_th"),
         ("norse", "clif", {}, "norse has no clif"),
         ("reference", "snntorch.leaky", {}, "is run by snntorch alone"),
         ("norse", "snntorch.leaky", {}, "is run by snntorch alone"),
@@ -136,7 +250,7 @@ def test_gate_refuses_a_backend_that_is_off(monkeypatch: pytest.MonkeyPatch) -> 
     """A kernel that loses a hundredth of its gradient is not timed."""
     from neurons.kernels.cpu import CpuKernel
 
-    gate("lif", "cpu")
+    gate(maker("lif", backend="cpu"))
     right = CpuKernel.backward
 
     def wrong(self: CpuKernel, *arguments: object) -> object:
@@ -145,17 +259,34 @@ def test_gate_refuses_a_backend_that_is_off(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(CpuKernel, "backward", wrong)
     with pytest.raises(NotConformant, match="lif by cpu does not conform: the input gradient is off"):
-        gate("lif", "cpu")
+        gate(maker("lif", backend="cpu"))
 
 
 def test_gate_refuses_a_peer_that_is_not_what_its_card_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    gate("spikingjelly.lif", "spikingjelly")
+    gate(maker("spikingjelly.lif", backend="spikingjelly"))
     monkeypatch.setattr(SpikingJellyLIF, "arguments", lambda self, channels: {"tau": 3.0, "step_mode": "m"})
-    with pytest.raises(NotEquivalent, match=r"spikingjelly\.lif departs from lif at step 0, neuron \d+"):
-        gate("spikingjelly.lif", "spikingjelly")
+    with pytest.raises(
+        NotEquivalent, match=r"spikingjelly\.lif departs from lif under the drive noise, step 0"
+    ):
+        gate(maker("spikingjelly.lif", backend="spikingjelly"))
 
 
 def test_a_compiled_peer_computes_the_same() -> None:
     x = 0.7 + 0.6 * torch.randn(4, 30, 4)
     plain, compiled = (neurons.layer("snntorch.leaky", backend=backend) for backend in ("snntorch", "compile"))
     assert torch.equal(plain(x), compiled(x))
+
+
+def test_the_gate_asks_the_layer_that_is_timed() -> None:
+    """Its constants and its truncation: what is right with them passes, what departs with them is refused."""
+    gate(maker("lif", backend="snntorch", reset="hard"))  # right with this constant alone
+    gate(maker("clif", backend="cpu", bptt_steps=2))
+    with pytest.raises(BackendUnavailable, match="v_th is 0 or below"):
+        gate(maker("snntorch.leaky_zero_same_step", v_th=0.0))
+    with pytest.raises(BackendUnavailable, match="with reset='hard' it computes this one"):
+        gate(maker("lif", backend="snntorch"))
+
+    layer = neurons.layer("lif", backend="reference")
+    layer.bptt_steps = 2  # said to be truncated, and is not
+    with pytest.raises(NotConformant, match="lif by reference does not conform: the input gradient is off"):
+        gate(lambda channels, timesteps: layer)
