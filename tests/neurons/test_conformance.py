@@ -3,6 +3,7 @@ written here once more, and just within."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -153,10 +154,10 @@ def test_the_gate_refuses_and_lets_pass(gated: list[dict[str, Any]]) -> None:
     for message, attributes in refused.items():
         gated.append(attributes)
         with pytest.raises(NotConformant, match=message):
-            gate("plif", "cpu")
+            gate(partial(neurons.layer, "plif", backend="cpu"))
     for attributes in ({}, {"gradient_factor": 1.00003}, {"wrong_parameter": "w", "parameter_factor": 1.00001}):
         gated.append(attributes)
-        gate("plif", "cpu")
+        gate(partial(neurons.layer, "plif", backend="cpu"))
     assert not gated
 
 
@@ -167,7 +168,7 @@ def test_the_gate_compares_something(neuron_file) -> None:
     with pytest.raises(
         NotConformant, match="edge by reference does not conform: 255 of 255 neurons come within rounding"
     ):
-        gate("edge", "reference")
+        gate(partial(neurons.layer, "edge", backend="reference"))
 
 
 @pytest.mark.parametrize("protocol", ["controlled", "published"])

@@ -265,9 +265,7 @@ def test_gate_refuses_a_backend_that_is_off(monkeypatch: pytest.MonkeyPatch) -> 
 def test_gate_refuses_a_peer_that_is_not_what_its_card_says(monkeypatch: pytest.MonkeyPatch) -> None:
     gate(maker("spikingjelly.lif", backend="spikingjelly"))
     monkeypatch.setattr(SpikingJellyLIF, "arguments", lambda self, channels: {"tau": 3.0, "step_mode": "m"})
-    with pytest.raises(
-        NotEquivalent, match=r"spikingjelly\.lif departs from lif under the drive noise, step 0"
-    ):
+    with pytest.raises(NotEquivalent, match=r"spikingjelly\.lif departs from lif under the drive noise, step 0"):
         gate(maker("spikingjelly.lif", backend="spikingjelly"))
 
 
