@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import importlib
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -32,7 +32,7 @@ class Norse(Peer):
 
     package = "norse"
     model = "lif"
-    takes = ("tau", "v_th", "v_reset")
+    takes: ClassVar[Collection[str]] = ("tau", "v_th", "v_reset")
 
     def parameters(self, like: Tensor) -> dict[str, Any]:
         """The fields of the cell's parameter tuple that the model decides."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, ClassVar
 
 import torch
@@ -29,7 +29,7 @@ class SnnTorch(Peer):
     package = "snntorch"
     model = "lif"
     options: ClassVar[Mapping[str, Any]] = {}
-    takes = ("tau", "v_th", "surrogate", "surrogate_width")
+    takes: ClassVar[Collection[str]] = ("tau", "v_th", "surrogate", "surrogate_width")
     carried: ClassVar[int] = 1
 
     def trace(self, x: Tensor, parameters: Mapping[str, Tensor]) -> Trace:
