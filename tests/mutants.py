@@ -31,11 +31,16 @@ AREAS: dict[str, tuple[Sequence[str], Sequence[str]]] = {
     "temporal gradient": (["tasks/temporal_gradient.py"], ["tasks/test_temporal_gradient*.py"]),
     "energy": (["tasks/energy.py", "suite/energy_*.py"], ["tasks/test_energy*.py", "suite/test_energy*.py"]),
     "cell keys": (["suite/runs/cell_key.py"], ["suite/**/test_cell_key*.py"]),
-    "merge": (["suite/merge.py"], ["suite/**/test_merge*.py", "suite/test_results.py"]),
-    "compare": (["suite/compare.py"], ["suite/**/test_compare*.py", "suite/test_results.py"]),
+    "merge": (["suite/merge*.py", "suite/merge/*.py"], ["suite/**/test_merge*.py", "suite/merge/test_*.py"]),
+    "compare": (["suite/compare.py", "suite/compare/*.py"], ["suite/**/test_compare*.py", "suite/compare/test_*.py"]),
     "report": (["suite/report/**/*.py"], ["suite/**/test_report*.py", "suite/report/test_*.py"]),
     "training": (["tasks/accuracy/*.py"], ["tasks/accuracy/test_*.py"]),
     "networks": (["tasks/networks.py"], ["tasks/test_networks.py"]),
+    "memory": (["tasks/memory.py", "tasks/workload.py"], ["tasks/test_memory.py"]),
+    "conformance": (
+        ["neurons/conformance.py", "neurons/truncation.py"],
+        ["neurons/test_conformance.py", "neurons/test_truncation.py"],
+    ),
 }
 """Files and their tests (below tests/), as patterns. A file of no area is tested by the files that bear its name."""
 
