@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -15,6 +14,7 @@ import torch
 
 from neurons import BackendUnavailable, backends
 from tasks.base import Cell, Metric, Task, Value
+from tasks.timing import Spread, spread_values
 
 PACKAGE_IMPORTS = {
     "spikingjelly": "import spikingjelly.activation_based.neuron",
@@ -56,11 +56,16 @@ class Startup(Task):
         "protocol": "controlled",
         "processes": 3,
     }
-    sources = ("workload.py",)
+    sources = ("workload.py", "timing.py")
     metrics = {
         "import_seconds": Metric("s", "import of the package beyond torch, median of fresh processes", "lower"),
         "first_call_seconds": Metric("s", "a layer made and run forward and backward once, with empty caches", "lower"),
         "cached_call_seconds": Metric("s", "the same in a second process, with the caches of the first", "lower"),
+        **{
+            f"{name}_{percentile}": Metric("s", f"{percentile[1:]}th percentile of the processes", "lower")
+            for name in ("import_seconds", "first_call_seconds", "cached_call_seconds")
+            for percentile in ("p20", "p80")
+        },
     }
 
     def grid(self, profile: str, datasets: Sequence[str]) -> list[dict[str, Any]]:
@@ -75,10 +80,9 @@ class Startup(Task):
         command = [sys.executable, "-c", SCRIPT, PACKAGE_IMPORTS.get(package, OWN_IMPORT), cell.neuron, cell.backend]
         command += [str(torch.get_num_threads()), json.dumps(dict(cell.settings))]
         rounds = [_two_processes(command) for _ in range(cell.settings["processes"])]
-        imported, first, cached = (statistics.median(seconds) for seconds in zip(*rounds, strict=True))
-        yield Value("import_seconds", imported)
-        yield Value("first_call_seconds", first)
-        yield Value("cached_call_seconds", cached)
+        names = ("import_seconds", "first_call_seconds", "cached_call_seconds")
+        for name, seconds in zip(names, zip(*rounds, strict=True), strict=True):
+            yield from spread_values(name, Spread.of(seconds))
 
 
 def _two_processes(command: Sequence[str]) -> tuple[float, float, float]:

@@ -1,7 +1,8 @@
 """Speed of a layer of neurons alone.
 
 All neurons and backends of one size are measured in one process, in interleaved rounds, beside a plain copy of the
-input. So ratios hold while the machine's speed drifts, and each time is also a share of the memory bandwidth's limit.
+input and the baseline. So ratios hold while the machine's speed drifts, each time is also a share of the memory
+bandwidth's limit, and a neuron that is measured later than others can be held against them by its ratio.
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ from neurons.kernels import cost
 from neurons.kernels.trace import program_of
 from tasks.base import Cell, InterleavedTask, Metric, Value
 from tasks.executed import Executed, check, executed
-from tasks.timing import Spread, interleave
+from tasks.timing import COPY_WORK, Spread, add_baseline, interleave, spread_values
 from tasks.workload import LayerWorkload
 
 LIMIT_COPIES = {"forward": 1.0, "forward_backward": 2.5}
 """The least memory traffic in copies of the input (a copy reads and writes it): forward reads it and writes the
 output; backward reads input and output gradient and writes the input gradient."""
+OVER = "over that of LIF by the fused kernel in the same rounds, median"
 
 
 class Throughput(InterleavedTask):
@@ -40,9 +42,17 @@ class Throughput(InterleavedTask):
     sources = ("workload.py", "timing.py", "executed.py")
     metrics = {
         "forward_time": Metric("ns/element-step", "forward without gradient, median of rounds", "lower"),
+        "forward_time_p20": Metric("ns/element-step", "20th percentile of the rounds", "lower"),
+        "forward_time_p80": Metric("ns/element-step", "80th percentile of the rounds", "lower"),
         "forward_backward_time": Metric("ns/element-step", "forward and backward, median of rounds", "lower"),
         "forward_backward_time_p20": Metric("ns/element-step", "20th percentile of the rounds", "lower"),
         "forward_backward_time_p80": Metric("ns/element-step", "80th percentile of the rounds", "lower"),
+        "forward_time_over_baseline": Metric("1", f"forward {OVER}", "lower"),
+        "forward_time_over_baseline_p20": Metric("1", "20th percentile of the rounds", "lower"),
+        "forward_time_over_baseline_p80": Metric("1", "80th percentile of the rounds", "lower"),
+        "forward_backward_time_over_baseline": Metric("1", f"forward and backward {OVER}", "lower"),
+        "forward_backward_time_over_baseline_p20": Metric("1", "20th percentile of the rounds", "lower"),
+        "forward_backward_time_over_baseline_p80": Metric("1", "80th percentile of the rounds", "lower"),
         "forward_limit": Metric("1", "forward time over the time of 1 copy of the input", "lower"),
         "forward_backward_limit": Metric("1", "both over the time of 2.5 copies of the input", "lower"),
         "copy_bandwidth": Metric("GB/s", "bytes read and written by a copy of the input, same rounds"),
@@ -64,45 +74,50 @@ class Throughput(InterleavedTask):
         return tuple(cell.settings[name] for name in ("timesteps", "elements", "rounds", "dtype"))
 
     def run_batch(self, cells: Sequence[Cell]) -> Iterator[tuple[Cell, list[Value] | Exception]]:
-        workloads: dict[int, LayerWorkload] = {}
+        workloads: dict[Hashable, LayerWorkload] = {}
         ran: dict[int, Executed] = {}
         for index, cell in enumerate(cells):
             try:
-                gate(cell.neuron_layer)
-                workload = LayerWorkload.of(cell)
-                workload.forward()
-                workload.forward_backward()
-                ran[index] = executed(workload.forward_backward)
-                check(cell.backend, ran[index])
+                workloads[index], ran[index] = _prepared(cell)
             except Exception as error:
                 yield cell, error
-            else:
-                workloads[index] = workload
         if not workloads:
             return
         first = next(iter(workloads.values()))
+        baseline, missing = add_baseline(cells, workloads, first.x.device, lambda own: _prepared(own)[0])
         source, target = first.x.detach(), torch.empty_like(first.x)
-        works: dict[Hashable, Callable[[], object]] = {"copy": lambda: target.copy_(source)}
-        for index, workload in workloads.items():
-            works[index, "forward"] = workload.forward
-            works[index, "forward_backward"] = workload.forward_backward
+        works: dict[Hashable, Callable[[], object]] = {COPY_WORK: lambda: target.copy_(source)}
+        for key, workload in workloads.items():
+            works[key, "forward"] = workload.forward
+            works[key, "forward_backward"] = workload.forward_backward
         times = interleave(works, cells[0].settings["rounds"])
-        for index, workload in workloads.items():
-            values = [*_layer_values(index, workload, times), *_counted(workload)]
-            yield cells[index], [*values, Value("kernel_calls", ran[index].calls, detail=str(ran[index]))]
+        for index, found in ran.items():
+            values = [*_layer_values(index, workloads[index], times, baseline, missing), *_counted(workloads[index])]
+            yield cells[index], [*values, Value("kernel_calls", found.calls, detail=str(found))]
 
 
-def _layer_values(index: int, workload: LayerWorkload, times: Mapping[Hashable, Spread]) -> Iterator[Value]:
-    copy = times["copy"].p50
-    per_element_step = 1e9 / workload.element_steps
+def _prepared(cell: Cell) -> tuple[LayerWorkload, Executed]:
+    """The workload of a cell, after its kernels were held against the reference and seen to run."""
+    gate(cell.neuron_layer)
+    workload = LayerWorkload.of(cell)
+    workload.forward()
+    workload.forward_backward()
+    found = executed(workload.forward_backward)
+    check(cell.backend, found)
+    return workload, found
+
+
+def _layer_values(
+    index: int, workload: LayerWorkload, times: Mapping[Hashable, Spread], baseline: Hashable, missing: str
+) -> Iterator[Value]:
+    copy = times[COPY_WORK].p50
     for direction, copies in LIMIT_COPIES.items():
         spread = times[index, direction]
-        yield Value(f"{direction}_time", spread.p50 * per_element_step)
+        yield from spread_values(f"{direction}_time", spread, 1e9 / workload.element_steps)
         yield Value(f"{direction}_limit", spread.p50 / (copies * copy))
-    both = times[index, "forward_backward"]
-    yield Value("forward_backward_time_p20", both.p20 * per_element_step)
-    yield Value("forward_backward_time_p80", both.p80 * per_element_step)
-    yield Value("copy_bandwidth", 2 * workload.x.nbytes / copy / 1e9)
+        if (baseline, direction) in times:
+            yield from spread_values(f"{direction}_time_over_baseline", spread.over(times[baseline, direction]))
+    yield Value("copy_bandwidth", 2 * workload.x.nbytes / copy / 1e9, detail=missing)
 
 
 def _counted(workload: LayerWorkload) -> Iterator[Value]:

@@ -1,15 +1,24 @@
-"""Speed of a whole network in training: all neurons of one data set in one process, in interleaved rounds."""
+"""Speed of a whole network in training: all neurons of one data set in one process, in interleaved rounds.
+
+The baseline and a plain copy run in the same rounds, so that a neuron that is measured later can be held against the
+others.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
+
+import torch
 
 from neurons.conformance import gate
 from tasks.accuracy.task import NETWORK_SETTINGS, NetworkTask, budget
 from tasks.base import Cell, InterleavedTask, Metric, Value
-from tasks.timing import interleave
+from tasks.timing import COPY_WORK, Spread, add_baseline, interleave, spread_values
 from tasks.training_step import TrainingStep
+
+COPY_ELEMENTS = 1 << 22
+"""Of float32: more than the caches of a core hold."""
 
 
 class TrainingSpeed(NetworkTask, InterleavedTask):
@@ -22,6 +31,12 @@ class TrainingSpeed(NetworkTask, InterleavedTask):
     sources = ("accuracy", "networks.py", "cache.py", "timing.py", "training_step.py")
     metrics = {
         "training_speed": Metric("samples/s", "training steps, median of rounds", "higher"),
+        "training_speed_p20": Metric("samples/s", "20th percentile of the rounds", "higher"),
+        "training_speed_p80": Metric("samples/s", "80th percentile of the rounds", "higher"),
+        "training_speed_over_baseline": Metric("1", "over that with LIF by the fused kernel, same rounds", "higher"),
+        "training_speed_over_baseline_p20": Metric("1", "20th percentile of the rounds", "higher"),
+        "training_speed_over_baseline_p80": Metric("1", "80th percentile of the rounds", "higher"),
+        "copy_bandwidth": Metric("GB/s", "bytes read and written by a copy of 16 MiB, same rounds"),
         "neuron_share": Metric("1", "time of the neurons alone on their inputs over that of the whole step", "lower"),
     }
 
@@ -33,27 +48,44 @@ class TrainingSpeed(NetworkTask, InterleavedTask):
         return tuple(sorted((key, str(value)) for key, value in cell.settings.items() if not key.startswith("neuron.")))
 
     def run_batch(self, cells: Sequence[Cell]) -> Iterator[tuple[Cell, list[Value] | Exception]]:
-        works: dict[Hashable, Callable[[], None]] = {}
+        steps: dict[Hashable, TrainingStep] = {}
         for index, cell in enumerate(cells):
             try:
-                gate(cell.neuron_layer)
-                training = TrainingStep(cell)
-                training.step()
-                training.record_currents()
-                training.neurons_alone()
+                steps[index] = _prepared(cell)
             except Exception as error:
                 yield cell, error
-            else:
-                works[index, "step"] = training.step
-                works[index, "neurons"] = training.neurons_alone
+        if not steps:
+            return
+        measured = list(steps)
+        device = next(iter(steps.values())).x.device
+        baseline, missing = add_baseline(cells, steps, device, _prepared)
+        source = torch.ones(COPY_ELEMENTS, device=device)
+        target = torch.empty_like(source)
+        works: dict[Hashable, Callable[[], object]] = {COPY_WORK: lambda: target.copy_(source)}
+        for key, training in steps.items():
+            works[key, "step"] = training.step
+            works[key, "neurons"] = training.neurons_alone
         times = interleave(works, cells[0].settings["rounds"])
+        bandwidth = Value("copy_bandwidth", 2 * source.nbytes / times[COPY_WORK].p50 / 1e9, detail=missing)
         for index, cell in enumerate(cells):
-            if (index, "step") in times:
-                step = times[index, "step"].p50
-                yield (
-                    cell,
-                    [
-                        Value("training_speed", cell.settings["batch_size"] / step),
-                        Value("neuron_share", times[index, "neurons"].p50 / step),
-                    ],
-                )
+            if index in measured:
+                yield cell, [*_speeds(index, cell, times, baseline), bandwidth]
+
+
+def _prepared(cell: Cell) -> TrainingStep:
+    gate(cell.neuron_layer)
+    training = TrainingStep(cell)
+    training.step()
+    training.record_currents()
+    training.neurons_alone()
+    return training
+
+
+def _speeds(index: int, cell: Cell, times: Mapping[Hashable, Spread], baseline: Hashable) -> Iterator[Value]:
+    """Samples a second: the more, the less time."""
+    step = times[index, "step"]
+    samples = cell.settings["batch_size"]
+    yield from spread_values("training_speed", Spread(samples / step.p80, samples / step.p50, samples / step.p20))
+    if (baseline, "step") in times:
+        yield from spread_values("training_speed_over_baseline", times[baseline, "step"].over(step))
+    yield Value("neuron_share", times[index, "neurons"].p50 / step.p50)
