@@ -88,11 +88,16 @@ def load_file(path: str | Path) -> list[str]:
             raise NeuronError(f"{path}: not a Python file")
         module = importlib.util.module_from_spec(spec)
         sys.modules[module_name] = module
+        if str(path.parent) not in sys.path:  # last, so that what lies beside the file hides no package
+            sys.path.append(str(path.parent))
         try:
             spec.loader.exec_module(module)
         except NeuronError:
             del sys.modules[module_name]
             raise
+        except SystemExit as error:
+            del sys.modules[module_name]
+            raise NeuronError(f"{path}: it ends the program when it is imported (exit code {error.code})") from error
         except Exception as error:
             del sys.modules[module_name]
             raise NeuronError(f"{path}: {type(error).__name__}: {error}") from error

@@ -12,13 +12,17 @@ from typing import NoReturn
 
 from neurons import BackendUnavailable, InvalidValue, NeuronError, UnknownName
 from suite import commands
+from suite.text import plain
+
+LONGEST_MESSAGE = 600
+"""Characters of an error; a longer one, of a name without end, loses its middle."""
 
 
 class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are one line."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+        self.exit(2, f"{self.prog}: {plain(message, LONGEST_MESSAGE)}; see {self.prog} --help\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return options.command(options, arguments)
     except (UnknownName, InvalidValue, NeuronError, BackendUnavailable, RunError) as error:
-        print(f"suite: {error}", file=sys.stderr)
+        print(f"suite: {plain(error, LONGEST_MESSAGE)}", file=sys.stderr)
         return 2
 
 

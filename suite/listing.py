@@ -9,11 +9,13 @@ from typing import Any
 import torch
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 import neurons
 import tasks
 from neurons import UnknownName, backends
 from suite import studies
+from suite.text import plain
 from tasks.accuracy import datasets
 
 Entry = dict[str, Any]
@@ -86,10 +88,10 @@ def listing(kind: str) -> list[Entry]:
 def print_listing(entries: list[Entry]) -> None:
     """A table on the terminal."""
     table = Table(box=None, header_style="bold")
-    for column in entries[0]:
+    for column in entries[0] if entries else ():
         table.add_column(column, overflow="fold")
     for entry in entries:
-        table.add_row(*(_text(value) for value in entry.values()))
+        table.add_row(*(Text(plain(_text(value))) for value in entry.values()))
     Console(width=None if sys.stdout.isatty() else 200).print(table)
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 import neurons
-from neurons import NeuronLayer
+from neurons import InvalidValue, NeuronLayer, UnknownName
+from neurons.layer import PROTOCOLS
 
 
 class NotFinite(Exception):
@@ -59,12 +61,92 @@ class Cell:
         return neurons.layer(self.neuron, channels, timesteps, self.backend, protocol, bptt_steps, **parameters)
 
 
+@dataclass(frozen=True)
+class Range:
+    """What a setting may be, so that a wrong one is refused before anything runs.
+
+    Attributes:
+        kind: the type of its value.
+        least, most: the smallest and the largest number.
+        above: a number that it must exceed.
+        choices: the names that it may be, asked for when it is needed.
+        optional: None is a value, too; the task's `settings` say what it means.
+    """
+
+    kind: type[int] | type[float] | type[str] | type[bool]
+    least: float | None = None
+    most: float | None = None
+    above: float | None = None
+    choices: Callable[[], Iterable[str]] | None = None
+    optional: bool = False
+
+    def value(self, name: str, given: Any) -> Any:
+        """The value of the setting `name` in its type.
+
+        Raises:
+            UnknownName, InvalidValue: it is out of the range; the message says what is in it.
+        """
+        if given is None and self.optional:
+            return None
+        value = _as_kind(self.kind, given)
+        if value is None or not self._holds(value):
+            raise InvalidValue(f"setting {name}={_shown(given)}: {self}")
+        if self.choices is not None and value not in (known := list(self.choices())):
+            raise UnknownName(name, value, known)
+        return value
+
+    def _holds(self, value: Any) -> bool:
+        return (
+            (self.least is None or value >= self.least)
+            and (self.most is None or value <= self.most)
+            and (self.above is None or value > self.above)
+        )
+
+    def __str__(self) -> str:
+        kinds = {int: "a whole number", float: "a number", str: "a name", bool: "true or false"}
+        bounds = [f"at least {self.least:g}"] if self.least is not None else []
+        bounds += [f"above {self.above:g}"] if self.above is not None else []
+        bounds += [f"at most {self.most:g}"] if self.most is not None else []
+        wanted = " ".join([kinds[self.kind], " and ".join(bounds)]).strip()
+        return f"{wanted} is wanted" + (", or null" if self.optional else "")
+
+
+def _as_kind(kind: type, given: Any) -> Any:
+    """The value as that type if it is one of it, else None; 3.0 is a whole number, true is no number."""
+    if kind in (str, bool):
+        return given if isinstance(given, kind) else None
+    if isinstance(given, bool) or not isinstance(given, int | float) or not math.isfinite(given):
+        return None
+    if kind is int:
+        return int(given) if given == int(given) and abs(given) <= LARGEST else None
+    return float(given)
+
+
+def _shown(given: Any) -> str:
+    text = str(given)
+    return text if len(text) <= 60 else f"{text[:59]}…"
+
+
+LARGEST = 2**53
+"""Whole numbers beyond it are no setting of anything here; JSON would not keep them, either."""
+COMMON_RANGES: Mapping[str, Range] = {
+    "timesteps": Range(int, least=1),
+    "elements": Range(int, least=1),
+    "rounds": Range(int, least=1),
+    "processes": Range(int, least=1),
+    "samples": Range(int, least=1),
+    "protocol": Range(str, choices=lambda: PROTOCOLS),
+}
+"""The ranges of settings that mean the same in every task that has them."""
+
+
 class Task(ABC):
     """A measurement shared by all neurons.
 
     Attributes:
         exclusive: the cell must run alone on the machine (timings, memory).
         settings: every setting with its default; `--set key=value` may change these and no others.
+        ranges: what the settings may be, beside COMMON_RANGES; one in neither may be what is like its default.
         metrics: what `run` yields.
         sources: files or folders below `tasks/` that decide the values, beside the module itself.
     """
@@ -73,8 +155,17 @@ class Task(ABC):
     description: ClassVar[str]
     exclusive: ClassVar[bool] = False
     settings: ClassVar[Mapping[str, Any]]
+    ranges: ClassVar[Mapping[str, Range]] = {}
     metrics: ClassVar[Mapping[str, Metric]]
     sources: ClassVar[Sequence[str]] = ()
+
+    def range(self, name: str) -> Range:
+        """What a setting of this task may be."""
+        known = {**COMMON_RANGES, **self.ranges}
+        default = self.settings[name]
+        return (
+            known[name] if name in known else Range(str if default is None else type(default), optional=default is None)
+        )
 
     @abstractmethod
     def grid(self, profile: str, datasets: Sequence[str]) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from neurons import BackendUnavailable, NeuronLayer
 from neurons.reference import steps
-from tasks.base import Cell, Metric, Task, Value
+from tasks.base import Cell, Metric, Range, Task, Value
 
 TRACED_STEPS, LAGS = 100, 20
 
@@ -55,6 +55,7 @@ class Dynamics(Task):
         "samples": 64,
         "protocol": "controlled",
     }
+    ranges = {"input_rate": Range(float, least=0, most=1)}
     metrics = {
         "trace": Metric("1", "a value over time of the first neuron (layer: which; step: time step)"),
         "firing_rate": Metric("spikes/step", "mean output"),

@@ -15,7 +15,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from neurons.conformance import gate
 from neurons.kernels import pool
 from tasks.base import Cell, Metric, Task, Value
-from tasks.workload import CHANNELS, LayerWorkload
+from tasks.workload import CHANNELS, DTYPE_RANGE, LayerWorkload
 
 
 def saved_bytes(forward: Callable[[], Tensor], parameters: Sequence[Tensor] = ()) -> int:
@@ -82,6 +82,7 @@ class Memory(Task):
         "dtype": "float32",
         "protocol": "controlled",
     }
+    ranges = DTYPE_RANGE
     sources = ("workload.py",)
     metrics = {
         "saved_bytes": Metric("B/element-step", "kept for backward by autograd, exact", "lower"),

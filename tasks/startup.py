@@ -15,6 +15,7 @@ import torch
 from neurons import BackendUnavailable, backends
 from tasks.base import Cell, Metric, Task, Value
 from tasks.timing import Spread, spread_values
+from tasks.workload import DTYPE_RANGE
 
 PACKAGE_IMPORTS = {
     "spikingjelly": "import spikingjelly.activation_based.neuron",
@@ -56,6 +57,7 @@ class Startup(Task):
         "protocol": "controlled",
         "processes": 3,
     }
+    ranges = DTYPE_RANGE
     sources = ("workload.py", "timing.py")
     metrics = {
         "import_seconds": Metric("s", "import of the package beyond torch, median of fresh processes", "lower"),

@@ -19,9 +19,9 @@ from torch import Tensor, nn
 from neurons import Neuron, NeuronLayer
 from neurons.truncation import reference_loop
 from tasks.accuracy.datasets import Dataset
-from tasks.accuracy.task import NETWORK_SETTINGS, NetworkTask, budget, prepare
+from tasks.accuracy.task import NETWORK_RANGES, NETWORK_SETTINGS, NetworkTask, budget, prepare
 from tasks.accuracy.training import LOSSES, Recipe, check_finite, read_out, train
-from tasks.base import Cell, Metric, Value
+from tasks.base import Cell, Metric, Range, Value
 
 HORIZON_SHARE = 0.01
 
@@ -146,6 +146,7 @@ class TemporalGradient(NetworkTask):
     name = "temporal_gradient"
     description = "spatial and temporal gradient by layer, step and lag; ratio and horizon"
     settings: ClassVar[dict[str, Any]] = NETWORK_SETTINGS | {"progress": 1.0, "samples": 64}
+    ranges = NETWORK_RANGES | {"progress": Range(float, least=0, most=1)}
     sources = ("accuracy", "networks.py", "cache.py")
     metrics = {
         "temporal_ratio": Metric("1", "Σ over lags of mean |𝒯| / mean |P|", "higher"),

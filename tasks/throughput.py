@@ -18,7 +18,7 @@ from neurons.kernels.trace import program_of
 from tasks.base import Cell, InterleavedTask, Metric, Value
 from tasks.executed import Executed, check, executed
 from tasks.timing import COPY_WORK, Spread, add_baseline, interleave, spread_values
-from tasks.workload import LayerWorkload
+from tasks.workload import DTYPE_RANGE, LayerWorkload
 
 LIMIT_COPIES = {"forward": 1.0, "forward_backward": 2.5}
 """The least memory traffic in copies of the input (a copy reads and writes it): forward reads it and writes the
@@ -39,6 +39,7 @@ class Throughput(InterleavedTask):
         "dtype": "float32",
         "protocol": "controlled",
     }
+    ranges = DTYPE_RANGE
     sources = ("workload.py", "timing.py", "executed.py")
     metrics = {
         "forward_time": Metric("ns/element-step", "forward without gradient, median of rounds", "lower"),

@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 
 from neurons import InvalidValue, NeuronLayer, UnknownName
-from tasks.base import Cell
+from tasks.base import Cell, Range
 
 CHANNELS = 64
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+DTYPE_RANGE = {"dtype": Range(str, choices=lambda: DTYPES)}
 DRIVE_MEAN, DRIVE_DEVIATION = 0.7, 0.6
 """Input current that keeps a LIF neuron of the controlled protocol firing at a usual rate."""
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 
+from suite.commands.shared import count
+
 HELP = "the fused GPU kernels, compiled ahead of time"
 
 
@@ -13,8 +15,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--target", action="append", metavar="T", help="cuda:80, cuda:90, cuda:100, hip:gfx942; default all"
     )
-    parser.add_argument("--timesteps", type=int, default=8, metavar="T", help="default 8")
-    parser.add_argument("--tile", type=int, default=256, metavar="N", help="neurons of a program: 128, 256 or 512")
+    parser.add_argument("--timesteps", type=count, default=8, metavar="T", help="default 8")
+    parser.add_argument(
+        "--tile",
+        type=int,
+        choices=(128, 256, 512),
+        default=256,
+        metavar="N",
+        help="neurons of a program: 128, 256 or 512",
+    )
     parser.add_argument("--json", action="store_true", help="a JSON list of objects")
     parser.add_argument("--source", action="store_true", help="show the generated C and Triton source")
 

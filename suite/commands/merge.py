@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from suite.commands.shared import folder
+
 HELP = "put the results of several runs into one"
 
 
@@ -12,7 +14,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "runs", type=Path, nargs="+", metavar="RUN", help="of two answers to one question, the later is kept"
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="a new run directory")
+    parser.add_argument("--out", type=folder, required=True, metavar="RUN", help="a new run directory")
 
 
 def run(options: argparse.Namespace, arguments: list[str]) -> int:

@@ -6,13 +6,14 @@ import argparse
 from pathlib import Path
 
 from neurons import UnknownName
+from suite.commands.shared import folder
 
 HELP = "compare the packages that people use"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--profile", default="quick", help="smoke, quick (default) or full")
-    parser.add_argument("--out", type=Path, metavar="RUN", help="default results/runs/packages-PROFILE")
+    parser.add_argument("--out", type=folder, metavar="RUN", help="default results/runs/packages-PROFILE")
     parser.add_argument("--time-limit", type=float, metavar="SECONDS", help="for one cell; default by profile")
 
 

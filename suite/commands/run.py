@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from neurons import InvalidValue
-from suite.commands.shared import names
+from suite.commands.shared import folder, names
 
 HELP = "run tasks over neurons"
 
@@ -27,7 +27,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--neuron-file", action="append", default=[], metavar="F.py", help="a file that registers neurons"
     )
-    parser.add_argument("--out", type=Path, metavar="RUN", help="run directory; default results/runs/PROFILE")
+    parser.add_argument("--out", type=folder, metavar="RUN", help="run directory; default results/runs/PROFILE")
     parser.add_argument("--time-limit", type=float, metavar="SECONDS", help="for one cell; default by profile")
 
 
@@ -54,6 +54,8 @@ def _settings(pairs: Sequence[str]) -> dict[str, Any]:
         key, separator, text = pair.partition("=")
         if not separator or not key:
             raise InvalidValue(f"--set {pair}: write it as key=value, for example --set epochs=20")
+        if key in settings:
+            raise InvalidValue(f"--set {key} is given twice; a run takes one value of a setting")
         try:
             settings[key] = json.loads(text)
         except json.JSONDecodeError:

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from neurons import UnknownName
+from suite.commands.shared import folder
 
 HELP = "put claims of the CLIF paper to the test"
 
@@ -15,7 +16,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--profile", default="quick", help="smoke, quick (default) or full")
     parser.add_argument("--dataset", default="digits", help="default: digits")
     parser.add_argument("--network", default="mlp8", help="default: mlp8")
-    parser.add_argument("--out", type=Path, metavar="RUN", help="run directory; default results/runs/study-PROFILE")
+    parser.add_argument("--out", type=folder, metavar="RUN", help="run directory; default results/runs/study-PROFILE")
     parser.add_argument("--time-limit", type=float, metavar="SECONDS", help="for one cell; default by profile")
 
 

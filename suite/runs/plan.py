@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -13,6 +12,7 @@ import torch
 import neurons
 import tasks
 from neurons import InvalidValue, UnknownName, backends
+from suite.runs.cell_key import identity
 from tasks import Cell, Task
 from tasks.accuracy import datasets
 
@@ -21,6 +21,9 @@ SEEDS: dict[str, int] = {"smoke": 1, "quick": 8, "full": 10}
 """Eight seeds are the fewest with which six comparisons can claim anything (`suite.statistics.seeds_needed`)."""
 TIME_LIMITS: dict[str, float] = {"smoke": 120, "quick": 600, "full": 6 * 3600}
 """Seconds that one cell may take in all."""
+MOST_SEEDS = 10_000
+NEURON = "neuron."
+"""What settings of neurons begin with."""
 SMOKE_DATASETS = ["digits", "delayed_recall"]
 
 
@@ -71,14 +74,21 @@ def make(request: Request) -> list[Cell]:
             raise UnknownName("data set", name, datasets.SOURCES)
     if request.seeds is not None and request.seeds < 1:
         raise InvalidValue(f"--seeds must be at least 1, not {request.seeds}")
+    if request.seeds is not None and request.seeds > MOST_SEEDS:
+        raise InvalidValue(f"--seeds must be at most {MOST_SEEDS}, not {request.seeds}")
     overrides = _checked_settings(request.settings, chosen)
+    _check_neurons(overrides, models)
     cells: dict[str, Cell] = {}
     for task in sorted(chosen, key=lambda task: task.exclusive):
         for settings in task.grid(request.profile, sets):
             own = {key: value for key, value in overrides.items() if _applies(key, task)}
             for cell in _spread(task, request, models, {**task.settings, **settings, **own}):
-                cells[_frozen(cell)] = cell
+                cells[identity(cell)] = cell
     return list(cells.values())
+
+
+def _applies(key: str, task: Task) -> bool:
+    return key in task.settings or key.startswith(NEURON)
 
 
 def _spread(task: Task, request: Request, models: Sequence[str], settings: dict[str, Any]) -> list[Cell]:
@@ -96,30 +106,44 @@ def _resolved(backend: str, model: str) -> str:
     return backends.resolve(backend, neurons.get(model), torch.device("cpu"))
 
 
-def _frozen(cell: Cell) -> str:
-    return json.dumps([cell.task, cell.neuron, cell.backend, cell.seed, dict(cell.settings)], sort_keys=True)
-
-
-def _applies(key: str, task: Task) -> bool:
-    return key in task.settings or key.startswith("neuron.")
-
-
-def _checked_settings(settings: dict[str, Any], chosen: Sequence[Task]) -> dict[str, Any]:
-    known = {key: value for task in chosen for key, value in task.settings.items()}
+def _checked_settings(settings: Mapping[str, Any], chosen: Sequence[Task]) -> dict[str, Any]:
+    """The settings in their types; those of neurons are checked by `_check_neurons`."""
+    known = {key: task for task in reversed(chosen) for key in task.settings}
+    checked = {}
     for key, value in settings.items():
-        if key.startswith("neuron."):
-            continue
-        if key not in known:
+        if key.startswith(NEURON):
+            checked[key] = value
+        elif key == "dataset":
+            raise InvalidValue("setting dataset: data sets are chosen by --datasets")
+        elif key not in known:
             raise UnknownName("setting", key, known)
-        default = known[key]
-        if default is not None and not _same_kind(default, value):
-            raise InvalidValue(f"setting {key}={value} is not a {type(default).__name__} like its default {default}")
-    return settings
+        else:
+            checked[key] = known[key].range(key).value(key, value)
+    return checked
 
 
-def _same_kind(default: Any, value: Any) -> bool:
-    if isinstance(default, bool) or isinstance(value, bool):
-        return isinstance(default, bool) and isinstance(value, bool)
-    if isinstance(default, float):
-        return isinstance(value, (int, float))
-    return isinstance(value, type(default))
+def _check_neurons(settings: Mapping[str, Any], models: Sequence[str]) -> None:
+    """Make a layer of each model with the settings of neurons, so that a wrong one is refused before anything runs."""
+    parameters = {key.removeprefix(NEURON): value for key, value in settings.items() if key.startswith(NEURON)}
+    if not parameters:
+        return
+    protocol = settings.get("protocol", "controlled")
+    for name in models:
+        told = ", ".join(f"{key}={value}" for key, value in parameters.items())
+        for key, value in parameters.items():
+            usual = getattr(neurons.get(name), key, None)
+            if isinstance(usual, int | float | neurons.Learnable) and not _is_like(usual, value):
+                kind = "true or false" if isinstance(usual, bool) else "a finite number"
+                raise InvalidValue(f"setting {NEURON}{key}={value}: {kind} is wanted")
+        try:
+            neurons.layer(name, channels=1, timesteps=1, backend="reference", protocol=protocol, **parameters)
+        except (UnknownName, InvalidValue) as error:
+            raise InvalidValue(f"setting {told}: {error}") from error
+        except Exception as error:
+            raise InvalidValue(f"{name} cannot be made with {told}: {type(error).__name__}: {error}") from error
+
+
+def _is_like(usual: Any, value: Any) -> bool:
+    if isinstance(usual, bool) or isinstance(value, bool):
+        return isinstance(usual, bool) and isinstance(value, bool)
+    return isinstance(value, int | float) and math.isfinite(value)

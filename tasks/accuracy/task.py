@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -11,8 +11,8 @@ import torch
 import neurons
 from tasks import networks
 from tasks.accuracy import datasets
-from tasks.accuracy.training import Epoch, Recipe, check_finite, firing_rates, train
-from tasks.base import Cell, Metric, Task, Value
+from tasks.accuracy.training import LOSSES, OPTIMIZERS, Epoch, Recipe, check_finite, firing_rates, train
+from tasks.base import Cell, Metric, Range, Task, Value
 
 NETWORK_SETTINGS: dict[str, Any] = {
     "dataset": "digits",
@@ -34,6 +34,23 @@ NETWORK_SETTINGS: dict[str, Any] = {
 }
 """Settings of every task that trains a network. None: the data set's network, its width, the optimiser's usual rate,
 all samples, gradients over all time steps, the same neuron to the end (else another from epoch `exchange_at` on)."""
+NETWORK_RANGES: dict[str, Range] = {
+    "dataset": Range(str, choices=lambda: datasets.SOURCES),
+    "network": Range(str, choices=lambda: networks.ARCHITECTURES, optional=True),
+    "width": Range(int, least=1, optional=True),
+    "delay": Range(int, least=1),
+    "loss": Range(str, choices=lambda: LOSSES),
+    "optimizer": Range(str, choices=lambda: OPTIMIZERS),
+    "learning_rate": Range(float, above=0, optional=True),
+    "weight_decay": Range(float, least=0, optional=True),
+    "batch_size": Range(int, least=2),
+    "epochs": Range(int, least=1),
+    "train_samples": Range(int, least=2, optional=True),
+    "bptt_steps": Range(int, least=1, optional=True),
+    "exchange_to": Range(str, choices=neurons.names, optional=True),
+    "exchange_at": Range(int, least=0),
+}
+"""Batch normalisation needs two samples, so a batch of one would train nothing."""
 
 BUDGETS: dict[str, dict[str, dict[str, Any]]] = {
     "smoke": {
@@ -79,6 +96,8 @@ def _shown(cell: Cell, dataset: datasets.Dataset) -> int | None:
 
 class NetworkTask(Task):
     """A task on a whole network, whose time steps are those of the data set where that is a sequence."""
+
+    ranges: ClassVar[Mapping[str, Range]] = NETWORK_RANGES
 
     def timesteps(self, cell: Cell) -> int | None:
         dataset = _load(cell)
