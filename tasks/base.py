@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -115,10 +114,10 @@ def _as_kind(kind: type, given: Any) -> Any:
     """The value as that type if it is one of it, else None; 3.0 is a whole number, true is no number."""
     if kind in (str, bool):
         return given if isinstance(given, kind) else None
-    if isinstance(given, bool) or not isinstance(given, int | float) or not math.isfinite(given):
+    if isinstance(given, bool) or not isinstance(given, int | float) or not abs(given) <= LARGEST:
         return None
     if kind is int:
-        return int(given) if given == int(given) and abs(given) <= LARGEST else None
+        return int(given) if given == int(given) else None
     return float(given)
 
 
@@ -128,7 +127,7 @@ def _shown(given: Any) -> str:
 
 
 LARGEST = 2**53
-"""Whole numbers beyond it are no setting of anything here; JSON would not keep them, either."""
+"""Numbers beyond it are no setting of anything here; JSON would not keep whole ones, either."""
 COMMON_RANGES: Mapping[str, Range] = {
     "timesteps": Range(int, least=1),
     "elements": Range(int, least=1),

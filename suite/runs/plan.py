@@ -15,6 +15,7 @@ from neurons import InvalidValue, UnknownName, backends
 from suite.runs.cell_key import identity
 from tasks import Cell, Task
 from tasks.accuracy import datasets
+from tasks.base import LARGEST
 
 Profile = Literal["smoke", "quick", "full"]
 SEEDS: dict[str, int] = {"smoke": 1, "quick": 8, "full": 10}
@@ -129,7 +130,7 @@ def _check_neurons(settings: Mapping[str, Any], models: Sequence[str]) -> None:
         return
     protocol = settings.get("protocol", "controlled")
     for name in models:
-        told = ", ".join(f"{key}={value}" for key, value in parameters.items())
+        told = ", ".join(f"{NEURON}{key}={value}" for key, value in parameters.items())
         for key, value in parameters.items():
             usual = getattr(neurons.get(name), key, None)
             if isinstance(usual, int | float | neurons.Learnable) and not _is_like(usual, value):
@@ -146,4 +147,4 @@ def _check_neurons(settings: Mapping[str, Any], models: Sequence[str]) -> None:
 def _is_like(usual: Any, value: Any) -> bool:
     if isinstance(usual, bool) or isinstance(value, bool):
         return isinstance(usual, bool) and isinstance(value, bool)
-    return isinstance(value, int | float) and math.isfinite(value)
+    return isinstance(value, int | float) and abs(value) <= LARGEST
