@@ -1,13 +1,17 @@
 """Energy from counted operations, by models of the literature. All are estimates of hardware that nobody ran here.
 
-Counts are for one sample and all its time steps, as the task `energy` gives them, by synapse with the neurons behind.
+Counts are for one sample and all its time steps, as the task `energy` gives them, by synapse with the neurons that it
+feeds. Batch norm is free in every model here unless it says otherwise: it folds into the weights before it.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
+
+from suite import energy_tables
 
 PICOJOULE_MAC, PICOJOULE_AC = 4.6, 0.9
 """Horowitz (ISSCC 2014), 45 nm, 32-bit floating point."""
@@ -20,7 +24,14 @@ WORD_BYTES = 4
 
 @dataclass(frozen=True)
 class LayerCounts:
-    """One synapse and the neurons behind it. `neurons` are the neuron's counts (empty behind the readout)."""
+    """One synapse and the neurons that it feeds.
+
+    Attributes:
+        synapse: its counts and sizes.
+        neurons: counts of the neurons that it feeds, divided by the number of synapses that feed them, so that they are
+            paid for once; empty behind the readout.
+        neuron: their model; timesteps: the T that ran.
+    """
 
     synapse: Mapping[str, float]
     neurons: Mapping[str, float]
@@ -73,50 +84,75 @@ def lemaire2022(layers: list[LayerCounts]) -> float:
     return total
 
 
-def clif_table7(layers: list[LayerCounts]) -> float:
-    """As the CLIF authors' script computes Table 7, with its faults, so that its figures can be judged.
+def clif_table6(layers: list[LayerCounts]) -> float:
+    """As the CLIF paper's Table 6: synapses and neurons of one time step, the mean over the steps.
 
-    The cost of an access is looked up by the number of accesses, not by the size of the memory; it restarts from 0
-    above 8 kB and above 32 kB; spikes are taken for one step, leaks for all; k // s for the overlap of kernels;
-    sigmoids cost nothing. CLIF counts three times the operations, four reads and two writes of LIF's one.
+    Of LIF, CLIF and ReLU alone, because the table says nothing of others. Batch norm costs a spiking network nothing
+    (it folds into the weights) and a ReLU network two operations a value.
     """
-    total = 0.0
-    for layer in layers:
-        synapse = layer.synapse
-        if not layer.spiking:
-            total += synapse["macs"] * (PICOJOULE_INT_ADD + PICOJOULE_INT_MUL) + 2 * _published_access(synapse["macs"])
-            continue
-        spikes_in = synapse["input_spikes"] / layer.timesteps
-        spikes_out = layer.neurons.get("spikes", 0.0) / layer.timesteps
-        out, steps, channels = synapse["outputs_per_step"], layer.timesteps, synapse["channels_out"]
-        kernel, stride = synapse["kernel"], synapse["stride"]
-        operations, reads, writes, addresses = (3, 4, 2, 2) if layer.neuron == "clif" else (1, 1, 1, 1)
-        adds = spikes_in * (kernel // stride) ** 2 * channels + steps * out + operations * spikes_out
-        total += adds * PICOJOULE_INT_ADD + operations * steps * out * (PICOJOULE_INT_MUL + PICOJOULE_INT_ADD)
-        visited = spikes_in * channels * kernel**2 + out
-        accesses = [spikes_in, visited, reads * visited, writes * visited, spikes_out]
-        total += sum(_published_access(count) for count in accesses)
-        total += addresses * (2 * spikes_in * (PICOJOULE_INT_MUL + PICOJOULE_INT_ADD))
-        total += addresses * spikes_in * channels * kernel**2 * PICOJOULE_INT_ADD
-    return total
+    synapses = [connection(layer) for layer in layers]
+    acs = sum(layer.synapse["acs"] / layer.timesteps for layer in layers)
+    return energy_tables.table6_energy(energy_tables.table6_macs(synapses, layers[0].neuron), acs)
 
 
-def _published_access(count: float) -> float:
-    """pJ of `count` accesses by the published function of the count, its restarts included."""
-    kilobyte = 1024
-    if count <= 8 * kilobyte:
-        cost = 10.0 * count / (8 * kilobyte)
-    elif count <= 32 * kilobyte:
-        cost = 10.0 * (count - 8 * kilobyte) / (24 * kilobyte)
-    elif count <= 1024 * kilobyte:
-        cost = 80.0 * (count - 32 * kilobyte) / (992 * kilobyte)
-    else:
-        cost = 100.0
-    return count * cost
+def clif_table6_all_steps(layers: list[LayerCounts]) -> float:
+    """Table 6 with all time steps: the accumulations as the paper's Appendix J defines them, neurons at each step."""
+    if not layers[0].spiking:
+        return clif_table6(layers)
+    synapses = [connection(layer) for layer in layers]
+    outputs = sum(layer.outputs * layer.neurons for layer in synapses)
+    macs = sum(layer.synapse["macs"] for layer in layers)
+    macs += energy_tables.NEURON_MACS[layers[0].neuron] * outputs * layers[0].timesteps
+    return energy_tables.table6_energy(macs, sum(layer.synapse["acs"] for layer in layers))
+
+
+def clif_table7(layers: list[LayerCounts]) -> float:
+    """As the CLIF authors' script computes Table 7, with its faults, which `suite.energy_tables` lists."""
+    return table7_of(layers).total
+
+
+def table7_of(layers: list[LayerCounts]) -> energy_tables.Table7:
+    """Table 7 by its columns."""
+    return energy_tables.table7([connection(layer) for layer in layers], layers[0].neuron, layers[0].timesteps)
+
+
+def connection(layer: LayerCounts) -> energy_tables.Connection:
+    """A counted synapse as the paper's tables describe one; padding keeps a convolution's size, but for its stride."""
+    synapse = layer.synapse
+    channels, kernel, stride = int(synapse["channels_out"]), int(synapse["kernel"]), int(synapse["stride"])
+    outputs, analog = synapse["outputs_per_step"], synapse["macs"] > 0
+    linear = kernel == 1 and outputs == channels
+    size_out = round(math.sqrt(outputs / channels))
+    size_in = 1 if linear else size_out * stride
+    channels_in = round(synapse["weights"] / (channels * kernel**2))
+    return energy_tables.Connection(
+        channels_in,
+        size_in,
+        channels,
+        size_out,
+        kernel=0 if linear else kernel,
+        stride=stride,
+        spikes_in=channels_in * size_in**2 if analog else synapse["input_spikes"] / layer.timesteps,
+        spikes_out=layer.neurons.get("spikes", 0.0) / layer.timesteps,
+        analog=analog,
+        bias=False,
+        neurons=bool(layer.neurons),
+    )
 
 
 MODELS: dict[str, Callable[[list[LayerCounts]], float]] = {
     "horowitz45": horowitz45,
     "lemaire2022": lemaire2022,
+    "clif_table6": clif_table6,
+    "clif_table6_all_steps": clif_table6_all_steps,
     "clif_table7": clif_table7,
 }
+OF_THE_PAPER = ("clif_table6", "clif_table6_all_steps", "clif_table7")
+NEURONS_OF_THE_PAPER = ("lif", "clif", "relu")
+"""The neurons that the paper's tables know."""
+
+
+def energies(layers: list[LayerCounts]) -> dict[str, float]:
+    """Picojoules of a network by every model that knows its neuron."""
+    known = layers[0].neuron in NEURONS_OF_THE_PAPER
+    return {name: model(layers) for name, model in MODELS.items() if known or name not in OF_THE_PAPER}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from neurons import UnknownName
+from tasks.ablation import Ablation
 from tasks.accuracy.task import Accuracy
 from tasks.base import Cell, Metric, NotFinite, Task, Value
 from tasks.conversion import Conversion
@@ -30,6 +31,7 @@ TASKS: dict[str, Task] = {
         Equivalence(),
         Startup(),
         TrainingMemory(),
+        Ablation(),
     )
 }
 MAIN_TASKS = ("accuracy", "temporal_gradient", "memory", "throughput", "training_speed")

@@ -43,15 +43,27 @@ def autocorrelation(values: Tensor, lags: int) -> list[float]:
     return result
 
 
+def correlation(values: Tensor, lags: int) -> list[float]:
+    """R_x[k] = 1/N Σ x[n]·x[n − k] of [N, neurons] for k = 0 to `lags` (CLIF paper, Appendix F), mean over neurons.
+
+    The mean of x stays in, so R_x of a signal that is never negative never falls to 0.
+    """
+    steps = len(values)
+    return [float((values[k:] * values[: steps - k]).sum(0).mean() / steps) for k in range(min(lags, steps - 1) + 1)]
+
+
 class Dynamics(Task):
-    """The same Poisson spikes, weighted, into one neuron of each model."""
+    """The same Poisson spikes, weighted, into one neuron of each model.
+
+    The weight stays below the threshold of 1: above it every input spike fires a LIF, which then copies its input.
+    """
 
     name = "dynamics"
     description = "one neuron under Poisson input: traces, rate, autocorrelation of its states"
     settings: ClassVar[dict[str, Any]] = {
         "timesteps": 1000,
         "input_rate": 0.3,
-        "weight": 1.2,
+        "weight": 0.9,
         "samples": 64,
         "protocol": "controlled",
     }
@@ -59,12 +71,14 @@ class Dynamics(Task):
     metrics = {
         "trace": Metric("1", "a value over time of the first neuron (layer: which; step: time step)"),
         "firing_rate": Metric("spikes/step", "mean output"),
-        "autocorrelation": Metric("1", "autocorrelation over time by lag (layer: of which state)"),
+        "autocorrelation": Metric("1", "autocorrelation over time by lag (layer: of which state), mean taken out"),
+        "correlation": Metric("1", "R_x[k] of the CLIF paper's Appendix F by lag k from 0 (layer: of which state)"),
     }
 
     def grid(self, profile: str, datasets: Sequence[str]) -> list[dict[str, Any]]:
         steps = 200 if profile == "smoke" else 1000
-        return [{"timesteps": steps, "input_rate": rate} for rate in (0.1, 0.3, 0.5, 0.7, 0.9)]
+        rates, weights = (0.1, 0.3, 0.5, 0.7, 0.9), (0.5, 0.9)
+        return [{"timesteps": steps, "input_rate": rate, "weight": weight} for rate in rates for weight in weights]
 
     def seeds(self, profile: str, seeds: int) -> int:
         return 1
@@ -83,3 +97,5 @@ class Dynamics(Task):
             if name != "output":
                 for lag, value in enumerate(autocorrelation(values, LAGS), 1):
                     yield Value("autocorrelation", value, name, lag=lag)
+                for lag, value in enumerate(correlation(values, LAGS)):
+                    yield Value("correlation", value, name, lag=lag)

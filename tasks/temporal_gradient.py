@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from neurons import Neuron, NeuronLayer
+from neurons.reference import step_loop
 from neurons.truncation import reference_loop
 from tasks.accuracy.datasets import Dataset
 from tasks.accuracy.task import NETWORK_RANGES, NETWORK_SETTINGS, NetworkTask, budget, prepare
@@ -47,18 +48,67 @@ def temporal_jacobian(layer: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
+class Zeros:
+    """Why entries t' > t of a temporal Jacobian are 0, by lag t' − t from 1; counts over neurons, samples and pairs.
+
+    Attributes:
+        entries: how many there are.
+        outside: those of a spike s[t'] that passes no gradient to any step: u[t'] is outside the surrogate's window.
+        vanished: the other zeros: a gradient entered at t' and was lost on the way (part II, CLIF paper, eq. 14).
+    """
+
+    entries: Tensor
+    outside: Tensor
+    vanished: Tensor
+
+    def outside_share(self) -> Tensor:
+        """[T − 1] of all entries of a lag."""
+        return self.outside / self.entries
+
+    def vanished_share(self) -> Tensor:
+        """[T − 1] of the entries into which a gradient entered; NaN where none did."""
+        return self.vanished / (self.entries - self.outside)
+
+    def summed(self) -> Zeros:
+        """Over all lags."""
+        return Zeros(self.entries.sum(), self.outside.sum(), self.vanished.sum())
+
+
+def count_zeros(jacobian: Tensor) -> Zeros:
+    """Count the zeros of a Jacobian [T, T, ...] from `temporal_jacobian`."""
+    steps = len(jacobian)
+    closed = (jacobian == 0).all(1)
+    counts = torch.zeros(3, max(steps - 1, 0), dtype=torch.float64)
+    for lag in range(1, steps):
+        zero = torch.stack([jacobian[t + lag, t] == 0 for t in range(steps - lag)])
+        outside = closed[lag:]
+        counts[:, lag - 1] = torch.tensor([zero.numel(), outside.sum(), (zero & ~outside).sum()])
+    return Zeros(*counts)
+
+
+@dataclass(frozen=True)
 class Decomposition:
     """The gradient of one layer, taken apart; means over neurons and samples.
 
     Attributes:
         spatial: [T] mean |P[t]|.
         temporal: [T, T] mean |𝒯[t, t']| at row t, column t'; zero where t' ≤ t.
-        vanished: share of the entries t' > t of J that are exactly 0; NaN for a single step, which has none.
+        zeros: of the Jacobian, by lag.
     """
 
     spatial: Tensor
     temporal: Tensor
-    vanished: float
+    zeros: Zeros
+
+    @property
+    def outside(self) -> float:
+        """Share of the entries t' > t whose s[t'] passes no gradient at all; NaN for a single step."""
+        return float(self.zeros.summed().outside_share())
+
+    @property
+    def vanished(self) -> float:
+        """Share of the other entries t' > t that are 0: what vanished on the way; NaN if there are none."""
+        return float(self.zeros.summed().vanished_share())
 
     def by_lag(self) -> Tensor:
         """[T − 1] mean |𝒯| over all pairs t' − t = lag, for lag 1 to T − 1."""
@@ -81,11 +131,8 @@ class Decomposition:
 
 def decompose(jacobian: Tensor, gradient: Tensor) -> Decomposition:
     """Split ∂L/∂x by source: `jacobian` [T, T, ...] from `temporal_jacobian`, `gradient` g = ∂L/∂s [T, ...]."""
-    steps = len(gradient)
     paths = (gradient.unsqueeze(1) * jacobian).abs().flatten(2).mean(2)  # row t', column t
-    later = torch.ones(steps, steps).tril(-1).bool()
-    vanished = float((jacobian[later] == 0).double().mean()) if steps > 1 else math.nan
-    return Decomposition(spatial=paths.diagonal(), temporal=paths.tril(-1).T, vanished=vanished)
+    return Decomposition(spatial=paths.diagonal(), temporal=paths.tril(-1).T, zeros=count_zeros(jacobian))
 
 
 @dataclass
@@ -140,6 +187,64 @@ def jacobian_through_u(layer: NeuronLayer, x: Tensor) -> Tensor:
     return temporal_jacobian(partial(reference_loop(cut, layer.bptt_steps), parameters), x)
 
 
+@dataclass(frozen=True)
+class FirstSteps:
+    """The temporal Jacobian by the state in which a path leaves the step t of its input.
+
+    Attributes:
+        by_state: [T, T, N, *features] for each state, row t' > t, column t; they sum to the Jacobian
+            below its diagonal.
+        local: [T, N, *features] for each state, its derivative by the input of the same step (for m the paper's ψ).
+    """
+
+    by_state: dict[str, Tensor]
+    local: dict[str, Tensor]
+
+
+def jacobian_by_first_step(layer: NeuronLayer, x: Tensor) -> FirstSteps:
+    """Split ∂s[t']/∂x[t] by the state that carries it out of step t.
+
+    Of CLIF, the part by u is the paper's T_M1 (eq. 21: on u for a while, which may include the reset by m of the same
+    step, then to the spike or into m), the part by m its T_M2·ψ (eq. 24). Both are placed by the step t' of the loss.
+    """
+    parent = type(layer.neuron)
+    carried: list[tuple[Tensor, ...]] = []
+    local: list[tuple[Tensor, ...]] = []
+
+    def step(self: Neuron, x: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
+        alone = x.detach().requires_grad_()
+        _, *after = parent.step(self, alone, *(state.detach() for state in states))
+        local.append(
+            tuple(
+                torch.autograd.grad(state.sum(), alone, retain_graph=True, materialize_grads=True)[0]
+                if state.requires_grad
+                else torch.zeros_like(x)
+                for state in after
+            )
+        )
+        output, *after = parent.step(self, x, *states)
+        carried.append(tuple(state.clone() for state in after))  # what the next step reads, apart from this step's use
+        return output, *carried[-1]
+
+    watched = layer.neuron.bind({})
+    watched.__class__ = type(f"{parent.__name__}Watched", (parent,), {"step": step})
+    parameters = {name: value.detach() for name, value in layer.named_parameters()}
+    outputs = step_loop(watched, parameters, x.detach().requires_grad_())
+    reach = layer.bptt_steps or len(x)
+    parts = {name: x.new_zeros(len(x), *x.shape) for name in parent.states}
+    for later in range(1, len(x)):
+        earlier = range(max(0, later - reach + 1), later)
+        places = [(t, i) for t in earlier for i, state in enumerate(carried[t]) if state.requires_grad]
+        if places:
+            sources = [carried[t][i] for t, i in places]
+            found = torch.autograd.grad(outputs[later].sum(), sources, retain_graph=True, materialize_grads=True)
+            for (t, i), part in zip(places, found, strict=True):
+                parts[parent.states[i]][later, t] = part * local[t][i]
+    return FirstSteps(
+        parts, {name: torch.stack(each) for name, each in zip(parent.states, zip(*local, strict=True), strict=True)}
+    )
+
+
 class TemporalGradient(NetworkTask):
     """Spatial and temporal gradient of each layer, in an untrained and in a trained network, on a real batch."""
 
@@ -151,14 +256,19 @@ class TemporalGradient(NetworkTask):
     metrics = {
         "temporal_ratio": Metric("1", "Σ over lags of mean |𝒯| / mean |P|", "higher"),
         "horizon": Metric("steps", "largest lag whose mean |𝒯| is at least 1 % of mean |P|", "higher"),
-        "vanished_fraction": Metric("1", "share of the entries t' > t of the Jacobian that are exactly 0", "lower"),
+        "outside_fraction": Metric("1", "share of the entries t' > t of the Jacobian whose s[t'] passes no gradient"),
+        "vanished_fraction": Metric("1", "share of the other entries t' > t that are 0: vanished on the way", "lower"),
         "spatial_gradient": Metric("1", "mean |P[t]| by time step"),
         "temporal_gradient": Metric("1", "mean |𝒯[t, t + lag]| by time step t and lag"),
         "temporal_gradient_by_lag": Metric("1", "mean |𝒯| over all pairs of that lag"),
         "decay_by_lag": Metric("1", "γ to the lag: what the leak alone leaves (part I for LIF)"),
-        "vanished_by_lag": Metric("1", "share of exact zeros in J[t', t] at that lag (part II for LIF)"),
-        "through_u_by_lag": Metric("1", "mean |𝒯| by paths that pass from step to step through u alone (M1)"),
-        "through_others_by_lag": Metric("1", "mean |𝒯| by paths through another state at least once (M2)"),
+        "outside_by_lag": Metric("1", "outside_fraction at that lag"),
+        "vanished_by_lag": Metric("1", "vanished_fraction at that lag (part II for LIF)"),
+        "through_u_by_lag": Metric("1", "mean |𝒯| by paths that pass from step to step through u alone"),
+        "through_others_by_lag": Metric("1", "mean |𝒯| by paths through another state at least once"),
+        "m1_by_lag": Metric("1", "mean |𝒯| by paths that leave their step through u (the paper's M1)"),
+        "m2_by_lag": Metric("1", "mean |𝒯| by paths that leave their step through another state (the paper's M2·ψ)"),
+        "smallest_psi": Metric("1", "smallest derivative of another state by the input of its step (the paper's ψ)"),
         "sum_error": Metric("1", "largest |Σ P + 𝒯 − autograd's ∂L/∂x|, relative to the largest entry", "lower"),
     }
 
@@ -191,8 +301,14 @@ def describe(parts: Decomposition, layer: str) -> Iterator[Value]:
     """The values of one layer."""
     yield Value("temporal_ratio", parts.ratio(), layer)
     yield Value("horizon", parts.horizon(), layer)
-    if not math.isnan(parts.vanished):
-        yield Value("vanished_fraction", parts.vanished, layer)
+    for metric, share in (("outside_fraction", parts.outside), ("vanished_fraction", parts.vanished)):
+        if not math.isnan(share):
+            yield Value(metric, share, layer)
+    shares = {"outside_by_lag": parts.zeros.outside_share(), "vanished_by_lag": parts.zeros.vanished_share()}
+    for metric, by_lag in shares.items():
+        for lag, share in enumerate(by_lag.tolist(), 1):
+            if not math.isnan(share):
+                yield Value(metric, share, layer, lag=lag)
     for lag, mean in enumerate(parts.by_lag().tolist(), 1):
         yield Value("temporal_gradient_by_lag", mean, layer, lag=lag)
     for step, mean in enumerate(parts.spatial.tolist()):
@@ -204,18 +320,30 @@ def describe(parts: Decomposition, layer: str) -> Iterator[Value]:
 def describe_paths(record: Recorded, jacobian: Tensor, layer: str) -> Iterator[Value]:
     """Why the gradient vanishes or not, by lag; and that the parts add up to autograd's gradient."""
     gradient = record.gradient
-    steps = len(gradient)
-    for lag in range(1, steps):
-        zeros = torch.stack([(jacobian[t + lag, t] == 0).double().mean() for t in range(steps - lag)])
-        yield Value("vanished_by_lag", float(zeros.mean()), layer, lag=lag)
-        if isinstance(record.layer.neuron.tau, (int, float)) and not record.layer.neuron.learnables():
-            yield Value("decay_by_lag", record.layer.neuron.decay**lag, layer, lag=lag)
+    neuron = record.layer.neuron
+    if isinstance(neuron.tau, (int, float)) and not neuron.learnables():
+        for lag in range(1, len(gradient)):
+            yield Value("decay_by_lag", neuron.decay**lag, layer, lag=lag)
     x = record.current.clone().requires_grad_()
     (total,) = torch.autograd.grad(record.layer(x), x, gradient)
     error = ((gradient.unsqueeze(1) * jacobian).sum(0) - total).abs().max()
     yield Value("sum_error", float(error / total.abs().max().clamp(min=1e-30)), layer)
-    if len(record.layer.neuron.states) > 1 and "u" in record.layer.neuron.states:
-        through_u = jacobian_through_u(record.layer, record.current)
-        for metric, part in (("through_u_by_lag", through_u), ("through_others_by_lag", jacobian - through_u)):
-            for lag, mean in enumerate(decompose(part, gradient).by_lag().tolist(), 1):
-                yield Value(metric, mean, layer, lag=lag)
+    if len(neuron.states) > 1 and "u" in neuron.states:
+        yield from describe_states(record, jacobian, layer)
+
+
+def describe_states(record: Recorded, jacobian: Tensor, layer: str) -> Iterator[Value]:
+    """Which state carries the temporal gradient, by both splits: all the way, and out of its first step."""
+    through_u = jacobian_through_u(record.layer, record.current)
+    first = jacobian_by_first_step(record.layer, record.current)
+    by_others = [part for state, part in first.by_state.items() if state != "u"]
+    parts = {
+        "through_u_by_lag": through_u,
+        "through_others_by_lag": jacobian - through_u,
+        "m1_by_lag": first.by_state["u"],
+        "m2_by_lag": torch.stack(by_others).sum(0),
+    }
+    for metric, part in parts.items():
+        for lag, mean in enumerate(decompose(part, record.gradient).by_lag().tolist(), 1):
+            yield Value(metric, mean, layer, lag=lag)
+    yield Value("smallest_psi", min(float(own.min()) for state, own in first.local.items() if state != "u"), layer)

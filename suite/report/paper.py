@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -15,18 +16,24 @@ from suite.report.page import Page
 from suite.report.parts import Parts
 from suite.report.table import Entry, Table, format_estimate
 from suite.runs.store import write_atomically
-from suite.studies import Finding, Study, studies
+from suite.statistics import Estimate
+from suite.studies import Study, studies
+from suite.studies.base import by_seed
+from suite.studies.claims import TESTED, Claim, ClaimError, claims
+from suite.studies.verdicts import Check, Evidence, Finding, counted, effect_text, judge
 
 NOTE = (
-    "Embedded data sets and small networks may not show what CIFAR shows; a verdict holds at the scale of this run. "
-    "Effects are paired over seeds, with 95 % t-intervals."
+    "A verdict holds at the scale of this run, which is not the paper's. Supported and contradicted: a paired t test "
+    "over seeds shows the claim, or its opposite. Equal within the margin: two one-sided tests show that the effect is "
+    "smaller than the margin. No evidence: neither; beside it stands the effect that these seeds would have found. All "
+    "tests of the page are corrected together (Holm, 5 %)."
 )
 
 
 def build(report: Path, rows: pd.DataFrame, groups: Groups, parts: Parts) -> Page | None:
     """The page of the studies of a run, with their tables and plots written; None if it has none."""
     sections: list[dict[str, Any]] = []
-    everything: list[tuple[str, Finding]] = []
+    evidence: list[tuple[Claim, Evidence | Check]] = []
     for name, study in studies().items():
         cells = groups.get(name, [])
         own = rows[rows.cell.isin(cells) & (rows.status == "ok")]
@@ -36,42 +43,127 @@ def build(report: Path, rows: pd.DataFrame, groups: Groups, parts: Parts) -> Pag
         made = parts.make(f"study {name}", partial(_made, study, own))
         if made is None:
             continue
-        findings, table = made
+        found, table = made
         table.save(report / "tables")
         plotted = parts.make(f"plot of study {name}", partial(study.plot.save, own, report / "plots"))
-        everything += [(name, finding) for finding in findings]
-        section = {"study": study, "findings": findings, "table": table, "failed": failed, "plotted": plotted}
-        sections.append({**section, "scale": _scale(own)})
+        evidence += found
+        section = {"study": study, "table": table, "failed": failed, "plotted": plotted}
+        sections.append({**section, "scale": scale(own), "accuracy": accuracies(own)})
     if not sections:
         return None
-    summary = verdicts(everything)
-    summary.save(report / "tables")
-    write_atomically(report / "findings.json", json.dumps([{"study": n, **asdict(f)} for n, f in everything], indent=1))
-    context = {"sections": sections, "note": NOTE, "effect": effect}
-    return Page("paper", "The CLIF paper's claims", [summary], context)
+    findings = judge(evidence)
+    shown = {section["study"].name for section in sections}
+    untested = [claim for claim in claims().values() if claim.study not in shown]
+    counts, verdicts = counts_table(findings, untested), verdicts_table(findings)
+    for table in (counts, verdicts, checks_table(findings), untested_table(untested)):
+        table.save(report / "tables")
+    write_atomically(report / "findings.json", json.dumps([_record(finding) for finding in findings], indent=1))
+    for section in sections:
+        section["findings"] = [finding for finding in findings if finding.claim.study == section["study"].name]
+    context = {
+        "sections": sections,
+        "note": NOTE,
+        "effect": effect_text,
+        "counts": counts,
+        "untested": untested,
+        "verdicts": [finding for finding in findings if finding.claim.asserts in TESTED],
+        "checks": [finding for finding in findings if finding.claim.asserts not in TESTED],
+    }
+    return Page("paper", "The CLIF paper's claims", [counts, outcomes_table(findings)], context)
 
 
-def _made(study: Study, rows: pd.DataFrame) -> tuple[list[Finding], Table]:
-    return study.findings(rows), study.table(rows)
+def _made(study: Study, rows: pd.DataFrame) -> tuple[list[tuple[Claim, Evidence | Check]], Table]:
+    return [(known(study, claim), found) for claim, found in study.evidence(rows).items()], study.table(rows)
 
 
-def verdicts(findings: list[tuple[str, Finding]]) -> Table:
-    """All claims with their verdicts."""
-    rows = [
-        (name, [Entry(f.claim), Entry(f.paper), Entry(f.measured), Entry(effect(f)), Entry(f.verdict)])
-        for name, f in findings
+def known(study: Study, name: str) -> Claim:
+    """The claim of that id; ClaimError if the list has none or gives it to another study."""
+    claim = claims().get(name)
+    if claim is None or claim.study != study.name:
+        raise ClaimError(f"study {study.name} speaks on '{name}', which results/paper/claims.toml does not give it")
+    return claim
+
+
+def _record(finding: Finding) -> dict[str, Any]:
+    return {"study": finding.claim.study, **asdict(finding)}
+
+
+def counts_table(findings: Sequence[Finding], untested: Sequence[Claim]) -> Table:
+    """How many claims ended how."""
+    counts = counted(findings, untested)
+    lines = [(name, [Entry(str(count))]) for name, count in counts.items()]
+    return Table("claims", "The paper's claims by verdict.", NOTE, ["verdict", "claims"], lines)
+
+
+def verdicts_table(findings: Sequence[Finding]) -> Table:
+    """Every claim that was put to the test."""
+    header = ["place", "claim", "paper", "this run", "effect", "verdict", "seeds", "claim id"]
+    lines = []
+    for finding in findings:
+        claim, effect = finding.claim, finding.effect
+        if effect is None:
+            continue
+        texts = [claim.claim, claim.paper, _measured(finding), effect_text(finding), _verdict(finding)]
+        lines.append((claim.place, [Entry(text) for text in (*texts, str(effect.count), claim.id)]))
+    return Table("verdicts", "The paper's claims at this scale.", NOTE, header, lines)
+
+
+def outcomes_table(findings: Sequence[Finding]) -> Table:
+    """The verdicts in few words, for a terminal."""
+    lines = [
+        (finding.claim.id, [Entry(effect_text(finding)), Entry(finding.verdict)])
+        for finding in findings
+        if finding.effect is not None
     ]
-    header = ["study", "claim", "paper", "this run", "effect", "verdict"]
-    return Table("verdicts", "The paper's claims at this scale.", NOTE, header, rows)
+    return Table("outcomes", "Verdicts by claim.", "", ["claim", "effect", "verdict"], lines)
 
 
-def effect(finding: Finding) -> str:
-    """The effect with its interval and unit."""
-    return f"{format_estimate(finding.effect, -3)} {finding.unit}"
+def checks_table(findings: Sequence[Finding]) -> Table:
+    """Identities and definitions."""
+    header = ["place", "claim", "this run", "result"]
+    lines = [
+        (finding.claim.place, [Entry(finding.claim.claim), Entry(finding.measured), Entry(finding.verdict)])
+        for finding in findings
+        if finding.effect is None
+    ]
+    return Table("checks", "Identities and definitions.", "They hold or fail, and decide nothing else.", header, lines)
 
 
-def _scale(rows: pd.DataFrame) -> str:
-    """Data set, network and seeds of a study, in words."""
+def untested_table(untested: Sequence[Claim]) -> Table:
+    """What this run says nothing of, and why."""
+    lines = [
+        (claim.place, [Entry(claim.claim), Entry(claim.paper), Entry(claim.untested or f"study {claim.study}")])
+        for claim in untested
+    ]
+    caption = "Why no study can, or the study that would and is not part of this run."
+    return Table("untested", "Claims that this run does not test.", caption, ["place", "claim", "paper", "why"], lines)
+
+
+def _measured(finding: Finding) -> str:
+    return f"{finding.measured} ({finding.beside})" if finding.beside else finding.measured
+
+
+def _verdict(finding: Finding) -> str:
+    return f"{finding.verdict}: {finding.why}" if finding.why else finding.verdict
+
+
+def scale(rows: pd.DataFrame) -> str:
+    """Data set, network, time steps and seeds of a study, in words."""
     where = rows[["dataset", "network"]].dropna().drop_duplicates()
-    words = " / ".join(map(str, where.iloc[0])) if len(where) else "one neuron"
-    return f"{words}, {rows.seed.nunique()} seeds"
+    words = "; ".join(f"{dataset} / {network}" for dataset, network in where.itertuples(index=False)) or "one neuron"
+    lengths = sorted({int(steps) for steps in rows.timesteps.dropna()})
+    return f"{words}, T = {', '.join(map(str, lengths))}, {rows.seed.nunique()} seeds"
+
+
+def accuracies(rows: pd.DataFrame) -> str:
+    """Final and selected accuracy of each neuron over all its cells of a study, in words; empty where none is measured.
+
+    Cells of several settings count alike: this is the level at which a study runs, not a comparison.
+    """
+    words = []
+    for neuron, own in rows.groupby("neuron", sort=False):
+        final, selected = (by_seed(own, f"accuracy_{name}") for name in ("final", "selected"))
+        if len(final):
+            texts = [format_estimate(Estimate.of(list(values)), 1) for values in (final, selected)]
+            words.append(f"{neuron} {texts[0]} % final, {texts[1]} % selected")
+    return "; ".join(words)

@@ -127,7 +127,7 @@ def _judge(store: Store, cells: Sequence[Cell]) -> int:
     return 1 if set(ended) - {"ok", "unavailable"} else 0
 
 
-SHOWN = ("difference", "problems", "verdicts", "speed_up")
+SHOWN = ("difference", "problems", "claims", "outcomes", "speed_up")
 """Tables that a terminal shows beside the first."""
 
 

@@ -1,4 +1,7 @@
-"""The claims of the CLIF paper as experiments anyone can run: one module a study, found by being here."""
+"""The claims of the CLIF paper as experiments anyone can run: a module with a `STUDY` is one, found by being here.
+
+The claims themselves are data, results/paper/claims.toml; a study gives the evidence, `verdicts` judges it.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +10,14 @@ import pkgutil
 from functools import cache
 
 from neurons import UnknownName
-from suite.studies.base import Finding, Scale, Study
+from suite.studies.base import Scale, Study
 
 
 @cache
 def studies() -> dict[str, Study]:
     """All studies by name, in the order of the paper."""
-    found = []
-    for module in pkgutil.iter_modules(__path__):
-        if module.name != "base":
-            found.append(importlib.import_module(f"{__name__}.{module.name}").STUDY)
+    modules = [importlib.import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__)]
+    found = [module.STUDY for module in modules if hasattr(module, "STUDY")]
     return {study.name: study for study in sorted(found, key=lambda study: study.order)}
 
 
@@ -27,4 +28,4 @@ def get(name: str) -> Study:
     return studies()[name]
 
 
-__all__ = ["Finding", "Scale", "Study", "get", "studies"]
+__all__ = ["Scale", "Study", "get", "studies"]

@@ -1,49 +1,71 @@
-"""Which neuron is most accurate (CLIF paper, Figure 4, Tables 1 and 2)."""
+"""Which neuron is most accurate in the same network (CLIF paper, Figure 4, Table 1)."""
 
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
+import neurons
 from suite.report import style
 from suite.report.plots import interval
 from suite.report.table import Table
-from suite.studies.base import Finding, Scale, Study, by_seed, judge, mean_of, paired, table_of
+from suite.studies.base import Scale, Study, accuracy_contrast, table_of
+from suite.studies.verdicts import Check, Evidence
 from tasks import Cell
+from tasks.accuracy import datasets
 
 MODELS = ["lif", "plif", "klif", "glif", "clif", "relu"]
-CLAIMS = {
-    "lif": "CIFAR10 ResNet-18 T=6: CLIF 95.41, LIF 94.51 (Tables 1, 8)",
-    "plif": "CIFAR10: CLIF 95.41 (T=6), PLIF 94.25 (T=6, PLIF Net; Table 1)",
-    "klif": "CIFAR10: CLIF 95.41 (T=6), KLIF 92.52 (T=10; Table 1)",
-    "glif": "CIFAR10: CLIF 95.41 (T=6), GLIF 94.88 (T=6; Table 1)",
-    "relu": "CIFAR10 ResNet-18: CLIF 95.68 (T=8), ReLU 95.62 (Table 1)",
-}
+SEQUENCE_BASELINE = "gru"
+"""The network whose memory is its own: a ReLU has none, and on a sequence any neuron with a memory beats it."""
 
 
 def grid(scale: Scale) -> list[Cell]:
-    return scale.cells("accuracy", MODELS)
+    cells = scale.cells("accuracy", MODELS)
+    if datasets.SOURCES[scale.dataset].sequence:
+        cells += scale.cells("accuracy", ["relu"], network=SEQUENCE_BASELINE)
+    return cells
 
 
-def findings(rows: pd.DataFrame) -> list[Finding]:
-    clif = by_seed(rows, "accuracy_selected", neuron="clif")
-    result = []
-    for other, paper in CLAIMS.items():
-        theirs = by_seed(rows, "accuracy_selected", neuron=other)
-        claim = f"CLIF is more accurate than {other.upper()}"
-        measured = f"CLIF {mean_of(clif)}, {other.upper()} {mean_of(theirs)}"
-        result.append(judge(claim, paper, measured, paired(clif, theirs), "percentage points", "positive"))
-    return result
+def _baseline(rows: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """The rows of the network without spikes, and its name."""
+    recurrent = rows[rows.network == SEQUENCE_BASELINE]
+    return (recurrent, "GRU") if len(recurrent) else (rows[rows.neuron == "relu"], "ReLU")
+
+
+def added_by(model: str, base: str) -> list[str]:
+    """The constants and learned parameters that a model has and another has not."""
+    own, others = ({*neurons.get(name).constants(), *neurons.get(name).learnables()} for name in (model, base))
+    return sorted(own - others)
+
+
+def evidence(rows: pd.DataFrame) -> dict[str, Evidence | Check]:
+    added = added_by("clif", "lif")
+    found: dict[str, Evidence | Check] = {
+        "no_added_parameter": Check(not added, ", ".join(added) or "none beyond those of LIF")
+    }
+    spiking = rows[rows.network != SEQUENCE_BASELINE]
+    clif = spiking[spiking.neuron == "clif"]
+    for other in ("lif", "plif", "klif", "glif"):
+        theirs = spiking[spiking.neuron == other]
+        found[f"beats_{other}"] = accuracy_contrast(clif, theirs, ("CLIF", other.upper()))
+    baseline, name = _baseline(rows)
+    found["beats_ann"] = accuracy_contrast(clif, baseline, ("CLIF", name))
+    return found
+
+
+def _named(rows: pd.DataFrame) -> pd.DataFrame:
+    """The recurrent baseline under its own name."""
+    return rows.assign(neuron=rows.neuron.mask(rows.network == SEQUENCE_BASELINE, SEQUENCE_BASELINE))
 
 
 def table(rows: pd.DataFrame) -> Table:
-    chosen = rows[rows.metric.isin(["accuracy_selected", "accuracy_final", "accuracy_paper_style"])]
+    chosen = _named(rows)[rows.metric.isin(["accuracy_final", "accuracy_selected", "accuracy_paper_style"])]
     caption = "Mean ± 95 % t-interval over seeds; same network, seeds and hyperparameters for all."
     return table_of("study_neurons", "Accuracy by neuron (%).", caption, chosen, "neuron", "metric")
 
 
 def shown(rows: pd.DataFrame) -> pd.DataFrame:
     """What the plot shows."""
-    return rows[rows.metric == "accuracy_selected"]
+    return _named(rows)[rows.metric == "accuracy_final"]
 
 
 def draw(data: pd.DataFrame) -> Figure:
@@ -65,4 +87,4 @@ def draw(data: pd.DataFrame) -> Figure:
     return grid.set_axis_labels("", "test accuracy (%)").figure
 
 
-STUDY = Study("neurons", 1, "Accuracy of the neurons", "Figure 4, Tables 1-2", grid, findings, table, shown, draw)
+STUDY = Study("neurons", 1, "Accuracy of the neurons", grid, evidence, table, shown, draw)

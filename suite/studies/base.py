@@ -1,4 +1,4 @@
-"""What a study is: a grid of cells, an analysis that ends in verdicts, a table and a plot."""
+"""What a study is: a grid of cells, the evidence that their rows hold on claims, a table and a plot."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -15,11 +15,12 @@ import tasks
 from suite.report.plots import Plot
 from suite.report.table import Entry, Table, format_estimate
 from suite.statistics import Estimate
+from suite.studies import claims
+from suite.studies.verdicts import Check, Evidence
 from tasks import Cell
 
-Verdict = Literal["reproduced at this scale", "not reproduced", "undecided"]
 PAPER = Path(__file__).resolve().parent.parent.parent / "results" / "paper"
-SEEDS = {"smoke": 2, "quick": 6, "full": 10}
+SEEDS = {"smoke": 2, "quick": 10, "full": 20}
 EPOCHS = {"smoke": 2, "quick": 15, "full": 60}
 
 
@@ -52,54 +53,31 @@ class Scale:
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One claim put to the test: the paper's figure, this run's effect with its 95 % interval, and the verdict."""
-
-    claim: str
-    paper: str
-    measured: str
-    effect: Estimate
-    unit: str
-    verdict: Verdict
-
-
-@dataclass(frozen=True)
 class Study:
-    """A named experiment: from the rows of its own cells to findings, a table, and what its plot shows."""
+    """A named experiment: from the rows of its own cells to evidence, a table, and what its plot shows.
+
+    `evidence` gives what the rows say on the claims of results/paper/claims.toml that name the study, by the claim's
+    id; a claim is left out where the rows hold nothing on it.
+    """
 
     name: str
     order: int
     title: str
-    source: str
     grid: Callable[[Scale], list[Cell]]
-    findings: Callable[[pd.DataFrame], list[Finding]]
+    evidence: Callable[[pd.DataFrame], dict[str, Evidence | Check]]
     table: Callable[[pd.DataFrame], Table]
     shown: Callable[[pd.DataFrame], pd.DataFrame]
     draw: Callable[[pd.DataFrame], Figure]
 
     @property
+    def source(self) -> str:
+        """The places of the paper that it tests."""
+        places = dict.fromkeys(place for claim in claims.of_study(self.name) for place in claim.place.split(", "))
+        return ", ".join(places)
+
+    @property
     def plot(self) -> Plot:
         return Plot(f"study_{self.name}", self.title, f"{self.title} ({self.source}).", self.shown, self.draw)
-
-
-def judge(
-    claim: str, paper: str, measured: str, effect: Estimate, unit: str, expected: Literal["positive", "negative"]
-) -> Finding:
-    """Reproduced if the whole interval lies on the claimed side of 0, not if it lies on the other, else undecided."""
-    low, high = (effect.low, effect.high) if expected == "positive" else (-effect.high, -effect.low)
-    verdict: Verdict = "undecided"
-    if low > 0:
-        verdict = "reproduced at this scale"
-    elif high < 0:
-        verdict = "not reproduced"
-    return Finding(claim, paper, measured, effect, unit, verdict)
-
-
-def judge_equal(claim: str, paper: str, measured: str, effect: Estimate, unit: str) -> Finding:
-    """Reproduced if every difference is 0 or the interval holds 0, not if it excludes 0."""
-    equal = effect.mean == 0 or effect.low <= 0 <= effect.high
-    verdict: Verdict = "reproduced at this scale" if equal else "not reproduced"
-    return Finding(claim, paper, measured, effect, unit, verdict)
 
 
 def by_setting(rows: pd.DataFrame, *names: str) -> pd.DataFrame:
@@ -141,3 +119,18 @@ def table_of(
             entries.append(Entry(format_estimate(estimate, digits), estimate) if estimate else Entry("—"))
         lines.append((str(key), entries))
     return Table(name, title, caption, [index, *map(str, heads)], lines)
+
+
+def accuracy_contrast(first: pd.DataFrame, second: pd.DataFrame, names: tuple[str, str]) -> Evidence:
+    """The difference in test accuracy first − second, by seed: after the last epoch, beside the other two readings.
+
+    The last epoch decides, because no few samples choose it: the selected one adds the noise of the validation set.
+    """
+    final = [by_seed(rows, "accuracy_final") for rows in (first, second)]
+    other = {
+        words: paired(by_seed(first, metric), by_seed(second, metric))
+        for metric, words in (("accuracy_selected", "selected by validation"), ("accuracy_paper_style", "paper-style"))
+    }
+    beside = "; ".join(f"{words} {format_estimate(estimate, 2)}" for words, estimate in other.items() if estimate.count)
+    measured = ", ".join(f"{name} {mean_of(values)} %" for name, values in zip(names, final, strict=True))
+    return Evidence(measured, paired(*final), beside)

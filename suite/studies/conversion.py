@@ -7,7 +7,8 @@ from matplotlib.figure import Figure
 from suite.report import style
 from suite.report.plots import interval
 from suite.report.table import Table
-from suite.studies.base import Finding, Scale, Study, by_seed, judge, mean_of, paired, table_of
+from suite.studies.base import Scale, Study, by_seed, mean_of, paired, table_of
+from suite.studies.verdicts import Check, Evidence
 from tasks import Cell
 
 
@@ -22,29 +23,37 @@ def _named(rows: pd.DataFrame) -> pd.DataFrame:
     return chosen.assign(run_with=chosen.metric.map(names).fillna(hard))
 
 
-def findings(rows: pd.DataFrame) -> list[Finding]:
-    clif_soft = by_seed(rows, "accuracy_soft", neuron="clif")
-    clif_own = by_seed(rows, "accuracy_own", neuron="clif")
-    lowest = rows[rows.lag == rows.lag.max()]
-    clif, lif = (by_seed(lowest, "accuracy_hard", neuron=name) for name in ("clif", "lif"))
-    return [
-        judge(
-            "networks trained with CLIF lose accuracy under LIF with soft reset",
-            "CIFAR10: 95.41 to 92.95 (Table 8)",
-            f"own neuron {mean_of(clif_own)}, LIF {mean_of(clif_soft)}",
-            paired(clif_own, clif_soft),
-            "percentage points",
-            "positive",
+LOWEST = 10
+"""`lag` of the lowest hard reset, −0.1."""
+LARGE_LOSS = 5.0
+"""Points that LIF networks must lose under the lowest reset before anyone can be said to survive it."""
+
+
+def evidence(rows: pd.DataFrame) -> dict[str, Evidence | Check]:
+    hard = rows[rows.lag == LOWEST]
+    own, soft, lowest = (
+        {neuron: by_seed(part, metric, neuron=neuron) for neuron in ("lif", "clif")}
+        for part, metric in ((rows, "accuracy_own"), (rows, "accuracy_soft"), (hard, "accuracy_hard"))
+    )
+    best = rows[(rows.metric == "accuracy_hard") & (rows.neuron == "clif")].groupby("seed").value.max()
+    loss = paired(soft["lif"], lowest["lif"])
+    void = ""
+    if not loss.mean >= LARGE_LOSS:
+        void = f"its precondition fails: LIF networks lose {loss.mean:.2g} points here, 67 in the paper"
+    return {
+        "reset_value_hurts_lif": Evidence(f"soft {mean_of(soft['lif'])}, hard {mean_of(lowest['lif'])}", loss),
+        "clif_survives_the_reset": Evidence(
+            f"trained with CLIF {mean_of(lowest['clif'])}, with LIF {mean_of(lowest['lif'])}",
+            paired(lowest["clif"], lowest["lif"]),
+            void=void,
         ),
-        judge(
-            "under hard reset to −0.1 networks trained with CLIF keep more than those trained with LIF",
-            "CIFAR10: 94.72 against 27.04 (Table 8)",
-            f"trained with CLIF {mean_of(clif)}, with LIF {mean_of(lif)}",
-            paired(clif, lif),
-            "percentage points",
-            "positive",
+        "soft_reset_costs": Evidence(
+            f"own neuron {mean_of(own['clif'])}, LIF {mean_of(soft['clif'])}", paired(own["clif"], soft["clif"])
         ),
-    ]
+        "converted_beats_lif": Evidence(
+            f"trained with CLIF {mean_of(best)}, LIF {mean_of(soft['lif'])}", paired(best, soft["lif"])
+        ),
+    }
 
 
 def table(rows: pd.DataFrame) -> Table:
@@ -77,4 +86,4 @@ def draw(data: pd.DataFrame) -> Figure:
     return grid.set_axis_labels("run with", "test accuracy (%)").figure
 
 
-STUDY = Study("conversion", 10, "Conversion to LIF", "Table 8", grid, findings, table, shown, draw)
+STUDY = Study("conversion", 10, "Conversion to LIF", grid, evidence, table, shown, draw)

@@ -6,7 +6,8 @@ from matplotlib.figure import Figure
 
 from suite.report import style
 from suite.report.table import Table
-from suite.studies.base import Finding, Scale, Study, by_seed, judge, mean_of, paired, table_of
+from suite.studies.base import Scale, Study, by_seed, mean_of, paired, table_of
+from suite.studies.verdicts import Check, Evidence
 from tasks import Cell
 
 MODELS = ["lif", "plif", "klif", "glif", "clif"]
@@ -21,11 +22,9 @@ def _rates(rows: pd.DataFrame) -> pd.DataFrame:
     return chosen.assign(layer=chosen.layer.astype(str).str.replace("neurons.", "layer "))
 
 
-def findings(rows: pd.DataFrame) -> list[Finding]:
+def evidence(rows: pd.DataFrame) -> dict[str, Evidence | Check]:
     lif, clif = (by_seed(rows, "firing_rate", neuron=name) for name in ("lif", "clif"))
-    measured = f"CLIF {mean_of(clif)}, LIF {mean_of(lif)} spikes/step, mean over layers"
-    claim = "trained CLIF networks fire less than LIF networks"
-    return [judge(claim, "Figure 11", measured, paired(clif, lif), "spikes/step", "negative")]
+    return {"fires_less": Evidence(f"CLIF {mean_of(clif)}, LIF {mean_of(lif)}", paired(clif, lif))}
 
 
 def table(rows: pd.DataFrame) -> Table:
@@ -58,4 +57,4 @@ def draw(data: pd.DataFrame) -> Figure:
     return grid.set_axis_labels("", "spikes per neuron and step").figure
 
 
-STUDY = Study("firing_rate", 8, "Firing rate by layer", "Figure 11", grid, findings, table, shown, draw)
+STUDY = Study("firing_rate", 8, "Firing rate by layer", grid, evidence, table, shown, draw)

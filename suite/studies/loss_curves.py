@@ -6,8 +6,9 @@ from matplotlib.figure import Figure
 
 from suite.report import style
 from suite.report.plots import interval
-from suite.report.table import Table
-from suite.studies.base import Finding, Scale, Study, by_seed, judge, mean_of, paired, table_of
+from suite.report.table import Table, format_estimate
+from suite.studies.base import Scale, Study, by_seed, mean_of, paired, table_of
+from suite.studies.verdicts import Check, Evidence
 from tasks import Cell
 
 
@@ -19,14 +20,31 @@ def _last(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[rows.metric.isin(["train_loss", "test_loss"]) & (rows.step == rows.step.max())]
 
 
-def findings(rows: pd.DataFrame) -> list[Finding]:
-    result = []
-    for metric, words in (("train_loss", "training"), ("test_loss", "test")):
-        lif, clif = (by_seed(_last(rows), metric, neuron=name) for name in ("lif", "clif"))
-        claim = f"CLIF ends with a lower {words} loss than LIF"
-        measured = f"CLIF {mean_of(clif)}, LIF {mean_of(lif)}"
-        result.append(judge(claim, "Figure 10", measured, paired(clif, lif), "loss", "negative"))
-    return result
+def epochs_until(rows: pd.DataFrame, goal: pd.Series) -> pd.Series:
+    """The first epoch whose test loss is at most the goal, by seed; one more than there are if none is."""
+    loss = rows[rows.metric == "test_loss"]
+    last = int(loss.step.max())
+    found = {}
+    for seed, own in loss[loss.seed.isin(goal.index)].groupby("seed"):
+        reached = own[own.value <= goal[seed]].step
+        found[seed] = float(reached.min()) if len(reached) else last + 1.0
+    return pd.Series(found, dtype=float)
+
+
+def evidence(rows: pd.DataFrame) -> dict[str, Evidence | Check]:
+    last = _last(rows)
+    final = {name: by_seed(last, "test_loss", neuron=name) for name in ("lif", "clif")}
+    training = {name: by_seed(last, "train_loss", neuron=name) for name in ("lif", "clif")}
+    fast = {name: epochs_until(rows[rows.neuron == name], final["lif"]) for name in ("lif", "clif")}
+    beside = f"training loss, CLIF − LIF: {format_estimate(paired(training['clif'], training['lif']), -3)}"
+    return {
+        "loss_falls_faster": Evidence(_words(fast), paired(fast["clif"], fast["lif"])),
+        "ends_lower": Evidence(_words(final), paired(final["clif"], final["lif"]), beside),
+    }
+
+
+def _words(values: dict[str, pd.Series]) -> str:
+    return f"CLIF {mean_of(values['clif'])}, LIF {mean_of(values['lif'])}"
 
 
 def table(rows: pd.DataFrame) -> Table:
@@ -59,4 +77,4 @@ def draw(data: pd.DataFrame) -> Figure:
     return grid.set_titles("{col_name} loss").set_axis_labels("epoch", "loss").figure
 
 
-STUDY = Study("loss_curves", 6, "Loss curves", "Figure 10", grid, findings, table, shown, draw)
+STUDY = Study("loss_curves", 6, "Loss curves", grid, evidence, table, shown, draw)

@@ -1,4 +1,4 @@
-"""Verdicts by hand, energy models at known points, and all studies end to end."""
+"""All studies end to end, and what the command refuses."""
 
 from __future__ import annotations
 
@@ -8,24 +8,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from suite import energy_models
+import tasks
 from suite.statistics import Estimate
 from suite.studies import Scale, studies
-from suite.studies.base import judge, judge_equal, paired
+from suite.studies.base import paired
 from tests.conftest import Suite
-
-
-def test_verdict_needs_the_whole_interval() -> None:
-    def verdict(mean: float, half: float, expected: str) -> str:
-        return judge("", "", "", Estimate(mean, half, 5), "", expected).verdict
-
-    assert verdict(2, 1, "positive") == "reproduced at this scale"
-    assert verdict(2, 3, "positive") == "undecided"
-    assert verdict(-2, 1, "positive") == "not reproduced"
-    assert verdict(-2, 1, "negative") == "reproduced at this scale"
-    assert judge("", "", "", Estimate.of([3.0]), "", "positive").verdict == "undecided"
-    assert judge_equal("", "", "", Estimate(0, 0, 5), "").verdict == "reproduced at this scale"
-    assert judge_equal("", "", "", Estimate(2, 1, 5), "").verdict == "not reproduced"
 
 
 def test_pairs_by_seed() -> None:
@@ -33,32 +20,23 @@ def test_pairs_by_seed() -> None:
     assert paired(first, second) == Estimate.of([1.0, 2.0])
 
 
-def test_sram_interpolates_and_never_falls() -> None:
-    kilobyte = 1024
-    assert [energy_models.sram(size * kilobyte) for size in (1, 8, 32, 1024, 4096)] == [10, 10, 20, 100, 100]
-    assert energy_models.sram(20 * kilobyte) == 15
-    costs = [energy_models.sram(size) for size in range(1, 2_000_000, 1000)]
-    assert costs == sorted(costs)
-
-
-def test_published_access_has_the_known_fault() -> None:
-    """Just above 8 kB and 32 kB the published function starts again from 0 (shared/research, faults of the script)."""
-    access = energy_models._published_access
-    assert access(8 * 1024) / (8 * 1024) == 10
-    assert access(8 * 1024 + 1) / (8 * 1024 + 1) < 0.01
-    assert access(32 * 1024 + 1) / (32 * 1024 + 1) < 0.01
-
-
-def test_horowitz_by_hand() -> None:
-    layer = energy_models.LayerCounts({"macs": 10, "acs": 100}, {}, "lif", 4)
-    assert energy_models.horowitz45([layer, layer]) == pytest.approx(2 * (46 + 90))
-
-
 def test_studies_share_cells() -> None:
     """The same question in two studies is one cell."""
     scale = Scale("quick")
     neurons, curves = studies()["neurons"].grid(scale), studies()["loss_curves"].grid(scale)
+    assert len(curves) == 2 * 10
     assert all(cell in neurons for cell in curves)
+
+
+def test_every_cell_of_a_study_is_a_cell_of_its_task() -> None:
+    """No setting that a task does not know, at every profile."""
+    for study in studies().values():
+        for profile in ("smoke", "quick", "full"):
+            cells = study.grid(Scale(profile))
+            assert cells
+            for cell in cells:
+                own = {name for name in cell.settings if not name.startswith("neuron.")}
+                assert own <= set(tasks.get(cell.task).settings), (study.name, profile)
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ import neurons
 import tasks
 from neurons import BackendUnavailable, peers
 from tasks import Cell
-from tasks.dynamics import autocorrelation, traces
+from tasks.dynamics import autocorrelation, correlation, traces
 
 
 @pytest.mark.parametrize("name", ["if", "lif", "plif", "klif", "glif", "clif", "relu"])
@@ -35,6 +35,24 @@ def test_autocorrelation_by_hand() -> None:
     """0, 1, 0, 1: centred ∓½, variance ¼, products −¼ at lag 1 and +¼ at lag 2."""
     assert autocorrelation(torch.tensor([[0.0], [1.0], [0.0], [1.0]]), 2) == [-1.0, 1.0]
     assert autocorrelation(torch.ones(3, 1), 5) == [0.0, 0.0]
+
+
+def test_correlation_by_hand() -> None:
+    """1, 2, 3: R[0] = 14/3, R[1] = (2 + 6)/3, R[2] = 3/3; the mean stays in."""
+    assert correlation(torch.tensor([[1.0], [2.0], [3.0]]), 5) == pytest.approx([14 / 3, 8 / 3, 1])
+
+
+def test_no_input_spike_alone_fires_a_neuron() -> None:
+    """Whatever weight a profile uses, a LIF must sum spikes: else it copies its input."""
+    task = tasks.get("dynamics")
+    for profile in ("smoke", "quick", "full"):
+        assert all(settings["weight"] < 1 for settings in task.grid(profile, ["digits"]))
+    settings = {**task.settings, "timesteps": 400, "samples": 32, "input_rate": 0.7}
+    rate = {
+        name: next(v.value for v in task.run(Cell("dynamics", name, "auto", 0, settings)) if v.metric == "firing_rate")
+        for name in ("lif", "clif")
+    }
+    assert rate["clif"] < rate["lif"] < 0.65
 
 
 @pytest.mark.parametrize("task", ["dynamics", "energy"])

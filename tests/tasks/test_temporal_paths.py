@@ -1,0 +1,199 @@
+"""The temporal gradient by hand over three steps, and by the states that carry it."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+import neurons
+from neurons import Neuron, NeuronLayer
+from tasks.accuracy.task import prepare
+from tasks.base import Cell
+from tasks.temporal_gradient import (
+    Recorded,
+    TemporalGradient,
+    count_zeros,
+    decompose,
+    describe,
+    jacobian_by_first_step,
+    jacobian_through_u,
+    temporal_jacobian,
+)
+from tasks.workload import drive
+
+BY_HAND = torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.05, 2.0, 1.0]])
+"""J of three steps: lag 1 has 0 and 2, lag 2 has 0.05."""
+
+
+def two_neurons() -> tuple[Tensor, Tensor]:
+    """J [3, 3, 1, 2] of one neuron and of its negative, and g = 1."""
+    return torch.stack([BY_HAND, -BY_HAND], dim=-1).unsqueeze(2), torch.ones(3, 1, 2)
+
+
+def test_three_steps_by_hand() -> None:
+    parts = decompose(*two_neurons())
+    assert parts.spatial.tolist() == [1, 1, 1]
+    assert parts.by_lag().tolist() == pytest.approx([1, 0.05])
+    assert parts.ratio() == pytest.approx(1.05)
+    assert parts.horizon() == 2
+    assert parts.outside == 0
+    assert parts.vanished == pytest.approx(1 / 3)
+
+
+def test_horizon_is_at_one_percent() -> None:
+    for value, horizon in ((0.0101, 2), (0.0099, 1)):
+        jacobian = BY_HAND.clone()
+        jacobian[2, 0] = value
+        assert decompose(jacobian.reshape(3, 3, 1, 1), torch.ones(3, 1, 1)).horizon() == horizon
+
+
+def test_the_rows_of_three_steps() -> None:
+    rows = {(v.metric, v.step, v.lag): v.value for v in describe(decompose(*two_neurons()), "neurons.0")}
+    assert rows["temporal_gradient_by_lag", None, 1] == pytest.approx(1)
+    assert rows["temporal_gradient_by_lag", None, 2] == pytest.approx(0.05)
+    assert rows["temporal_gradient", 0, 1] == 0
+    assert rows["temporal_gradient", 1, 1] == 2
+    assert rows["temporal_gradient", 0, 2] == pytest.approx(0.05)
+    assert [rows["spatial_gradient", step, None] for step in range(3)] == [1, 1, 1]
+    assert (rows["vanished_by_lag", None, 1], rows["vanished_by_lag", None, 2]) == (0.5, 0)
+    assert (rows["horizon", None, None], rows["temporal_ratio", None, None]) == (2, pytest.approx(1.05))
+
+
+def test_zeros_outside_the_surrogate_are_not_those_on_the_way() -> None:
+    """A spike at t' = 2 that passes nothing at all, and one at t' = 1 that loses its way to t = 0."""
+    jacobian = torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 0.0]]).reshape(3, 3, 1, 1)
+    zeros = count_zeros(jacobian)
+    assert (zeros.entries.tolist(), zeros.outside.tolist(), zeros.vanished.tolist()) == ([2, 1], [1, 1], [1, 0])
+    parts = decompose(jacobian, torch.ones(3, 1, 1))
+    assert (parts.outside, parts.vanished) == (pytest.approx(2 / 3), 1)
+    rows = {(v.metric, v.lag): v.value for v in describe(parts, "neurons.0")}
+    assert rows["outside_by_lag", 2] == 1
+    assert ("vanished_by_lag", 2) not in rows  # no gradient entered at lag 2
+
+
+def test_a_single_step_has_no_shares() -> None:
+    parts = decompose(torch.ones(1, 1, 2, 2), torch.ones(1, 2, 2))
+    assert math.isnan(parts.outside)
+    assert math.isnan(parts.vanished)
+    assert {value.metric for value in describe(parts, "neurons.0")} == {"temporal_ratio", "horizon", "spatial_gradient"}
+
+
+def test_lif_vanishes_where_u_was_near_the_threshold() -> None:
+    """Equation 14 in float64: J[t', t] is H(u[t'])·γ^lag if no u[t], …, u[t' − 1] lies in (½, 3/2), else 0."""
+    x = drive(6, 512, seed=1).double()
+    jacobian = temporal_jacobian(neurons.layer("lif", backend="reference"), x)
+    u, near = torch.zeros_like(x[0]), []
+    for current in x:
+        u = 0.5 * u + current
+        near.append((u - 1).abs() < 0.5)
+        u = u - (u >= 1).double()
+    for later in range(6):
+        for t in range(later + 1):
+            crossed = torch.stack([torch.zeros_like(near[0]), *near[t:later]]).any(0)
+            expected = near[later] * ~crossed * 0.5 ** (later - t)
+            assert torch.allclose(jacobian[later, t], expected.double(), atol=1e-12)
+    parts = decompose(jacobian, torch.ones_like(x))
+    assert parts.outside == pytest.approx(
+        float(sum((later * ~near[later]).sum() for later in range(1, 6))) / (15 * near[0].numel())
+    )
+
+
+class WrittenOnly(Neuron):
+    """m is written and never read."""
+
+    states = ("u", "m")
+
+    def step(self, x: Tensor, u: Tensor, m: Tensor) -> tuple[Tensor, ...]:
+        u = self.charge(u, x)
+        spike = self.spike(u - self.v_th)
+        return spike, self.fire_reset(u, spike), m + u
+
+
+class CarriedByM(Neuron):
+    """u is made anew from m at each step."""
+
+    states = ("u", "m")
+
+    def step(self, x: Tensor, u: Tensor, m: Tensor) -> tuple[Tensor, ...]:
+        m = 0.5 * m + x
+        return self.spike(m - self.v_th), 0 * u, m
+
+
+@pytest.mark.parametrize(("model", "carrier"), [(WrittenOnly, "u"), (CarriedByM, "m")])
+def test_a_state_that_nobody_reads_carries_nothing(model: type[Neuron], carrier: str) -> None:
+    model.name = model.__name__.lower()
+    layer = NeuronLayer(model(), backend="reference")
+    x = drive(5, 256, seed=0)
+    jacobian = temporal_jacobian(layer, x)
+    below = jacobian * torch.ones(5, 5).tril(-1).reshape(5, 5, 1, 1)
+    assert float(below.abs().max()) > 0
+    first = jacobian_by_first_step(layer, x)
+    other = {"u": "m", "m": "u"}[carrier]
+    assert torch.allclose(first.by_state[carrier], below)
+    assert float(first.by_state[other].abs().max()) == 0
+    through_u = jacobian_through_u(layer, x)
+    expected = jacobian if carrier == "u" else jacobian - below
+    assert torch.allclose(through_u, expected)
+
+
+@pytest.mark.parametrize("name", ["clif", "glif"])
+@pytest.mark.parametrize("bptt_steps", [None, 3])
+def test_first_steps_sum_to_the_jacobian(name: str, bptt_steps: int | None) -> None:
+    torch.manual_seed(0)
+    layer = neurons.layer(name, channels=64, timesteps=7, backend="reference", bptt_steps=bptt_steps).double()
+    x = drive(7, 4 * 64, seed=3).double()
+    below = temporal_jacobian(layer, x) * torch.ones(7, 7).tril(-1).reshape(7, 7, 1, 1)
+    first = jacobian_by_first_step(layer, x)
+    assert torch.allclose(sum(first.by_state.values()), below, atol=1e-12)  # type: ignore[arg-type]
+    assert all(float(part.abs().max()) > 0 for part in first.by_state.values())
+
+
+def test_clif_first_steps_by_its_equations() -> None:
+    """M2·ψ of the paper for a gradient at t' = t + 2: γ·(−s·σ'(m))·H at t + 1, times σ(u/τ), times ψ[t], by hand."""
+    x = drive(3, 4096, seed=2).double()
+    layer = neurons.layer("clif", backend="reference")
+    u, m, states = torch.zeros_like(x[0]), torch.zeros_like(x[0]), []
+    for current in x:
+        u = 0.5 * u + current
+        s = (u >= 1).double()
+        gate = torch.sigmoid(u / 2)
+        psi = 0.5 * m * gate * (1 - gate) + ((u - 1).abs() < 0.5).double()
+        m = m * gate + s
+        states.append((u, s, m, gate, psi))
+        u = u - s * (1 + torch.sigmoid(m))
+    (_, _, _, _, psi), (_, s1, m1, gate1, psi1), (u2, *_) = states
+    slope = torch.sigmoid(m1) * (1 - torch.sigmoid(m1))
+    inside = ((u2 - 1).abs() < 0.5).double()
+    expected = inside * 0.5 * (-s1 * slope) * gate1 * psi
+    first = jacobian_by_first_step(layer, x)
+    assert torch.allclose(first.by_state["m"][2, 0], expected, atol=1e-12)
+    assert torch.allclose(first.local["m"][0], psi, atol=1e-12)
+    assert torch.allclose(first.local["m"][1], psi1, atol=1e-12)
+    assert float(expected.abs().max()) > 0
+    assert (first.by_state["m"][1, 0] == 0).all()
+
+
+def test_no_progress_trains_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With progress 0 the gradients are those of the network as it was drawn, and no step was taken."""
+    settings = dict(TemporalGradient.settings) | {"width": 8, "epochs": 2, "train_samples": 64, "progress": 0.0}
+    cell = Cell("temporal_gradient", "lif", "reference", 0, settings)
+    _, fresh = prepare(cell)
+    weights = {name: value.clone() for name, value in fresh.state_dict().items() if name.endswith("weight")}
+    seen: list[dict[str, Tensor]] = []
+    import tasks.temporal_gradient as module
+
+    plain = module.record_gradients
+
+    def record(network: torch.nn.Module, *arguments: object) -> dict[str, Recorded]:
+        seen.append({name: value.clone() for name, value in network.state_dict().items() if name in weights})
+        return plain(network, *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(module, "record_gradients", record)
+    steps: list[int] = []
+    monkeypatch.setattr(torch.optim.AdamW, "step", lambda *_, **__: steps.append(1))
+    list(TemporalGradient().run(cell))
+    assert not steps
+    assert all(torch.equal(seen[0][name], value) for name, value in weights.items())
