@@ -47,7 +47,7 @@ def build(report: Path, rows: pd.DataFrame, groups: Groups, parts: Parts) -> Pag
         table.save(report / "tables")
         plotted = parts.make(f"plot of study {name}", partial(study.plot.save, own, report / "plots"))
         evidence += found
-        section = {"study": study, "table": table, "failed": failed, "plotted": plotted}
+        section: dict[str, Any] = {"study": study, "table": table, "failed": failed, "plotted": plotted}
         sections.append({**section, "scale": scale(own), "accuracy": accuracies(own)})
     if not sections:
         return None

@@ -6,8 +6,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import stats
-from statsmodels.stats.power import TTestPower
+from scipy import optimize, stats
 
 POWER = 0.8
 
@@ -37,15 +36,23 @@ def beyond_p_value(differences: Sequence[float], margin: float) -> float:
 
 
 def smallest_effect(differences: Sequence[float], significance: float) -> float:
-    """The mean difference that this many seeds of this spread find with 80 % power at a significance.
+    """The mean difference that this many seeds of this spread find with 80 % power at a significance (noncentral t).
 
     NaN from fewer than two seeds, which find nothing.
     """
     array = np.asarray(differences, dtype=float)
     if len(array) < 2:
         return math.nan
-    standardised = TTestPower().solve_power(nobs=len(array), alpha=significance, power=POWER)
-    return float(standardised * array.std(ddof=1))
+    freedom, root = len(array) - 1, math.sqrt(len(array))
+    quantile = stats.t.ppf(1 - significance / 2, freedom)
+
+    def lacking(standardised: float) -> float:
+        return float(POWER - stats.nct.sf(quantile, freedom, standardised * root))
+
+    highest = 1.0
+    while lacking(highest) > 0:
+        highest *= 2
+    return float(optimize.brentq(lacking, 0, highest) * array.std(ddof=1))
 
 
 def _upper_tail(array: np.ndarray, bound: float) -> float:

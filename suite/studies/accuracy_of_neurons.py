@@ -1,4 +1,4 @@
-"""Which neuron is most accurate in the same network (CLIF paper, Figure 4, Table 1)."""
+"""Which neuron is most accurate in the same network (CLIF paper, Figure 4 and Table 1)."""
 
 import pandas as pd
 import seaborn as sns

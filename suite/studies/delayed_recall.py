@@ -20,7 +20,8 @@ DELAY, SEEDS = 6, 4
 
 def grid(scale: Scale) -> list[Cell]:
     cells = []
-    for tau, rate, epochs in product(TAUS, RATES, EPOCHS[scale.profile]):
+    rates = RATES[:1] if scale.smoke else RATES
+    for tau, rate, epochs in product(TAUS, rates, EPOCHS[scale.profile]):
         own = {"neuron.tau": tau, "learning_rate": rate, "epochs": epochs, "delay": DELAY}
         cells += scale.cells("accuracy", MODELS, SEEDS, dataset="delayed_recall", network="mlp8", **own)
     return cells
