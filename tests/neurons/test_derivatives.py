@@ -61,6 +61,11 @@ def ensemble(layer: NeuronLayer, x: Tensor) -> Any:
     return vmap(lambda parameters: functional_call(layer, parameters, (x,)))(several)
 
 
+def under_dual_level(layer: NeuronLayer, x: Tensor) -> Tensor:
+    with forward_ad.dual_level():
+        return layer(x)
+
+
 RIGHT: dict[str, Callable[[NeuronLayer, Tensor], Any]] = {
     "grad": lambda layer, x: grad(loss(layer))(x),
     "vjp": lambda layer, x: vjp(layer, x)[1](WEIGHTS.expand_as(x))[0],
@@ -72,18 +77,13 @@ RIGHT: dict[str, Callable[[NeuronLayer, Tensor], Any]] = {
     "grad of parameters": gradient_of_parameters,
     "gradients per sample": per_sample_gradients,
     "ensemble": ensemble,
-    "jacobian": lambda layer, x: torch.autograd.functional.jacobian(layer, x),
+    "jacobian": torch.autograd.functional.jacobian,
     "make_fx": lambda layer, x: make_fx(layer)(torch.zeros_like(x))(x),
     "make_fx of grad": lambda layer, x: make_fx(grad(loss(layer)))(torch.zeros_like(x))(x),
     "make_fx before dispatch": lambda layer, x: make_fx(layer, pre_dispatch=True)(torch.zeros_like(x))(x),
     "export": lambda layer, x: torch.export.export(layer, (torch.zeros_like(x),)).module()(x),
-    "no tangent under dual_level": lambda layer, x: _under_dual_level(layer, x),
+    "no tangent under dual_level": under_dual_level,
 }
-
-
-def _under_dual_level(layer: NeuronLayer, x: Tensor) -> Tensor:
-    with forward_ad.dual_level():
-        return layer(x)
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -1,4 +1,4 @@
-"""Layers that travel: saved and loaded in a new process, with the file of a user's neuron there, moved, changed or gone."""
+"""Layers that travel: loaded in a new process, with the file of a user's neuron there, moved, changed or gone."""
 
 from __future__ import annotations
 
