@@ -432,7 +432,7 @@ def test_arguments_are_checked_in_one_line(arguments: dict[str, Any], message: s
         ("glif", {"channels": 4}, r"needs the number of steps: layer\(\.\.\., timesteps=8\)"),
         ("glif", {"timesteps": 4}, r"needs the number of channels: layer\(\.\.\., channels=64\)"),
         ("glif", {"channels": 4, "timesteps": 6, "leak": "much"}, "leak must be a number, not 'much'"),
-        ("plif", {"tau": 1}, r"plif: w has no first value at tau=1, v_th=1.0, timesteps=None \(.*\)"),
+        ("plif", {"tau": 1}, "plif needs tau above 1"),
         ("plif", {"w": float("nan")}, "w must be a number, not nan"),
     ],
 )
@@ -464,3 +464,14 @@ def test_backend_and_truncation_can_be_changed_and_are_checked(x: Tensor) -> Non
     layer.bptt_steps = None
     (grad,) = torch.autograd.grad(layer(x)[-1].sum(), x)
     assert grad[0].count_nonzero() > 0
+
+
+def test_a_first_value_that_constants_do_not_give() -> None:
+    class Root(neurons.Neuron):
+        name = "root"
+        gain = neurons.Learnable(lambda neuron: (neuron.v_th - 2) ** 0.5 + 1 / (neuron.v_th - 3))
+
+    with pytest.raises(InvalidValue, match=r"root: gain has no first value at tau=2.0, v_th=3.0, .* \(.*zero.*\)"):
+        Root(v_th=3.0).initial_parameters(None)
+    with pytest.raises(InvalidValue, match=r"root: gain has no first value at .* \(.*complex.*\)"):
+        Root(4, v_th=1.0).initial_parameters(None)
