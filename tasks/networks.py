@@ -96,7 +96,7 @@ def mlp(
 def conv5(
     make_neuron: MakeNeuron, features: tuple[int, ...], classes: int, timesteps: int | None, width: int
 ) -> SpikingNetwork:
-    """Four convolutions and a linear readout, the depth of the network in Figure 2 of the CLIF paper."""
+    """Four convolutions of 3×3 with average pooling between them, and a linear readout."""
     channels = [features[0], width, width, 2 * width, 2 * width]
     synapses = []
     for index in range(4):
@@ -106,6 +106,27 @@ def conv5(
         synapses.append(nn.Sequential(*pool, convolution, nn.BatchNorm2d(fan_out)))
     side = tuple(size // 4 for size in features[1:])
     readout = nn.Linear(2 * width * side[0] * side[1], classes)
+    return SpikingNetwork(synapses, [make_neuron(count) for count in channels[1:]], readout, timesteps)
+
+
+SNN5_LAYERS = ((1, 3, 1), (4, 5, 2), (8, 5, 2), (16, 5, 4), (16, 3, 2))
+"""Channels in units of the width, kernel and stride of each convolution."""
+
+
+def snn5(
+    make_neuron: MakeNeuron, features: tuple[int, ...], classes: int, timesteps: int | None, width: int
+) -> SpikingNetwork:
+    """Five strided convolutions without pooling: the network of Figure 2 in the CLIF paper (`snn5_noAP` of its code).
+
+    Without the biases that the batch norm behind them takes out again.
+    """
+    synapses, channels, side = [], [features[0]], list(features[1:])
+    for factor, kernel, stride in SNN5_LAYERS:
+        channels.append(factor * width)
+        convolution = nn.Conv2d(channels[-2], channels[-1], kernel, stride, padding=1, bias=False)
+        synapses.append(nn.Sequential(convolution, nn.BatchNorm2d(channels[-1])))
+        side = [(size + 2 - kernel) // stride + 1 for size in side]
+    readout = nn.Linear(channels[-1] * side[0] * side[1], classes)
     return SpikingNetwork(synapses, [make_neuron(count) for count in channels[1:]], readout, timesteps)
 
 
@@ -187,6 +208,7 @@ ARCHITECTURES = {
     "mlp8": Architecture("8 hidden layers, any input", partial(mlp, depth=8), 64),
     "resnet18": Architecture("spiking ResNet-18 with the CIFAR stem, image input", resnet18, 64),
     "gru": Architecture("2 layers of GRU units, the baseline for sequences; neuron relu alone", gru, 64),
+    "snn5": Architecture("5 strided convolutions + readout, Figure 2 of the CLIF paper, image input", snn5, 16),
     "conv5": Architecture("4 convolutions + readout, image input", conv5, 32),
 }
 

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import json
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from neurons import InvalidValue
-from suite.commands.shared import folder, names
+from suite.commands.shared import folder, names, settings
 
 HELP = "run tasks over neurons"
 
@@ -42,22 +38,7 @@ def run(options: argparse.Namespace, arguments: list[str]) -> int:
         backends=options.backends,
         datasets=options.datasets,
         seeds=options.seeds,
-        settings=_settings(options.settings),
+        settings=settings(options.settings),
     )
     out = options.out or Path("results/runs") / options.profile
     return run.run(request, options.neuron_file, out, options.time_limit, arguments)
-
-
-def _settings(pairs: Sequence[str]) -> dict[str, Any]:
-    settings = {}
-    for pair in pairs:
-        key, separator, text = pair.partition("=")
-        if not separator or not key:
-            raise InvalidValue(f"--set {pair}: write it as key=value, for example --set epochs=20")
-        if key in settings:
-            raise InvalidValue(f"--set {key} is given twice; a run takes one value of a setting")
-        try:
-            settings[key] = json.loads(text)
-        except json.JSONDecodeError:
-            settings[key] = text
-    return settings

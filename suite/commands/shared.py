@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from argparse import ArgumentTypeError
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+from neurons import InvalidValue
 
 
 def names(text: str) -> list[str]:
@@ -26,3 +31,19 @@ def count(text: str) -> int:
     if not text.isascii() or not text.strip().isdigit() or int(text) < 1:
         raise ArgumentTypeError(f"'{text}' is not a whole number from 1 on")
     return int(text)
+
+
+def settings(pairs: Sequence[str]) -> dict[str, Any]:
+    """The values of `--set key=value`, each given once; InvalidValue otherwise."""
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        key, separator, text = pair.partition("=")
+        if not separator or not key:
+            raise InvalidValue(f"--set {pair}: write it as key=value, for example --set epochs=20")
+        if key in found:
+            raise InvalidValue(f"--set {key} is given twice; a run takes one value of a setting")
+        try:
+            found[key] = json.loads(text)
+        except json.JSONDecodeError:
+            found[key] = text
+    return found

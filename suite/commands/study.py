@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from neurons import UnknownName
-from suite.commands.shared import folder
+from suite.commands.shared import folder, settings
 
 HELP = "put claims of the CLIF paper to the test"
 
@@ -16,11 +16,20 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--profile", default="quick", help="smoke, quick (default) or full")
     parser.add_argument("--dataset", default="digits", help="default: digits")
     parser.add_argument("--network", default="mlp8", help="default: mlp8")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        dest="settings",
+        metavar="KEY=VALUE",
+        help="change a setting of all cells",
+    )
     parser.add_argument("--out", type=folder, metavar="RUN", help="run directory; default results/runs/study-PROFILE")
     parser.add_argument("--time-limit", type=float, metavar="SECONDS", help="for one cell; default by profile")
 
 
 def run(options: argparse.Namespace, arguments: list[str]) -> int:
+    import tasks
     from suite import studies
     from suite.runs import plan, run
     from tasks import networks
@@ -34,6 +43,7 @@ def run(options: argparse.Namespace, arguments: list[str]) -> int:
         if name not in known:
             raise UnknownName(kind, name, known)
     names = list(studies.studies()) if options.name == "all" else [studies.get(options.name).name]
-    scale = studies.Scale(options.profile, options.dataset, options.network)
+    changed = plan.checked_settings(settings(options.settings), list(tasks.TASKS.values()))
+    scale = studies.Scale(options.profile, options.dataset, options.network, settings=changed)
     out = options.out or Path("results/runs") / f"study-{options.profile}"
     return run.run_studies(names, scale, out, options.time_limit, arguments)

@@ -76,7 +76,10 @@ def training_state(settings: str) -> str:
 GRADIENT_TABLES = {
     "temporal_ratio": ("Temporal over spatial gradient: Σ over lags of mean |𝒯| / mean |P|.", None),
     "horizon": ("Horizon: largest lag with mean |𝒯| at least 1 % of mean |P|.", "steps"),
-    "vanished_fraction": ("Vanished on the way: share that is 0 of the entries t' > t of the Jacobian whose spike s[t'] passes a gradient.", None),
+    "vanished_fraction": (
+        "Vanished on the way: share of 0 among the Jacobian's entries t' > t that a gradient enters.",
+        None,
+    ),
 }
 """Title and unit by metric."""
 

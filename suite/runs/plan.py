@@ -77,7 +77,7 @@ def make(request: Request) -> list[Cell]:
         raise InvalidValue(f"--seeds must be at least 1, not {request.seeds}")
     if request.seeds is not None and request.seeds > MOST_SEEDS:
         raise InvalidValue(f"--seeds must be at most {MOST_SEEDS}, not {request.seeds}")
-    overrides = _checked_settings(request.settings, chosen)
+    overrides = checked_settings(request.settings, chosen)
     _check_neurons(overrides, models)
     cells: dict[str, Cell] = {}
     for task in sorted(chosen, key=lambda task: task.exclusive):
@@ -107,7 +107,7 @@ def _resolved(backend: str, model: str) -> str:
     return backends.resolve(backend, neurons.get(model), torch.device("cpu"))
 
 
-def _checked_settings(settings: Mapping[str, Any], chosen: Sequence[Task]) -> dict[str, Any]:
+def checked_settings(settings: Mapping[str, Any], chosen: Sequence[Task]) -> dict[str, Any]:
     """The settings in their types; those of neurons are checked by `_check_neurons`."""
     known = {key: task for task in reversed(chosen) for key in task.settings}
     checked = {}

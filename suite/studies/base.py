@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,8 @@ class Scale:
     dataset: str = "digits"
     network: str = "mlp8"
     backend: str = "cpu"
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """What the user changed, of tasks that know it; over everything that a study sets itself."""
 
     @property
     def seeds(self) -> int:
@@ -47,7 +49,8 @@ class Scale:
         common = {"dataset": self.dataset, "network": self.network, "epochs": EPOCHS[self.profile], "timesteps": 6}
         if self.smoke:
             common |= {"width": 16, "train_samples": 128}
-        merged = {**known, **{key: value for key, value in common.items() if key in known}, **settings}
+        changed = {key: value for key, value in self.settings.items() if key in known}
+        merged = {**known, **{key: value for key, value in common.items() if key in known}, **settings, **changed}
         count = self.seeds if seeds is None else min(seeds, self.seeds)
         return [Cell(task, neuron, self.backend, seed, merged) for seed in range(count) for neuron in neurons]
 

@@ -39,6 +39,20 @@ def test_every_cell_of_a_study_is_a_cell_of_its_task() -> None:
                 assert own <= set(tasks.get(cell.task).settings), (study.name, profile)
 
 
+def test_a_setting_reaches_every_cell_that_knows_it() -> None:
+    scale = Scale("smoke", settings={"optimizer": "sgd", "input_rate": 0.25})
+    accuracy, dynamics = studies()["neurons"].grid(scale), studies()["dynamics"].grid(scale)
+    assert {cell.settings["optimizer"] for cell in accuracy} == {"sgd"}
+    assert {cell.settings["input_rate"] for cell in dynamics} == {0.25}
+    assert not any("input_rate" in cell.settings for cell in accuracy)
+
+
+def test_sequences_bring_the_recurrent_baseline() -> None:
+    networks = {cell.settings["network"] for cell in studies()["neurons"].grid(Scale("smoke", "mnist5k_rows", "mlp"))}
+    assert networks == {"mlp", "gru"}
+    assert "gru" not in {cell.settings["network"] for cell in studies()["neurons"].grid(Scale("smoke"))}
+
+
 @pytest.mark.slow
 def test_all_studies_end_with_verdicts(suite: Suite, tmp_path: Path) -> None:
     out = tmp_path / "run"
@@ -61,6 +75,7 @@ def test_all_studies_end_with_verdicts(suite: Suite, tmp_path: Path) -> None:
     [
         (("study", "neuron"), "unknown study 'neuron'; did you mean 'neurons'?"),
         (("study", "all", "--network", "resnet"), "unknown network 'resnet'; did you mean 'resnet18'?"),
+        (("study", "all", "--set", "optimiser=sgd"), "unknown setting 'optimiser'; did you mean 'optimizer'?"),
         (("kernels", "clif", "--target", "cuda:9"), "unknown target 'cuda:9'; did you mean 'cuda:90'?"),
         (("check", "nowhere.py"), "no such file"),
     ],
