@@ -73,8 +73,8 @@ def test_resnet18_of_the_paper() -> None:
         network(torch.rand(2, 3, 32, 32) + 0.1)
     macs = counter.totals["macs"] / 2
     assert macs == 555_422_720
-    # beside them the table counts the biases of all convolutions but the first, two operations a value of each batch norm,
-    # one of each rectifier, and the images of 4×4 before the readout
+    # the table adds biases of all convolutions but the first, two operations a batch norm and one a rectifier, and the
+    # images of 4×4 that are pooled before the readout
     assert macs + 548_864 + 2 * 557_056 + 557_056 + 512 * 4 * 4 == 557_650_944
 
 
