@@ -18,11 +18,17 @@ class NotFinite(Exception):
 
 @dataclass(frozen=True)
 class Metric:
-    """A measured quantity: its unit, what it is, and which direction is better (None: neither)."""
+    """A measured quantity.
+
+    Attributes:
+        better: which direction is (None: neither).
+        exact: counted, not measured: the same in every run of the same code, on any machine.
+    """
 
     unit: str
     description: str
     better: Literal["higher", "lower"] | None = None
+    exact: bool = False
 
 
 @dataclass(frozen=True)

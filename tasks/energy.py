@@ -32,14 +32,16 @@ class Energy(NetworkTask):
         "state_writes": Metric("1/sample", "state values written", "lower"),
         "spikes": Metric("1/sample", "outputs of neurons that are not zero", "lower"),
         "input_spikes": Metric("1/sample", "inputs of synapses that are not zero", "lower"),
-        "outputs": Metric("1/sample", "outputs of synapses"),
-        "weights": Metric("1", "weights of a synapse"),
-        "outputs_per_step": Metric("1", "outputs of a synapse for one frame"),
-        "kernel": Metric("1", "side of a convolution's kernel (of a square as large); 1 for a linear synapse"),
-        "stride": Metric("1", "stride of a convolution; 1 for a linear synapse"),
-        "channels_out": Metric("1", "output channels of a synapse"),
+        "outputs": Metric("1/sample", "outputs of synapses", exact=True),
+        "weights": Metric("1", "weights of a synapse", exact=True),
+        "outputs_per_step": Metric("1", "outputs of a synapse for one frame", exact=True),
+        "kernel": Metric(
+            "1", "side of a convolution's kernel (of a square as large); 1 for a linear synapse", exact=True
+        ),
+        "stride": Metric("1", "stride of a convolution; 1 for a linear synapse", exact=True),
+        "channels_out": Metric("1", "output channels of a synapse", exact=True),
         "feeds": Metric("1", "layers of neurons that a synapse feeds (detail: their names)"),
-        "parameters": Metric("1", "trainable parameters of the network", "lower"),
+        "parameters": Metric("1", "trainable parameters of the network", "lower", exact=True),
     }
 
     def grid(self, profile: str, datasets: Sequence[str]) -> list[dict[str, Any]]:

@@ -85,7 +85,7 @@ class Memory(Task):
     ranges = DTYPE_RANGE
     sources = ("workload.py",)
     metrics = {
-        "saved_bytes": Metric("B/element-step", "kept for backward by autograd, exact", "lower"),
+        "saved_bytes": Metric("B/element-step", "kept for backward by autograd", "lower", exact=True),
         "peak_bytes": Metric(
             "B/element-step", "peak of forward + backward above the input, in its own process", "lower"
         ),

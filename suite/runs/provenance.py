@@ -59,10 +59,10 @@ def origin_of(known: Mapping[str, Any], cell_backend: str, cell_neuron: str) -> 
     }
 
 
-def machine_in_words(facts: Mapping[str, Any]) -> str:
-    """ "AMD EPYC 7B13, 2 cores, 16 GiB", with its GPU if it has one."""
-    parts = [facts.get("cpu"), f"{facts.get('cores')} cores", f"{facts.get('memory_gib')} GiB", facts.get("gpu")]
-    return ", ".join(str(part) for part in parts if part)
+def machine_in_words(facts: Mapping[str, Any]) -> str | None:
+    """ "AMD EPYC 7B13, 2 cores, 16 GiB", with its GPU if it has one; None if nothing is known of it."""
+    words = {"cpu": "{}", "cores": "{} cores", "memory_gib": "{} GiB", "gpu": "{}"}
+    return ", ".join(text.format(facts[name]) for name, text in words.items() if facts.get(name)) or None
 
 
 def commit_of(repository: Path = REPOSITORY) -> tuple[str | None, bool | None]:
