@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -15,14 +16,18 @@ from matplotlib.figure import Figure
 import tasks
 from neurons import peers
 from suite.packages import GROUP, SIZES, constants_of, model_of
-from suite.report import style
+from suite.report import style, timings
 from suite.report.groups import Groups
+from suite.report.numbers import format_spread
 from suite.report.page import Page
 from suite.report.parts import Parts
 from suite.report.plots import Plot
 from suite.report.table import Entry, Table
 
-KEYS = ["task", "timesteps", "elements", "dtype", "network", "metric"]
+KEYS = ["task", "timesteps", "elements", "dtype", "protocol", "device", "machine", "network", "rest", "metric"]
+"""Columns in which a package and its counterpart agree, beside the constants."""
+BESIDE = ("_p20", "_p80", "_over_baseline")
+"""Endings of metrics that stand with another."""
 FIELDS = ["charge", "fire", "reset", "gradient"]
 COUNTERPART = "cpu"
 """The suite's own backend that packages are held against; under torch.compile it is `compile`."""
@@ -60,7 +65,11 @@ def _settings_as_columns(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def side_by_side(rows: pd.DataFrame) -> pd.DataFrame:
-    """One line a package's neuron and measurement: its value, and `own`, that of the suite's counterpart."""
+    """One line a package's neuron and measurement: its value, and `own`, that of the suite's counterpart.
+
+    Two lines are of one condition only if every setting is the same.
+    """
+    rows = rows.assign(rest=rows.settings.map(_rest), **{n: None for n in ("machine",) if n not in rows})
     ok = rows[rows.value.notna() & (rows.task != "equivalence")]
     is_peer = ok.neuron.isin(list(peers.peers()))
     theirs, ours = ok[is_peer].copy(), ok[~is_peer]
@@ -73,6 +82,30 @@ def side_by_side(rows: pd.DataFrame) -> pd.DataFrame:
     merged = theirs.merge(counterparts, on=keys, how="left")
     merged["size"] = merged.elements * merged.timesteps.astype(float)
     return merged.assign(ratio=merged.value / merged.own)
+
+
+def _rest(text: Any) -> str:
+    known = json.loads(text) if isinstance(text, str) else {}
+    rest = {k: v for k, v in known.items() if k != "elements" and not k.startswith("neuron.") and v is not None}
+    return json.dumps(rest, sort_keys=True)
+
+
+def with_spread(beside: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """The lines of a metric with the percentiles of both sides (NaN where not kept), and whether both saw one load.
+
+    Added: low, high, own_low, own_high, same_load.
+    """
+    keys = ["neuron", "backend", "constants", *(name for name in KEYS if name != "metric")]
+    chosen = beside[beside.metric == metric]
+    for percentile, end in (("_p20", "low"), ("_p80", "high")):
+        columns = {"value": end, "own": f"own_{end}"}
+        other = beside[beside.metric == metric + percentile].rename(columns=columns)
+        chosen = chosen.merge(other[[*keys, *columns.values()]].drop_duplicates(keys), on=keys, how="left")
+    copies = beside[beside.metric == "copy_bandwidth"].rename(columns={"ratio": "copies"})
+    chosen = chosen.merge(copies[[*keys, "copies"]].drop_duplicates(keys), on=keys, how="left")
+    factor = chosen.copies.astype(float)
+    same = factor.isna() | factor.between(1 / timings.SAME_LOAD, timings.SAME_LOAD)
+    return chosen.assign(same_load=same)
 
 
 def relations(rows: pd.DataFrame) -> Table:
@@ -112,12 +145,23 @@ def speed_ups(beside: pd.DataFrame) -> Table | None:
     dtypes = chosen.dtype.map(lambda dtype: "" if dtype == "float32" else f", {dtype}")
     chosen = chosen.assign(column=chosen["size"].map(_size_name) + ", T=" + chosen.timesteps.astype(str) + dtypes)
     caption = (
-        "Forward and backward, medians of interleaved rounds in one process; the suite's fused C kernel of the model "
-        "with the same constants is 1, under torch.compile the suite's compiled loop. Bold: faster than the suite."
+        "Forward and backward, medians of interleaved rounds in one process, with the most that the 20th and 80th "
+        "percentiles of both allow; the suite's fused C kernel of the model with the same constants is 1, under "
+        "torch.compile the suite's compiled loop. Bold: faster than the suite, beyond these."
     )
-    lines = _lines(chosen, lambda row: Entry(f"{row.ratio:.3g}", best=row.ratio < 1))
+    lines = _lines(chosen, _ratio)
     header = ["neuron", *dict.fromkeys(chosen.column)]
-    return Table("speed_up", "Time of packages over that of the suite.", caption, header, lines)
+    notes = [] if chosen.same_load.all() else ["‡ timed at another load of the machine than its counterpart."]
+    return Table("speed_up", "Time of packages over that of the suite.", caption, header, lines, notes)
+
+
+def _ratio(row: Any) -> Entry:
+    if not row.same_load:
+        return Entry("‡")
+    if math.isnan(row.low + row.high + row.own_low + row.own_high):
+        return Entry(f"{row.ratio:.3g}", best=row.ratio < 1)
+    low, high = row.low / row.own_high, row.high / row.own_low
+    return Entry(format_spread(row.ratio, low, high, 1), best=high < 1, spread=(low, high))
 
 
 def _lines(rows: pd.DataFrame, entry: Callable[[Any], Entry]) -> list[tuple[str, list[Entry]]]:
@@ -132,8 +176,12 @@ def _lines(rows: pd.DataFrame, entry: Callable[[Any], Entry]) -> list[tuple[str,
     return [(name, [entries[name].get(at, Entry("—")) for at in columns]) for name in names]
 
 
-def _number(value: float) -> str:
-    """Three significant digits, without an exponent."""
+def _number(value: float, low: float = math.nan, high: float = math.nan) -> str:
+    """Three significant digits, without an exponent; with its percentiles where they are known."""
+    if math.isnan(value):
+        return "—"
+    if not math.isnan(low + high):
+        return format_spread(value, low, high, 0 if abs(value) >= 100 else 2)
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
@@ -143,13 +191,14 @@ def _size_name(total: float) -> str:
 
 
 def _times(beside: pd.DataFrame) -> pd.DataFrame:
-    return beside[(beside.task == "throughput") & (beside.metric == "forward_backward_time") & beside.ratio.notna()]
+    found = with_spread(beside[beside.task == "throughput"], "forward_backward_time")
+    return found[found.ratio.notna()]
 
 
 def behind(beside: pd.DataFrame) -> list[str]:
     """Where a package is faster than the suite's fused kernel, in words."""
     chosen = _times(beside)
-    slower = chosen[(chosen.ratio < 1) & (chosen.own_backend == COUNTERPART)]
+    slower = chosen[(chosen.ratio < 1) & (chosen.own_backend == COUNTERPART) & chosen.same_load]
     return [
         f"{row.neuron}, T = {row.timesteps}, {row.elements:,.0f} neurons: {row.value:.2f} against {row.own:.2f} ns"
         for row in slower.itertuples()
@@ -159,15 +208,25 @@ def behind(beside: pd.DataFrame) -> list[str]:
 def costs(beside: pd.DataFrame, task: str, name: str, title: str) -> Table | None:
     """The values of a task, each with that of the suite's counterpart behind it."""
     chosen = beside[beside.task.isin(task.split())]
-    if chosen.empty:
+    metrics = [m for m in dict.fromkeys(chosen.metric) if not m.endswith(BESIDE) and m != "copy_bandwidth"]
+    if not metrics:
         return None
+    shown = pd.concat([with_spread(chosen, metric) for metric in metrics])
     units = {metric: entry.unit for known in task.split() for metric, entry in tasks.get(known).metrics.items()}
-    network = chosen.network.map(lambda own: f"{own}: " if isinstance(own, str) else "")
-    words = chosen.metric.map(lambda metric: f"{metric.replace('_', ' ')} ({units[metric]})")
-    chosen = chosen.assign(column=network + words)
-    lines = _lines(chosen, lambda row: Entry(f"{_number(row.value)} | {_number(row.own)}"))
-    header = ["neuron", *dict.fromkeys(chosen.column)]
-    return Table(name, title, "Package | suite, with the same constants.", header, lines)
+    network = shown.network.map(lambda own: f"{own}: " if isinstance(own, str) else "")
+    words = shown.metric.map(lambda metric: f"{metric.replace('_', ' ')} ({units[metric]})")
+    shown = shown.assign(column=network + words)
+    lines = _lines(shown, _pair)
+    header = ["neuron", *dict.fromkeys(shown.column)]
+    notes = [] if shown.same_load.all() else ["‡ timed at another load of the machine than its counterpart."]
+    caption = "Package | suite, with the same constants; times as median (20th to 80th percentile)."
+    return Table(name, title, caption, header, lines, notes)
+
+
+def _pair(row: Any) -> Entry:
+    if not row.same_load:
+        return Entry("‡")
+    return Entry(f"{_number(row.value, row.low, row.high)} | {_number(row.own, row.own_low, row.own_high)}")
 
 
 def what_ran(rows: pd.DataFrame) -> Table | None:
@@ -190,8 +249,10 @@ def what_ran(rows: pd.DataFrame) -> Table | None:
 def _speed_up_data(beside: pd.DataFrame) -> pd.DataFrame:
     chosen = _times(beside)
     chosen = chosen[(chosen.dtype == "float32") & (chosen.backend != "compile")]
+    chosen = chosen[chosen.same_load]
     columns = {"neuron": chosen.neuron, "T": chosen.timesteps, "size": chosen["size"].map(_size_name)}
-    return pd.DataFrame({"package": chosen.neuron.str.partition(".")[0], **columns, "ratio": chosen.ratio})
+    spread = {"low": chosen.low / chosen.own_high, "high": chosen.high / chosen.own_low}
+    return pd.DataFrame({"package": chosen.neuron.str.partition(".")[0], **columns, "ratio": chosen.ratio, **spread})
 
 
 def _draw_speed_up(data: pd.DataFrame) -> Figure:
@@ -216,7 +277,10 @@ def _draw_speed_up(data: pd.DataFrame) -> Figure:
         **style.facets(data["size"].nunique(), across=3, height=2.2, total=style.PAGE),
     )
     grid.set(xscale="log", yscale="log").set_titles("{col_name}").set_axis_labels("time steps T", "times as long")
-    for axes in grid.axes.flat:
+    colours = dict(zip(order, style.PALETTE, strict=False))
+    for name, axes in grid.axes_dict.items():
+        own = data[(data["size"] == name) & data.low.notna()]
+        axes.vlines(own["T"].astype(int), own.low, own.high, colors=own.package.map(colours), linewidth=0.6, alpha=0.5)
         axes.axhline(1, color="0.4", linewidth=0.8)
         axes.set_xticks(sorted(set(data["T"].astype(int))))
         axes.set_xticklabels(sorted(set(data["T"].astype(int))))
@@ -230,7 +294,8 @@ PLOTS = [
         "package_speed_up",
         "Time of packages over that of the suite",
         "How many times as long each package's neuron takes for forward and backward as the suite's fused kernel of "
-        "the same model, by time steps and size of the input; above 1 the suite is faster.",
+        "the same model, by time steps and size of the input; above 1 the suite is faster. Bars: the most that the "
+        "percentiles of both allow.",
         _speed_up_data,
         _draw_speed_up,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,9 +53,11 @@ class Plot:
         state = np.random.get_state()
         np.random.seed(0)
         try:
-            figure = self.draw(data)
-            for ending in FORMATS:
-                figure.savefig(folder / f"{self.name}.{ending}", metadata=_NO_DATE.get(ending))
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "Glyph")  # a name in letters that the font lacks
+                figure = self.draw(data)
+                for ending in FORMATS:
+                    figure.savefig(folder / f"{self.name}.{ending}", metadata=_NO_DATE.get(ending))
         finally:
             np.random.set_state(state)
             plt.close("all")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Mapping
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -82,43 +85,58 @@ def _between_steps(rows: pd.DataFrame) -> pd.DataFrame | None:
 
 
 def _draw_between_steps(data: pd.DataFrame) -> Figure:
-    """Neurons across and layers down; the other way round where there are many neurons."""
+    """Neurons across and layers down; many neurons go on in further rows, each panel with its name."""
     names, layers = style.ordered(data.who), list(dict.fromkeys(data.layer))
-    tall = len(names) > MOST_ACROSS
-    rows, columns = (names, layers) if tall else (layers, names)
-    side = min(1.0, style.PAGE / len(columns))
-    figure, grid = plt.subplots(
-        len(rows), len(columns), figsize=(side * len(columns) + 1.0, side * len(rows) + 0.4), squeeze=False,
-        layout="constrained",
-    )  # fmt: skip
-    positive = data.value[(data.value > 0) & np.isfinite(data.value)]
-    norm = LogNorm(max(positive.min(), positive.max() * DECADES), positive.max()) if len(positive) else None
+    wrapped = len(names) > MOST_ACROSS
+    places = {(layer, who): (down, across) for down, layer in enumerate(layers) for across, who in enumerate(names)}
+    if wrapped:
+        pairs = [(layer, who) for who in names for layer in layers]
+        places = {pair: divmod(place, MOST_ACROSS) for place, pair in enumerate(pairs)}
+    rows, columns = (1 + max(place[axis] for place in places.values()) for axis in (0, 1))
+    side = min(1.0, style.PAGE / columns)
+    size = (side * columns + 1.0, (side + (0.3 if wrapped else 0)) * rows + 0.4)
+    figure, grid = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
+    norm = _norm(data.value)
     steps = int(data.t_loss.max()) + 1
     image: AxesImage | None = None
     for (layer, who), own in data.groupby(["layer", "who"], sort=False):
-        down, across = layers.index(str(layer)), names.index(str(who))
-        place = (across, down) if tall else (down, across)
+        axes = grid[places[str(layer), str(who)]]
         matrix = np.full((steps, steps), np.nan)
         matrix[own.t_loss, own.t] = own.value.where(own.value > 0)
-        axes = grid[place]
         if norm is None or not np.isfinite(matrix).any():
             axes.text(0.5, 0.5, "no gradient", transform=axes.transAxes, ha="center", va="center", fontsize=6)
             axes.set_aspect("equal")
         else:
             image = axes.imshow(matrix, norm=norm, cmap="viridis", rasterized=True, interpolation="nearest")
-    for axes in grid.flat:
-        axes.set(xticks=[], yticks=[])
-    for axes, name in zip(grid[0], columns, strict=True):
-        axes.set_title(label(name), fontsize=7)
-    for axes, name in zip(grid[:, 0], rows, strict=True):
-        axes.set_ylabel(label(name), fontsize=7)
+    _name_panels(grid, places, wrapped)
     figure.supxlabel("input at step t →", fontsize=7)
     figure.supylabel("← loss at step t'", fontsize=7)
     if image is not None:
-        bar = figure.colorbar(image, ax=grid, shrink=0.6, pad=0.02)
+        bar = figure.colorbar(image, ax=grid, shrink=0.6, pad=0.02, aspect=max(20, 10 * rows))
         bar.ax.set_title("mean |gradient|", fontsize=6, loc="left")
         bar.ax.tick_params(labelsize=6)
     return figure
+
+
+def _norm(values: pd.Series) -> LogNorm | None:
+    """Six decades down from the largest; None if every gradient is 0."""
+    positive = values[(values > 0) & np.isfinite(values)]
+    return LogNorm(max(positive.min(), positive.max() * DECADES), positive.max()) if len(positive) else None
+
+
+def _name_panels(grid: np.ndarray, places: Mapping[tuple[str, str], tuple[int, int]], wrapped: bool) -> None:
+    """Neurons above the columns and layers beside the rows, or both above each panel; none where there is no panel."""
+    used = set(places.values())
+    for place, axes in np.ndenumerate(grid):
+        axes.set(xticks=[], yticks=[])
+        axes.set_axis_on() if place in used else axes.set_axis_off()
+    for (layer, who), (down, across) in places.items():
+        axes = grid[down, across]
+        if wrapped:
+            axes.set_title(f"{textwrap.shorten(label(who), 16, placeholder='…')}\n{layer}", fontsize=5.5)
+        else:
+            axes.set_title(label(who) if down == 0 else "", fontsize=7)
+            axes.set_ylabel(label(layer) if across == 0 else "", fontsize=7)
 
 
 PLOTS = [

@@ -18,6 +18,9 @@ from suite.report.text import label
 
 ROW = 0.15
 """Inches that a row with a name of its own needs."""
+LEGEND_ROW = 0.13
+LETTER = 0.05
+"""Inches of a row of a legend, and of a letter of the names beside the rows."""
 
 
 def panels(
@@ -46,6 +49,8 @@ def row_panels(
 ) -> tuple[Figure, dict[str, Axes]]:
     """Panels with one named row a neuron, the first name on top."""
     figure, found = panels(titles, 0.65 + ROW * len(names), xlabel, across=across, sharey=True)
+    longest = max(len(label(name)) for name in names)
+    figure.set_figwidth(figure.get_figwidth() + max(0.0, LETTER * longest - 0.5))
     for axes in found.values():
         axes.set_yticks(range(len(names)), [label(name) for name in names], fontsize=6.5)
         axes.set_ylim(len(names) - 0.5, -0.5)
@@ -63,6 +68,7 @@ def legend(figure: Figure, looks: dict[str, dict[str, Any]]) -> None:
     """A legend below all panels, in as many columns as the width holds."""
     handles = [Line2D([], [], label=label(name), **look) for name, look in looks.items()]
     columns = style.legend_columns([label(name) for name in looks], figure.get_figwidth())
+    figure.set_figheight(figure.get_figheight() + LEGEND_ROW * math.ceil(len(looks) / columns))
     figure.legend(handles=handles, loc="outside lower center", ncol=columns, fontsize=6.5, columnspacing=1.2)
 
 
