@@ -72,6 +72,7 @@ class Compile(Backend):
 
     def __init__(self) -> None:
         self._loops: dict[Hashable, Runner] = {}
+        self._count = 0
 
     def unavailable(self, neuron: Neuron, device: torch.device) -> str | None:
         if isinstance(neuron, Peer):
@@ -82,18 +83,25 @@ class Compile(Backend):
         if isinstance(neuron, Peer):
             _refuse_truncation(neuron.package, bptt_steps)
             return torch.compile(lambda parameters, x: neuron.forward(x, parameters), dynamic=False)
-        key = (neuron.signature(), bptt_steps)
-        if key not in self._loops:
+        key = _computed_by(neuron)
+        if key is None:
+            return self._compiled(neuron, bptt_steps)
+        if (key, bptt_steps) not in self._loops:
+            self._loops[key, bptt_steps] = self._compiled(neuron, bptt_steps)
+        return self._loops[key, bptt_steps]
 
-            def loop(parameters: Mapping[str, Tensor], x: Tensor) -> Tensor:
-                if bptt_steps is None:
-                    return step_loop(neuron, parameters, x)
-                return truncated_loop(neuron, bptt_steps, parameters, x)
+    def _compiled(self, neuron: Neuron, bptt_steps: int | None) -> Runner:
+        neuron = neuron.bind({})  # as it is now; a change of it makes another runner
 
-            # A copy of the code for each model: torch.compile allows eight graphs a code object, not a function.
-            loop.__code__ = loop.__code__.replace(co_name=f"{neuron.name}_loop_{len(self._loops)}")
-            self._loops[key] = torch.compile(loop, fullgraph=True, dynamic=False)
-        return self._loops[key]
+        def loop(parameters: Mapping[str, Tensor], x: Tensor) -> Tensor:
+            if bptt_steps is None:
+                return step_loop(neuron, parameters, x)
+            return truncated_loop(neuron, bptt_steps, parameters, x)
+
+        # A copy of the code for each model: torch.compile allows eight graphs a code object, not a function.
+        self._count += 1
+        loop.__code__ = loop.__code__.replace(co_name=f"{neuron.name}_loop_{self._count}")
+        return torch.compile(loop, fullgraph=True, dynamic=False)
 
 
 class Cpu(Backend):
@@ -108,7 +116,7 @@ class Cpu(Backend):
         return _no_step(self.name, neuron) or _not_fusable(neuron) or cpu.unavailable(source_of(neuron))
 
     def prepare(self, neuron: Neuron, bptt_steps: int | None) -> Runner:
-        return FusedRunner(source_of(neuron), "cpu", bptt_steps)
+        return FusedRunner(neuron, "cpu", bptt_steps)
 
 
 class Triton(Backend):
@@ -125,7 +133,7 @@ class Triton(Backend):
         return _no_step(self.name, neuron) or triton_launch.unavailable(device) or _not_fusable(neuron)
 
     def prepare(self, neuron: Neuron, bptt_steps: int | None) -> Runner:
-        return FusedRunner(source_of(neuron), "triton", bptt_steps)
+        return FusedRunner(neuron, "triton", bptt_steps)
 
 
 def _no_step(backend: str, neuron: Neuron) -> str | None:
@@ -137,6 +145,15 @@ def _no_step(backend: str, neuron: Neuron) -> str | None:
 def _refuse_truncation(package: str, bptt_steps: int | None) -> None:
     if bptt_steps is not None:
         raise BackendUnavailable(f"{package} cannot truncate (bptt_steps); use reference, compile or cpu")
+
+
+def _computed_by(neuron: Neuron) -> Hashable | None:
+    """What a step computes: its traced program and the constants given to it; None if it cannot be traced."""
+    try:
+        source = source_of(neuron)
+    except NotFusable:
+        return None
+    return source.program, source.parameters, tuple(getattr(neuron, name) for name in source.constants)
 
 
 def _not_fusable(neuron: Neuron) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import torch
@@ -70,6 +70,8 @@ class NeuronLayer(nn.Module):
             InvalidValue: kind, shape or device of the input do not fit the layer.
         """
         self._check_input(x)
+        if not torch.compiler.is_compiling() and self._made_for != self.neuron.version():
+            self._prepare_early()
         runner = self._runners.get(x.device.type)
         if runner is None:
             runner = self._runners[x.device.type] = runner_for(self._backend, self.neuron, x.device, self._bptt_steps)
@@ -95,6 +97,7 @@ class NeuronLayer(nn.Module):
     def _prepare_early(self) -> None:
         """Trace before the first input, so that `torch.compile` of a network meets a layer that is ready."""
         self._runners = {}
+        self._made_for: Hashable = self.neuron.version()
         for device in ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",):
             try:
                 self._runners[device] = runner_for(self._backend, self.neuron, torch.device(device), self._bptt_steps)
@@ -103,7 +106,7 @@ class NeuronLayer(nn.Module):
 
     def __getstate__(self) -> dict[str, Any]:
         """For copies and pickles: without what can be prepared again."""
-        return {**self.__dict__, "_runners": {}, "neuron": Portable(self.neuron)}
+        return {**self.__dict__, "_runners": {}, "_made_for": None, "neuron": Portable(self.neuron)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__({**state, "neuron": state["neuron"].neuron})

@@ -5,10 +5,10 @@ Everything the suite knows of a model (reference, fused kernels, gradients, cost
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
+from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import torch
@@ -55,7 +55,33 @@ class Learnable:
         return (timesteps, channels)
 
 
-class Neuron:
+DERIVED = ("_derived", "_mutable", "_held", "_changes")
+"""Attributes of a model that are made again where they are missing."""
+VALUES = (int, float, complex, str, bytes, type(None), Learnable)
+CODE = (type, FunctionType, BuiltinFunctionType, MethodType, property, classmethod, staticmethod)
+
+
+class NeuronType(type):
+    """Type of all models: counts changes of their class attributes once there are instances."""
+
+    changes = 0
+
+    def __setattr__(cls, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        NeuronType.changes += "used" in vars(cls)
+
+    def __delattr__(cls, name: str) -> None:
+        super().__delattr__(name)
+        NeuronType.changes += "used" in vars(cls)
+
+    def use(cls) -> None:
+        """From now on there are instances: changes of this class and of its bases count."""
+        for base in cls.__mro__:
+            if isinstance(base, NeuronType) and "used" not in vars(base):
+                type.__setattr__(base, "used", True)
+
+
+class Neuron(metaclass=NeuronType):
     """Base of all models. A subclass declares `states`, its `Learnable`s and `step`.
 
     Attributes (the controlled protocol; a class attribute or a keyword of `layer` overrides each):
@@ -79,11 +105,15 @@ class Neuron:
     v_reset: float = 0.0
     surrogate: str = "rectangle"
     surrogate_width: float = 1.0
+    annealed: ClassVar[tuple[str, ...]] = ("surrogate_width",)
+    """Constants that may change from call to call, as annealing does, without a kernel made anew."""
+    _changes: int = 0
     reset: str = "soft"
     decay_input: bool = False
     detach_reset: bool = False
 
     def __init__(self, timesteps: int | None = None, **overrides: Any) -> None:
+        type(self).use()
         self.timesteps = whole_number("timesteps", timesteps)
         learnables = self.learnables()
         for key, value in overrides.items():
@@ -94,6 +124,27 @@ class Neuron:
             else:
                 raise UnknownName(f"parameter of {self.name}", key, [*self.constants(), *learnables])
         self._check_constants()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """A change takes effect at the next call of the layer; that of an annealed number makes no kernel anew.
+
+        Raises:
+            InvalidValue: `name` is learnable, so its value is a parameter of the layer; or a number out of its range.
+        """
+        if not isinstance(value, Learnable) and name in type(self).learnables():
+            raise InvalidValue(f"{name} of {self.name} is learnable: change the parameter '{name}' of the layer")
+        super().__setattr__(name, value)
+        held = vars(self).get("_held", {})
+        if name in held and type(value) in (int, float):
+            self._check_constants()
+            for tensor in held[name].values():
+                tensor.fill_(value)
+        else:
+            vars(self)["_changes"] = self._changes + 1
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For copies and pickles: without what can be derived again."""
+        return {name: value for name, value in vars(self).items() if name not in DERIVED}
 
     def step(self, *args: Any, **kwargs: Any) -> tuple[Tensor, ...]:
         """step(x, *states): one time step, (output, *states) from input current and states; pointwise, of one shape."""
@@ -155,9 +206,49 @@ class Neuron:
         """False for a model that is no step over time and brings a `forward` of its own instead."""
         return not hasattr(cls, "forward")
 
-    def signature(self) -> Hashable:
-        """What a compiled version of this model depends on: the class and its constants."""
-        return type(self), self.timesteps, tuple((name, getattr(self, name)) for name in self.constants())
+    def annealed_constants(self) -> tuple[str, ...]:
+        """Those of `annealed` that are plain numbers here."""
+        values = {name: getattr(self, name, None) for name in self.annealed}
+        return tuple(name for name, value in values.items() if type(value) in (int, float))
+
+    def version(self) -> Hashable:
+        """Another value once an attribute of this model or of its class has changed, or what a mutable one holds."""
+        counted = NeuronType.changes, self._changes
+        known = vars(self).get("_mutable")
+        if known is None or known[0] != counted:
+            known = vars(self)["_mutable"] = counted, self._mutable_attributes()
+        return (counted, frozen({name: getattr(self, name) for name in known[1]})) if known[1] else counted
+
+    def held(self, name: str, dtype: torch.dtype, device: torch.device) -> Tensor:
+        """An annealed constant as a tensor of one number, which follows the attribute."""
+        held: dict[str, dict[Any, Tensor]] = vars(self).get("_held", {})
+        vars(self)["_held"] = held
+        tensors = held.setdefault(name, {})
+        if (dtype, device) not in tensors:
+            with torch.inference_mode(False):
+                tensors[dtype, device] = torch.tensor(float(getattr(self, name)), dtype=dtype, device=device)
+        return tensors[dtype, device]
+
+    def derived(self, kind: str) -> dict[Any, Any]:
+        """A store for what is made of this model; empty once the model has changed.
+
+        Raises:
+            UnknownName, InvalidValue: a changed constant has a value outside its range.
+        """
+        version = self.version()
+        known = vars(self).get("_derived")
+        if known is None or known[0] != version:
+            self._check_constants()
+            vars(self).pop("_held", None)
+            known = vars(self)["_derived"] = version, {}
+        stores: dict[str, dict[Any, Any]] = known[1]
+        return stores.setdefault(kind, {})
+
+    def _mutable_attributes(self) -> list[str]:
+        skipped = (*DERIVED, "published")
+        declared = {name: value for base in type(self).__mro__[-2::-1] for name, value in vars(base).items()}
+        values = {name: value for name, value in declared.items() if not name.startswith("__")} | vars(self)
+        return [name for name, value in values.items() if name not in skipped and not _is_fixed(value)]
 
     def initial_parameters(self, channels: int | None) -> dict[str, Tensor]:
         """First values of the trainable parameters, float32, drawn from torch's global generator."""
@@ -184,7 +275,8 @@ class Neuron:
 
     def bind(self, parameters: Mapping[str, Any]) -> Self:
         """A copy whose trainable parameters are the given tensors, so that `step` can use them."""
-        bound = copy.copy(self)
+        bound = object.__new__(type(self))
+        vars(bound).update(vars(self))
         vars(bound).update(parameters)
         return bound
 
@@ -197,6 +289,26 @@ class Neuron:
             raise InvalidValue(f"tau must be at least 1 step (1 keeps nothing of the potential), not {self.tau}")
         if not self.surrogate_width > 0:
             raise InvalidValue(f"surrogate_width must be above 0, not {self.surrogate_width}")
+
+
+def _is_fixed(value: Any) -> bool:
+    """Whether an attribute changes only by being set, which `Neuron` and its type see."""
+    return isinstance(value, VALUES + CODE) or (isinstance(value, tuple) and all(map(_is_fixed, value)))
+
+
+def frozen(value: Any, depth: int = 4) -> Hashable:
+    """The contents of a mutable value down to a depth, to be compared with what they are later."""
+    if _is_fixed(value) or not depth:
+        return repr(value)
+    if isinstance(value, Mapping):
+        return tuple((repr(key), frozen(own, depth - 1)) for key, own in value.items())
+    if isinstance(value, (list, tuple, set)):
+        return tuple(frozen(own, depth - 1) for own in value)
+    if isinstance(value, Tensor):
+        return id(value), value._version
+    if hasattr(value, "tobytes"):  # an array of numpy
+        return value.tobytes()
+    return (id(value), frozen(vars(value), depth - 1)) if hasattr(value, "__dict__") else repr(value)
 
 
 def logit(probability: float) -> float:

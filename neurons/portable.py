@@ -27,7 +27,7 @@ class Portable:
     def __reduce__(self) -> tuple[Any, ...]:
         cls = type(self.neuron)
         file = str(registry.source_file(cls))
-        return _restore, (cls.name, cls.__module__, cls.__qualname__, file, vars(self.neuron))
+        return _restore, (cls.name, cls.__module__, cls.__qualname__, file, self.neuron.__getstate__())
 
 
 def _restore(name: str, module: str, qualname: str, file: str, constants: dict[str, Any]) -> Portable:

@@ -17,7 +17,7 @@ from typing import TypeVar
 import torch
 
 from neurons.errors import NeuronError, UnknownName
-from neurons.model import Neuron
+from neurons.model import CONSTANTS, Neuron
 
 ENTRY_POINT_GROUP = "neuron_suite.neurons"
 FILE_MODULE = "neuron_file_"
@@ -119,17 +119,37 @@ def find_fault(cls: type[Neuron]) -> str | None:
         return "not a subclass of neurons.Neuron"
     if not cls.runs_over_time():
         return None
+    return _fault_of_step(cls) or _fault_of_names(cls) or _probe_step(cls)
+
+
+def _fault_of_step(cls: type[Neuron]) -> str | None:
     if cls.step is Neuron.step:
         return "has no step(self, x, *states)"
+    if not inspect.isfunction(inspect.getattr_static(cls, "step")):
+        return "step must be a plain method: def step(self, x, *states)"
     expected = ["x", *cls.states]
     arguments = list(inspect.signature(cls.step).parameters.values())[1:]
     open_ended = any(argument.kind is argument.VAR_POSITIONAL for argument in arguments)
     if not open_ended and len(arguments) != len(expected):
         return f"step takes {len(arguments)} tensors, but x and the states {cls.states} make {len(expected)}"
+    return None
+
+
+def _fault_of_names(cls: type[Neuron]) -> str | None:
+    from neurons.layer import NeuronLayer  # needs the registry
+
+    if not isinstance(cls.states, (tuple, list)) or not all(isinstance(name, str) for name in cls.states):
+        return f"states must be a tuple of names, as in states = ('u',), not {cls.states!r}"
+    twice = next((name for name in cls.states if list(cls.states).count(name) > 1), None)
+    if twice is not None:
+        return f"the state '{twice}' is declared twice"
+    of_layer = {*dir(NeuronLayer), *vars(torch.nn.Module()), "neuron", "channels", "backend", "bptt_steps"}
     for name, declared in cls.learnables().items():
         if declared.per not in ("layer", "channel", "step_channel"):
             return f"{name} is learnable per '{declared.per}'; right are layer, channel and step_channel"
-    return _probe_step(cls)
+        if name in of_layer or (name in dir(Neuron) and name not in CONSTANTS):
+            return f"a learnable cannot be called '{name}', which a layer or Neuron uses itself; give it another name"
+    return None
 
 
 def _probe_step(cls: type[Neuron]) -> str | None:

@@ -90,9 +90,10 @@ def _source(kernel: TritonKernel, name: str, steps: int, layout: Layout) -> ASTS
     else:
         function = triton_layer.backward_kernel
         signature |= {"grad_output_ptr": pointer, "grad_x_ptr": pointer, "checkpoint_ptr": "*fp32"}
-        signature["partial_ptrs"] = ("*fp32",) * coefficients
+        signature["partial_ptrs"] = ("*fp32",) * len(kernel.source.sums)
         constants["EVEN"] = steps % interval_of(steps) == 0
         constants["ADJOINT"] = kernel.module.step_backward
+        constants["SUMS"] = kernel.sums
     signature["coefficient_ptrs"] = (pointer,) * coefficients
     sizes = layout.sizes()
     constants |= {key: value for key, value in sizes.items() if value == 1}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from torch import fx
-
+from neurons.kernels.coefficient import Coefficient
+from neurons.kernels.graph import Graph
 from neurons.kernels.keep import split_adjoint
 from neurons.kernels.printer import Printer, float_text
 from neurons.kernels.trace import Program
@@ -20,10 +20,8 @@ class CPrinter(Printer):
 
     comment = "//"
     functions = {
-        "rsub": "({1} - {0})",
         "where": "choose({0}, {1}, {2})",
-        "logical_not": "~{0}",
-        "bitwise_not": "~{0}",
+        "truth": "truth({0})",
         "relu": "clamp_min({0}, R(0.0))",
         "clamp_min": "clamp_min({0}, {1})",
         "clamp_max": "clamp_max({0}, {1})",
@@ -47,9 +45,6 @@ class CPrinter(Printer):
     def assign(self, name: str, expression: str, mask: bool) -> str:
         return f"const {'mask' if mask else 'vec'} {name} = {expression};"
 
-    def as_real(self, mask: str) -> str:
-        return f"truth({mask})"
-
     def result(self, name: str, expression: str) -> str:
         return f"{name} = {expression};"
 
@@ -57,58 +52,58 @@ class CPrinter(Printer):
 def print_c(program: Program) -> str:
     """The text of `step.h`: the sizes of the model, and its step forward, again and backward on vectors."""
     adjoint = split_adjoint(program)
-    states, names = program.states, [coefficient.name for coefficient in program.coefficients]
-    granularity = ", ".join(f"PER_{coefficient.per.upper()}" for coefficient in program.coefficients)
-    grad_states, grad_names = [f"grad_{name}" for name in states], [f"grad_{name}" for name in names]
-    inputs = [("vec x", ["x"]), ("const vec *state", states), ("const vec *coefficient", names)]
-    new_states = ("vec *new_state", [f"new_{name}" for name in states])
+    states, coefficients, sums, kept = (
+        len(program.states),
+        len(program.coefficients),
+        len(program.sums),
+        len(adjoint.kept),
+    )
+    inputs = [("vec x", 1), ("const vec *state", states), ("const vec *coefficient", coefficients)]
+    new_states = ("vec *new_state", states)
     functions = [
-        _function("step_forward", program.forward, inputs, [("vec *output", ["output"]), new_states]),
-        _function(
-            "step_again", adjoint.again, inputs, [new_states, ("vec *kept", [f"kept_{n}" for n in adjoint.kept])]
-        ),
+        _function("step_forward", program.forward, inputs, [("vec *output", 1), new_states]),
+        _function("step_again", adjoint.again, inputs, [new_states, ("vec *kept", kept)]),
         _function(
             "step_backward",
             adjoint.backward,
-            [
-                *inputs,
-                ("const vec *kept", adjoint.kept),
-                ("vec grad_output", ["grad_output"]),
-                ("const vec *grad_state", grad_states),
-            ],
-            [
-                ("vec *grad_x", ["grad_x"]),
-                ("vec *new_grad_state", [f"new_{name}" for name in grad_states]),
-                ("vec *grad_coefficient", grad_names),
-            ],
+            [*inputs, ("const vec *kept", kept), ("vec grad_output", 1), ("const vec *grad_state", states)],
+            [("vec *grad_x", 1), ("vec *new_grad_state", states), ("vec *sum", sums)],
         ),
     ]
     lines = [
-        f"// {program.neuron}: generated from its step; see neurons/models/.",
-        f"#define STATES {len(states)}  // {', '.join(states) or 'none'}",
-        f"#define COEFFICIENTS {len(names)}  // {', '.join(names) or 'none'}",
-        f"#define KEPT {len(adjoint.kept)}  // {', '.join(adjoint.kept) or 'none'}",
-        f"static const int granularity[] = {{{granularity or '0'}}};",
+        f"#define STATES {states}",
+        f"#define COEFFICIENTS {coefficients}",
+        f"#define SUMS {sums}",
+        f"#define KEPT {kept}",
+        f"#define BY_CHANNEL {int(any(value.per != 'layer' for value in (*program.coefficients, *program.sums)))}",
+        _granularity("granularity", program.coefficients),
+        _granularity("sum_granularity", program.sums),
     ]
     return "\n".join([*lines, *(line for function in functions for line in ("", *function))]) + "\n"
 
 
-Arguments = tuple[str, Sequence[str]]
-"""A parameter of the C function, and the values that it holds: itself, or one at each index."""
+def _granularity(name: str, values: Sequence[Coefficient]) -> str:
+    return f"static const int {name}[] = {{{', '.join(f'PER_{value.per.upper()}' for value in values) or '0'}}};"
 
 
-def _function(name: str, graph: fx.Graph, inputs: Sequence[Arguments], results: Sequence[Arguments]) -> list[str]:
-    placeholders = [node for node in graph.nodes if node.op == "placeholder"]
-    used = {node.name for node in placeholders if node.users}
-    lines = []
-    for parameter, values in inputs:
-        if "*" in parameter:
-            array = parameter.split("*")[1]
-            lines += [f"const vec {value} = {array}[{index}];" for index, value in enumerate(values) if value in used]
+Arguments = tuple[str, int]
+"""A parameter of the C function, and how many values it holds: an array of them where it is a pointer."""
+
+
+def _function(name: str, graph: Graph, inputs: Sequence[Arguments], results: Sequence[Arguments]) -> list[str]:
+    places = [place for parameter, count in inputs for place in _places(parameter, count)]
     targets = []
-    for parameter, values in results:
+    for parameter, count in results:
         array = parameter.split("*")[1]
-        targets += [f"{array}[{index}]" if array not in values else f"*{array}" for index in range(len(values))]
-    lines += CPrinter().body(graph, targets)
+        single = array in ("output", "grad_x")
+        targets += [f"*{array}"] if single else [f"{array}[{index}]" for index in range(count)]
+    body = CPrinter().body(graph, places, targets)
     parameters = ",\n    ".join(parameter for parameter, _ in (*inputs, *results))
-    return [f"INLINE void {name}(", f"    {parameters}) {{", *(f"    {line}" for line in lines), "}"]
+    return [f"INLINE void {name}(", f"    {parameters}) {{", *(f"    {line}" for line in body), "}"]
+
+
+def _places(parameter: str, count: int) -> list[str]:
+    if "*" not in parameter:
+        return [parameter.rsplit(maxsplit=1)[-1]]
+    array = parameter.split("*")[1]
+    return [f"{array}[{index}]" for index in range(count)]

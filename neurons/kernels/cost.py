@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from torch import fx
-
-from neurons.kernels.operations import OPERATIONS, operation_name
+from neurons.kernels.graph import Graph
+from neurons.kernels.operations import OPERATIONS
 from neurons.kernels.trace import Program
 
 LEAST_TENSORS = {"forward": 2, "backward": 3}
@@ -14,9 +13,9 @@ LEAST_TENSORS = {"forward": 2, "backward": 3}
 input's gradient. Each is one value for a neuron and time step."""
 
 
-def operations(graph: fx.Graph) -> Counter[str]:
+def operations(graph: Graph) -> Counter[str]:
     """Operations of one step by class ("add", "multiply", "divide", "transcendental", "compare")."""
-    counted = (OPERATIONS[operation_name(node)].cost for node in graph.nodes if node.op == "call_function")
+    counted = (OPERATIONS[node.operation].cost for node in graph.nodes)
     return Counter(cost for cost in counted if cost != "free")
 
 

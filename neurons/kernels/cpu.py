@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -22,13 +23,13 @@ class CpuKernel:
 
     def __init__(self, library: ctypes.CDLL, source: KernelSource) -> None:
         self.source = source
+        self.identity = Path(library._name).name  # holds hashes of source, compiler and content
         pointer, count = ctypes.c_void_p, ctypes.c_int64
         sizes = [count] * 4 + [ctypes.c_int]
         self._forward, self._backward = library.forward, library.backward
         self._forward.argtypes = [pointer, pointer, pointer, *sizes]
         self._forward.restype = None
         self._backward.argtypes = [*[pointer] * 5, count, *sizes]
-        self._pointers = ctypes.c_void_p * len(source.coefficients)
 
     def forward(
         self, x: Tensor, coefficients: Sequence[Tensor], for_backward: bool, bptt_steps: int | None
@@ -43,14 +44,14 @@ class CpuKernel:
     def backward(
         self, grad: Tensor, x: Tensor, checkpoints: Tensor, coefficients: Sequence[Tensor], bptt_steps: int | None
     ) -> tuple[Tensor, list[Tensor]]:
-        """Gradients of x and of the coefficients, from the contiguous gradient of the output."""
+        """Gradient of x and the sums of the program, from the contiguous gradient of the output."""
         if bptt_steps is not None and x.dtype == torch.bfloat16:
             # Truncated gradients are summed over windows in grad_x, which bfloat16 is too coarse for.
             wide = cpu_kernel(self.source, torch.float32)
             grad_x, grads = wide.backward(grad.float(), x.float(), checkpoints, coefficients, bptt_steps)
             return grad_x.to(x.dtype), grads
         grad_x = pool.empty_like(x)
-        sums = [torch.zeros_like(value, dtype=torch.float64) for value in coefficients]
+        sums = [torch.zeros(shape, dtype=torch.float64) for shape in self.source.sum_shapes(x)]
         if x.numel():
             self._check(x, coefficients)
             check(grad, "the gradient of the output", x, x.dtype, x.numel())
@@ -65,7 +66,8 @@ class CpuKernel:
             )
             if failed:
                 raise MemoryError(f"no memory for the states of {x.shape[0]} time steps")
-        return grad_x, [total.to(value.dtype) for total, value in zip(sums, coefficients, strict=True)]
+        real = torch.float64 if x.dtype == torch.float64 else torch.float32
+        return grad_x, [total.to(real) for total in sums]
 
     def _check(self, x: Tensor, coefficients: Sequence[Tensor]) -> None:
         if not x.is_cpu:
@@ -74,7 +76,7 @@ class CpuKernel:
         check_coefficients(coefficients, self.source.coefficients, x)
 
     def _addresses(self, tensors: Sequence[Tensor]) -> ctypes.Array[ctypes.c_void_p]:
-        return self._pointers(*(tensor.data_ptr() for tensor in tensors))
+        return (ctypes.c_void_p * len(tensors))(*(tensor.data_ptr() for tensor in tensors))
 
 
 def _sizes(x: Tensor) -> tuple[int, int, int, int, int]:

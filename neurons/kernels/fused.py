@@ -8,74 +8,110 @@ Torch's transforms meet functions that say how a batch or a second derivative is
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from neurons.kernels import fused_transforms
+from neurons.errors import NotFusable
+from neurons.kernels import fused_transforms, verification
 from neurons.kernels.fused_operations import fused_forward
 from neurons.kernels.programs import Program, as_stored, make_known
-from neurons.kernels.source import KernelSource
+from neurons.kernels.source import source_of
+from neurons.model import Neuron
 
 PLAIN = (Tensor, torch.nn.Parameter)
 PRE_DISPATCH = torch._C.DispatchKey.PreDispatch
 
 
 class FusedRunner:
-    """Runs one program over time, by one kind of kernel ("cpu" or "triton")."""
+    """Runs one neuron over time, by one kind of kernel ("cpu" or "triton").
 
-    def __init__(self, source: KernelSource, kind: str, bptt_steps: int | None) -> None:
-        self.source = source
-        self.prologue = source.prologue  # made here, not where torch.compile traces
-        self.program = Program(kind, source, bptt_steps)
-        self.handle = make_known(self.program)
+    A layer makes it anew when its neuron has changed, but for annealed constants (`Neuron.annealed`): these are tensors
+    that follow the attribute, given at each call after the parameters.
+    """
+
+    def __init__(self, neuron: Neuron, kind: str, bptt_steps: int | None) -> None:
+        self.neuron = neuron
+        self.kind = kind
+        self.bptt_steps = bptt_steps
+        self.programs: dict[torch.dtype, Program] = {}
+        self.constants: dict[tuple[torch.dtype, str], list[Tensor]] = {}
+        self._prepare(torch.float32)
+        if kind == "cpu":
+            with suppress(NotFusable):  # raised again at the first input of that type
+                self._prepare(torch.float64)
 
     def __call__(self, parameters: Mapping[str, Tensor], x: Tensor) -> Tensor:
         dtype = torch.float64 if x.dtype == torch.float64 else torch.float32  # of the states, also for 16-bit inputs
-        values = [parameters[name].to(dtype) for name in self.source.parameters]
-        coefficients = self.prologue(*values)
-        needed = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (x, *coefficients))
+        if dtype not in self.programs:
+            self._prepare(dtype)
+        program = self.programs[dtype]
+        own = [parameters[name].to(dtype) for name in program.source.parameters]
+        constants = self._constants(program, dtype, x) if program.source.constants else []
+        needed = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (x, *own))
         if torch.compiler.is_compiling():
-            return fused_forward(x.contiguous(), [value.contiguous() for value in coefficients], self.handle, needed)[0]
+            values = [value.contiguous() for value in (*own, *constants)]
+            return fused_forward(x.contiguous(), values, program.handle, needed)[0]
         if forward_ad._current_level >= 0:
-            self._refuse_tangents((x, *coefficients))
+            self._refuse_tangents(program, (x, *own))
         if torch._C._are_functorch_transforms_active():
-            return fused_transforms.Forward.apply(x, self.handle, *coefficients)[0]
-        if not _plain((x, *coefficients)):
-            return fused_forward(x, list(coefficients), self.handle, needed)[0]
-        return _FusedFunction.apply(as_stored(x), self.program, needed, *(as_stored(value) for value in coefficients))
+            return fused_transforms.Forward.apply(x, program.handle, *own, *constants)[0]
+        if not _plain((x, *own)):
+            return fused_forward(x, [*own, *constants], program.handle, needed)[0]
+        return _FusedFunction.apply(as_stored(x), program, needed, constants, *(as_stored(value) for value in own))
 
-    def _refuse_tangents(self, tensors: Iterable[Tensor]) -> None:
+    def _prepare(self, dtype: torch.dtype) -> None:
+        source = source_of(self.neuron, dtype)
+        verification.expect(source, self.neuron)
+        self.programs[dtype] = Program(self.kind, source, self.bptt_steps)
+        make_known(self.programs[dtype])
+        if source.constants and self.kind == "cpu":  # made here, not where torch.compile traces
+            self._constants(self.programs[dtype], dtype, torch.empty(0))
+
+    def _constants(self, program: Program, dtype: torch.dtype, x: Tensor) -> list[Tensor]:
+        key = dtype, str(x.device)
+        if key not in self.constants:
+            self.constants[key] = [self.neuron.held(name, dtype, x.device) for name in program.source.constants]
+        return self.constants[key]
+
+    def _refuse_tangents(self, program: Program, tensors: Iterable[Tensor]) -> None:
         if any(forward_ad.unpack_dual(tensor).tangent is not None for tensor in tensors):
-            raise self.program.once("forward-mode derivatives (jvp, jacfwd, hessian)")
+            raise program.once("forward-mode derivatives (jvp, jacfwd, hessian)")
 
 
 class _FusedFunction(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, program: Program, needed: bool, *coefficients: Tensor) -> Tensor:
-        output, checkpoints = program.forward(x, coefficients, needed)
+    def forward(
+        ctx: Any, x: Tensor, program: Program, needed: bool, constants: list[Tensor], *parameters: Tensor
+    ) -> Tensor:
+        coefficients = program.source.prologue([*parameters, *constants])
+        output, checkpoints = program.forward_with(x, coefficients, needed)
         if needed:
-            ctx.save_for_backward(x, checkpoints, *coefficients)
-            ctx.program = program
+            ctx.save_for_backward(x, checkpoints, *parameters)
+            # as they are now: backward belongs to this forward, also where a constant is annealed between the two
+            constants = [constant.clone() for constant in constants] if program.source.sums else constants
+            ctx.rest = program, constants, coefficients
         return output
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        x, checkpoints, *coefficients = ctx.saved_tensors
-        program: Program = ctx.program
+        x, checkpoints, *parameters = ctx.saved_tensors
+        program, constants, coefficients = ctx.rest
+        values = [*parameters, *constants]
         # A second derivative is refused by the function of the transforms, which a graph of the gradient records.
         if torch.is_grad_enabled() or torch._C._are_functorch_transforms_active() or not _plain((grad, x)):
-            grad_x, *grads = fused_transforms.Backward.apply(grad, x, checkpoints, program.handle, *coefficients)
+            grad_x, *grads = fused_transforms.Backward.apply(grad, x, checkpoints, program.handle, *values)
         else:
             _refuse_batch(grad, program)
-            grad_x, grads = program.backward(as_stored(grad), x, checkpoints, coefficients)
-        return grad_x, None, None, *grads
+            grad_x, grads = program.backward_with(as_stored(grad), x, checkpoints, values, coefficients)
+        return grad_x, None, None, None, *grads[: len(parameters)]
 
     @staticmethod
     def jvp(ctx: Any, *_: Any) -> NoReturn:
-        raise ctx.program.once("forward-mode derivatives (jvp, jacfwd)")
+        raise ctx.rest[0].once("forward-mode derivatives (jvp, jacfwd)")
 
 
 def _plain(tensors: Iterable[Tensor]) -> bool:

@@ -17,29 +17,27 @@ from neurons.kernels.programs import as_stored, keep, program_of
 
 
 @torch.library.custom_op("neurons::fused_forward", mutates_args=())
-def fused_forward(x: Tensor, coefficients: Sequence[Tensor], handle: str, needed: bool) -> tuple[Tensor, Tensor]:
-    return program_of(handle).forward(as_stored(x), [as_stored(value) for value in coefficients], needed)
+def fused_forward(x: Tensor, values: Sequence[Tensor], handle: str, needed: bool) -> tuple[Tensor, Tensor]:
+    return program_of(handle).forward(as_stored(x), [as_stored(value) for value in values], needed)
 
 
 @torch.library.custom_op("neurons::fused_backward", mutates_args=())
-def fused_backward(
-    grad: Tensor, x: Tensor, checkpoints: Tensor, coefficients: Sequence[Tensor], handle: str
-) -> list[Tensor]:
-    grad, x, checkpoints, *stored = (as_stored(tensor) for tensor in (grad, x, checkpoints, *coefficients))
-    grad_x, grad_coefficients = program_of(handle).backward(grad, x, checkpoints, stored)
-    return [grad_x, *grad_coefficients]
+def fused_backward(grad: Tensor, x: Tensor, checkpoints: Tensor, values: Sequence[Tensor], handle: str) -> list[Tensor]:
+    grad, x, checkpoints, *stored = (as_stored(tensor) for tensor in (grad, x, checkpoints, *values))
+    grad_x, grads = program_of(handle).backward(grad, x, checkpoints, stored)
+    return [grad_x, *grads]
 
 
 @fused_forward.register_fake
-def _(x: Tensor, coefficients: Sequence[Tensor], handle: str, needed: bool) -> tuple[Tensor, Tensor]:
+def _(x: Tensor, values: Sequence[Tensor], handle: str, needed: bool) -> tuple[Tensor, Tensor]:
     keep(handle)
     shape = program_of(handle).checkpoint_shape(x, needed)
     return _contiguous_like(x), x.new_empty(shape, dtype=torch.float32)
 
 
 @fused_backward.register_fake
-def _(grad: Tensor, x: Tensor, checkpoints: Tensor, coefficients: Sequence[Tensor], handle: str) -> list[Tensor]:
-    return [_contiguous_like(tensor) for tensor in (x, *coefficients)]
+def _(grad: Tensor, x: Tensor, checkpoints: Tensor, values: Sequence[Tensor], handle: str) -> list[Tensor]:
+    return [_contiguous_like(tensor) for tensor in (x, *values)]
 
 
 def _contiguous_like(tensor: Tensor) -> Tensor:
@@ -47,14 +45,14 @@ def _contiguous_like(tensor: Tensor) -> Tensor:
 
 
 def _save(ctx: Any, inputs: tuple[Tensor, Sequence[Tensor], str, bool], output: tuple[Tensor, Tensor]) -> None:
-    x, coefficients, ctx.handle, _ = inputs
-    ctx.save_for_backward(x, output[1], *coefficients)
+    x, values, ctx.handle, _ = inputs
+    ctx.save_for_backward(x, output[1], *values)
 
 
 def _differentiate(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor, list[Tensor], None, None]:
-    x, checkpoints, *coefficients = ctx.saved_tensors
-    grad_x, *grad_coefficients = fused_backward(grad, x, checkpoints, coefficients, ctx.handle)
-    return grad_x, grad_coefficients, None, None
+    x, checkpoints, *values = ctx.saved_tensors
+    grad_x, *grads = fused_backward(grad, x, checkpoints, values, ctx.handle)
+    return grad_x, grads, None, None
 
 
 def _remember(ctx: Any, inputs: tuple[Any, ...], output: list[Tensor]) -> None:

@@ -20,22 +20,22 @@ Dimensions = Sequence[int | None]
 
 
 class Forward(torch.autograd.Function):
-    """(x, handle, *coefficients) to (output, checkpoints)."""
+    """(x, handle, *values) to (output, checkpoints)."""
 
     @staticmethod
-    def forward(x: Tensor, handle: str, *coefficients: Tensor) -> tuple[Tensor, Tensor]:
-        return fused_forward(x, coefficients, handle, True)
+    def forward(x: Tensor, handle: str, *values: Tensor) -> tuple[Tensor, Tensor]:
+        return fused_forward(x, values, handle, True)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
-        x, ctx.handle, *coefficients = inputs
-        ctx.save_for_backward(x, output[1], *coefficients)
+        x, ctx.handle, *values = inputs
+        ctx.save_for_backward(x, output[1], *values)
         ctx.mark_non_differentiable(output[1])
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
-        x, checkpoints, *coefficients = ctx.saved_tensors
-        grad_x, *grads = Backward.apply(grad, x, checkpoints, ctx.handle, *coefficients)
+        x, checkpoints, *values = ctx.saved_tensors
+        grad_x, *grads = Backward.apply(grad, x, checkpoints, ctx.handle, *values)
         return grad_x, None, *grads
 
     @staticmethod
@@ -44,25 +44,25 @@ class Forward(torch.autograd.Function):
 
     @staticmethod
     def vmap(
-        info: Any, in_dims: Dimensions, x: Tensor, handle: str, *coefficients: Tensor
+        info: Any, in_dims: Dimensions, x: Tensor, handle: str, *values: Tensor
     ) -> tuple[tuple[Tensor, Tensor], tuple[int, int | None]]:
         size = info.batch_size
         if in_dims[0] is not None and all(dim is None for dim in in_dims[2:]):
             x = x.movedim(in_dims[0], 1)  # [T, batch, N, *features]
-            output, checkpoints = Forward.apply(x.flatten(1, 2), handle, *coefficients)
+            output, checkpoints = Forward.apply(x.flatten(1, 2), handle, *values)
             if checkpoints.ndim < 3:
                 return (output.unflatten(1, x.shape[1:3]), checkpoints), (1, None)
             return (output.unflatten(1, x.shape[1:3]), checkpoints.unflatten(2, x.shape[1:3])), (1, 2)
-        outputs, checkpoints = _one_by_one(Forward.apply, size, in_dims, (x, handle, *coefficients))
+        outputs, checkpoints = _one_by_one(Forward.apply, size, in_dims, (x, handle, *values))
         return (outputs, checkpoints), (0, 0)
 
 
 class Backward(torch.autograd.Function):
-    """(gradient of the output, x, checkpoints, handle, *coefficients) to the gradients of x and coefficients."""
+    """(gradient of the output, x, checkpoints, handle, *values) to the gradients of x and values."""
 
     @staticmethod
-    def forward(grad: Tensor, x: Tensor, checkpoints: Tensor, handle: str, *coefficients: Tensor) -> tuple[Tensor, ...]:
-        return tuple(fused_backward(grad, x, checkpoints, coefficients, handle))
+    def forward(grad: Tensor, x: Tensor, checkpoints: Tensor, handle: str, *values: Tensor) -> tuple[Tensor, ...]:
+        return tuple(fused_backward(grad, x, checkpoints, values, handle))
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:

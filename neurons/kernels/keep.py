@@ -6,12 +6,10 @@ the step. This module moves them to the first pass, which keeps them beside the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from torch import fx
-
-from neurons.kernels.operations import OPERATIONS, operation_name
+from neurons.kernels.graph import Builder, Graph, Node
+from neurons.kernels.operations import OPERATIONS
 from neurons.kernels.trace import Program
 
 
@@ -22,84 +20,32 @@ class Adjoint:
     Attributes:
         again: (x, *states, *coefficients) to (*new states, *kept).
         backward: the program's backward graph with inputs `kept` after the coefficients.
-        kept: names of the values that are kept.
+        kept: the values that are kept.
     """
 
-    again: fx.Graph
-    backward: fx.Graph
-    kept: tuple[str, ...]
+    again: Graph
+    backward: Graph
+    kept: tuple[Node, ...]
 
 
 def split_adjoint(program: Program) -> Adjoint:
     """Part the backward graph of a program, its transcendental functions of forward values kept from `again`."""
-    inputs = 1 + len(program.states) + len(program.coefficients)
-    needs_gradient: set[fx.Node] = set()
-    placeholders = [node for node in program.backward.nodes if node.op == "placeholder"]
-    needs_gradient.update(placeholders[inputs:])
+    before = 1 + len(program.states) + len(program.coefficients)
+    inputs, cotangents = program.backward.inputs[:before], program.backward.inputs[before:]
+    of_gradient = set(cotangents)
     for node in program.backward.nodes:
-        if any(source in needs_gradient for source in node.all_input_nodes):
-            needs_gradient.add(node)
+        if any(source in of_gradient for source in node.sources()):
+            of_gradient.add(node)
     dear = [
         node
         for node in program.backward.nodes
-        if node.op == "call_function"
-        and node not in needs_gradient
-        and OPERATIONS[operation_name(node)].cost == "transcendental"
+        if node not in of_gradient and OPERATIONS[node.operation].cost == "transcendental"
     ]
-    backward, kept = _with_inputs(program.backward, placeholders[inputs - 1], dear)
-    return Adjoint(_again(program, kept), backward, tuple(node.name for node in kept))
-
-
-def _with_inputs(graph: fx.Graph, after: fx.Node, dear: Sequence[fx.Node]) -> tuple[fx.Graph, list[fx.Node]]:
-    """A copy of `graph` in which the nodes `dear` are inputs; and those of them that the rest still uses."""
-    copy = fx.Graph()
-    copied: dict[fx.Node, fx.Node] = {}
-    inputs: dict[fx.Node, fx.Node] = {}
-    for node in graph.nodes:
-        if node in dear:
-            copied[node] = inputs[node]
-        else:
-            copied[node] = copy.node_copy(node, lambda source: copied[source])
-        if node is after:
-            for source in dear:
-                inputs[source] = copy.placeholder(source.name)
-                inputs[source].meta.update(source.meta)
-    copy.eliminate_dead_code()
-    kept = []
-    for node, placeholder in inputs.items():
-        if placeholder.users:
-            kept.append(node)
-        else:
-            copy.erase_node(placeholder)
-    return copy, kept
-
-
-def _again(program: Program, kept: Sequence[fx.Node]) -> fx.Graph:
-    """The forward graph without its output, and the kept values from the backward graph, equal operations once."""
-    graph = fx.Graph()
-    known: dict[tuple[object, ...], fx.Node] = {}
-
-    def copy_from(source: fx.Graph) -> dict[fx.Node, fx.Node]:
-        copied: dict[fx.Node, fx.Node] = {}
-        for node in source.nodes:
-            if any(argument not in copied for argument in node.all_input_nodes) or node.op == "output":
-                continue
-            if node.op == "placeholder":
-                key: tuple[object, ...] = ("placeholder", node.name)
-            else:
-                arguments = fx.map_arg((node.args, node.kwargs), lambda argument: copied[argument])
-                key = (node.target, str(arguments))
-            if key not in known:
-                if node.op == "placeholder" and source is not program.forward:
-                    continue
-                known[key] = graph.node_copy(node, lambda argument: copied[argument])
-            copied[node] = known[key]
-        return copied
-
-    forward = copy_from(program.forward)
-    backward = copy_from(program.backward)
-    (output,) = (node for node in program.forward.nodes if node.op == "output")
-    states = fx.map_arg(output.args[0][1:], lambda node: forward[node])
-    graph.output((*states, *(backward[node] for node in kept)))
-    graph.eliminate_dead_code()
-    return graph
+    builder = Builder(program.forward, program.backward)
+    places = {node: builder.input(f"kept_{node.name or node.operation}") for node in dear}
+    outputs = builder.substitute(program.backward.outputs, places)
+    used = Graph((*inputs, *places.values(), *cotangents), tuple(outputs)).uses()
+    kept = tuple(node for node in dear if places[node] in used)
+    backward = Graph((*inputs, *(places[node] for node in kept), *cotangents), tuple(outputs))
+    again = Graph(program.forward.inputs, (*program.forward.outputs[1:], *kept))
+    return Adjoint(again, backward, kept)

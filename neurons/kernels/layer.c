@@ -5,7 +5,7 @@
 // states of a tile again, then runs the adjoint of the step from the last time step to the first.
 //
 // Layout: x, output and their gradients [steps, elements] of items; an element has channel (element / inner) % channels.
-// Coefficients hold 1, channels, or steps · channels values; their gradients are summed in double precision.
+// Coefficients and sums hold 1, channels, or steps · channels values; sums are gathered in double precision.
 
 #include <stdlib.h>
 #ifdef _OPENMP
@@ -19,6 +19,7 @@ enum { PER_LAYER, PER_CHANNEL, PER_STEP_CHANNEL };
 
 #define AT_LEAST_ONE(n) ((n) > 0 ? (n) : 1)
 #define TILE (4096 / VECTOR_BYTES)    // vectors in a tile: a row of it is a page
+#define TURNS 4                      // slots of sums where nothing differs between channels
 #define SCRATCH (384 * 1024)          // bytes that a tile may remember for backward before it gets narrower
 #define LARGER_THAN_CACHE (16 << 20)  // bytes; with its input beyond the share of the cache that a core mostly has
 #define PARALLEL_FROM (32 * 1024)     // element-steps that are worth a second thread
@@ -29,17 +30,18 @@ typedef struct {
 } Shape;
 
 // A tile: its first element and how many it holds; all vectors are full but the last.
-// Vectors whose lanes have the same channels share a slot, which holds their coefficients once.
+// Vectors whose lanes have the same channels share a slot, which holds their coefficients once. Where nothing differs
+// between channels all share the first slot; sums then take turns between a few, free of each other's latency.
 typedef struct {
     int64_t first, count, full, rest, slots;
     int32_t slot[TILE];
     int32_t channel[TILE][WIDTH];  // of each lane of a slot
-    vec coefficient[TILE][AT_LEAST_ONE(COEFFICIENTS)];
+    vec coefficient[BY_CHANNEL ? TILE : 1][AT_LEAST_ONE(COEFFICIENTS)];
 } Tile;
 
 typedef struct {
     vec state[TILE][AT_LEAST_ONE(STATES)];
-    vec coefficient[TILE][AT_LEAST_ONE(COEFFICIENTS)];  // by slot
+    vec sum[BY_CHANNEL ? TILE : TURNS][AT_LEAST_ONE(SUMS)];  // by slot
 } Gradient;
 
 // What backward needs of one vector at one time step: the states before it, and values that the step computed.
@@ -90,18 +92,18 @@ static void assign_slots(Tile *tile, const Shape *shape) {
 // Coefficient c of each slot, at a time step (0 for those that do not change with it).
 static void fill_coefficient(Tile *tile, const Shape *shape, int c, int64_t step) {
     const real *values = shape->coefficient[c] + (granularity[c] == PER_STEP_CHANNEL ? step * shape->channels : 0);
-    for (int64_t slot = 0; slot < tile->slots; slot++)
+    for (int64_t slot = 0; slot < (BY_CHANNEL ? tile->slots : 1); slot++)
         for (int lane = 0; lane < WIDTH; lane++)
             tile->coefficient[slot][c][lane] = values[granularity[c] == PER_LAYER ? 0 : tile->channel[slot][lane]];
 }
 
-// Adds the gradient of coefficient c over the tile to its sums, and clears it. Lanes beyond the tile hold zeros.
-static void drain_gradient(const Tile *tile, const Shape *shape, Gradient *gradient, int c, int64_t step, double *sums) {
-    sums += granularity[c] == PER_STEP_CHANNEL ? step * shape->channels : 0;
+// Adds sum c of the tile to the sums of the layer, and clears it. Lanes beyond the tile hold zeros.
+static void drain_sum(const Tile *tile, const Shape *shape, Gradient *gradient, int c, int64_t step, double *sums) {
+    sums += sum_granularity[c] == PER_STEP_CHANNEL ? step * shape->channels : 0;
     for (int64_t slot = 0; slot < tile->slots; slot++) {
         for (int lane = 0; lane < WIDTH; lane++)
-            sums[granularity[c] == PER_LAYER ? 0 : tile->channel[slot][lane]] += gradient->coefficient[slot][c][lane];
-        gradient->coefficient[slot][c] = splat(0);
+            sums[sum_granularity[c] == PER_LAYER ? 0 : tile->channel[slot][lane]] += gradient->sum[slot][c][lane];
+        gradient->sum[slot][c] = splat(0);
     }
 }
 
@@ -111,8 +113,10 @@ static void begin_tile(Tile *tile, const Shape *shape, int64_t index, int64_t ve
     tile->count = shape->elements - tile->first < size ? shape->elements - tile->first : size;
     tile->full = tile->count / WIDTH;
     tile->rest = tile->count % WIDTH;
-    if (COEFFICIENTS)
+    if (BY_CHANNEL)
         assign_slots(tile, shape);
+    else
+        tile->slots = TURNS;
     for (int c = 0; c < COEFFICIENTS; c++)
         if (granularity[c] != PER_STEP_CHANNEL)
             fill_coefficient(tile, shape, c, 0);
@@ -124,7 +128,7 @@ INLINE void begin_step(Tile *tile, const Shape *shape, int64_t step) {
             fill_coefficient(tile, shape, c, step);
 }
 
-INLINE const vec *coefficients_of(const Tile *tile, int64_t i) { return tile->coefficient[COEFFICIENTS ? tile->slot[i] : 0]; }
+INLINE const vec *coefficients_of(const Tile *tile, int64_t i) { return tile->coefficient[BY_CHANNEL ? tile->slot[i] : 0]; }
 
 // Whether a result is better written past the cache: it is larger than the cache, and its vectors are aligned.
 static int exceeds_cache(const Shape *shape, const item *result) {
@@ -212,7 +216,7 @@ INLINE void adjoint_step(
     begin_step(tile, shape, t);
 #define BACKWARD(i, lanes)                                                                                             \
     do {                                                                                                               \
-        vec to_x, to_state[AT_LEAST_ONE(STATES)], to_coefficient[AT_LEAST_ONE(COEFFICIENTS)];                          \
+        vec to_x, to_state[AT_LEAST_ONE(STATES)], to_sum[AT_LEAST_ONE(SUMS)];                                          \
         __builtin_prefetch(x + next + (i)*WIDTH);                                                                      \
         if (!KEPT)                                                                                                     \
             __builtin_prefetch(x + next_tile + (i)*WIDTH, 0, 2);                                                       \
@@ -223,23 +227,23 @@ INLINE void adjoint_step(
         step_backward(                                                                                                 \
             load(x + at + (i)*WIDTH, lanes), now[i], coefficients_of(tile, i), now[i] + STATES,                            \
             grad_output != NULL ? load(grad_output + at + (i)*WIDTH, lanes) : splat(0), gradient->state[i], &to_x,     \
-            to_state, to_coefficient);                                                                                 \
+            to_state, to_sum);                                                                                         \
         if (add)                                                                                                       \
             to_x += load(grad_x + at + (i)*WIDTH, lanes);                                                              \
         put(grad_x + at + (i)*WIDTH, to_x, lanes, past_cache);                                                         \
         for (int s = 0; s < STATES; s++)                                                                               \
             gradient->state[i][s] = to_state[s];                                                                       \
-        for (int c = 0; c < COEFFICIENTS; c++)                                                                         \
-            gradient->coefficient[tile->slot[i]][c] += only(to_coefficient[c], lanes);                                             \
+        for (int c = 0; c < SUMS; c++)                                                                                 \
+            gradient->sum[BY_CHANNEL ? tile->slot[i] : i % TURNS][c] += only(to_sum[c], lanes);                        \
     } while (0)
     FOR_EACH_VECTOR(tile, BACKWARD)
 }
 
 static void drain(
     Tile *tile, Gradient *gradient, const Shape *shape, int64_t t, int per_step, double *const *sums) {
-    for (int c = 0; c < COEFFICIENTS; c++)
-        if ((granularity[c] == PER_STEP_CHANNEL) == per_step)
-            drain_gradient(tile, shape, gradient, c, t, sums[c]);
+    for (int c = 0; c < SUMS; c++)
+        if ((sum_granularity[c] == PER_STEP_CHANNEL) == per_step)
+            drain_sum(tile, shape, gradient, c, t, sums[c]);
 }
 
 // window: time steps that a gradient may go back. If that is all of them, one pass does; else each output has its own.
@@ -247,7 +251,7 @@ static void adjoint_tile(
     Tile *tile, Gradient *gradient, const Shape *shape, const item *x, const item *grad_output, item *grad_x,
     const Memory *memory, int64_t vectors, int64_t window, double *const *sums) {
     memset(gradient->state, 0, (size_t)vectors * sizeof *gradient->state);
-    memset(gradient->coefficient, 0, (size_t)vectors * sizeof *gradient->coefficient);
+    memset(gradient->sum, 0, (size_t)(BY_CHANNEL ? vectors : TURNS) * sizeof *gradient->sum);
     if (window >= shape->steps) {
         const int past_cache = exceeds_cache(shape, grad_x);
         for (int64_t t = shape->steps - 1; t >= 0; t--) {
@@ -269,21 +273,21 @@ static void adjoint_tile(
     drain(tile, gradient, shape, 0, 0, sums);
 }
 
-static int64_t coefficient_size(const Shape *shape, int c) {
-    return granularity[c] == PER_LAYER ? 1 : shape->channels * (granularity[c] == PER_CHANNEL ? 1 : shape->steps);
+static int64_t sum_size(const Shape *shape, int c) {
+    return sum_granularity[c] == PER_LAYER ? 1 : shape->channels * (sum_granularity[c] == PER_CHANNEL ? 1 : shape->steps);
 }
 
-// grad_coefficient: one array a coefficient, of its own size. Returns 0, or 1 if memory ran out.
+// layer_sums: one array a sum, of its own size. Returns 0, or 1 if memory ran out.
 int backward(
-    const item *x, const item *grad_output, item *grad_x, const real *const *coefficient, double *const *grad_coefficient,
+    const item *x, const item *grad_output, item *grad_x, const real *const *coefficient, double *const *layer_sums,
     int64_t window, int64_t steps, int64_t elements, int64_t channels, int64_t inner, int threads) {
     const Shape shape = {steps, elements, channels, inner, coefficient};
     int64_t vectors = SCRATCH / (steps * (int64_t)sizeof(Memory));
     vectors = vectors < 1 ? 1 : vectors > TILE ? TILE : vectors;
     const int64_t tiles = (elements + vectors * WIDTH - 1) / (vectors * WIDTH);
     int64_t total = 0;
-    for (int c = 0; c < COEFFICIENTS; c++)
-        total += coefficient_size(&shape, c);
+    for (int c = 0; c < SUMS; c++)
+        total += sum_size(&shape, c);
     threads = threads_for(&shape, threads);
     double *all_sums = calloc((size_t)(threads * total) + 1, sizeof(double));
     int failed = all_sums == NULL;
@@ -293,9 +297,9 @@ int backward(
 #ifdef _OPENMP
         thread = omp_get_thread_num();
 #endif
-        double *sums[AT_LEAST_ONE(COEFFICIENTS)];
+        double *sums[AT_LEAST_ONE(SUMS)];
         double *next = all_sums + thread * total;
-        for (int c = 0; c < COEFFICIENTS; next += coefficient_size(&shape, c), c++)
+        for (int c = 0; c < SUMS; next += sum_size(&shape, c), c++)
             sums[c] = next;
         Memory *memory = aligned_alloc(64, ((size_t)(steps * vectors) * sizeof(Memory) + 63) / 64 * 64);
         failed |= memory == NULL;
@@ -314,9 +318,9 @@ int backward(
     if (!failed) {  // in the order of the threads, so that the same call gives the same sum
         for (int thread = 0; thread < threads; thread++) {
             const double *next = all_sums + thread * total;
-            for (int c = 0; c < COEFFICIENTS; c++)
-                for (int64_t i = 0; i < coefficient_size(&shape, c); i++)
-                    grad_coefficient[c][i] += *next++;
+            for (int c = 0; c < SUMS; c++)
+                for (int64_t i = 0; i < sum_size(&shape, c); i++)
+                    layer_sums[c][i] += *next++;
         }
     }
     free(all_sums);

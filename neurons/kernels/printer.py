@@ -1,19 +1,18 @@
-"""Prints the body of a step from its graph: the part that C and Triton have in common.
+"""Prints the body of a step from its graph: what C, Triton and the prologue's Python have in common.
 
 Operations that are used once and have no name in the step are written inside the expression that uses them, so a line
-of the kernel reads like the line of the step that it comes from.
+of the kernel reads like the line of the step that it comes from. Every name that is printed begins with `v_`: what a
+step calls `double`, `mask` or `λ` means nothing else in any language.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-import torch
-from torch import fx
-
-from neurons.kernels.operations import OPERATIONS, operation_name
+from neurons.kernels.graph import Graph, Node
 
 ATOM, UNARY, PRODUCT, SUM, COMPARISON, LOGIC = 6, 5, 4, 3, 2, 1
 """How tightly an expression binds."""
@@ -29,12 +28,13 @@ INFIX = {
     "le": ("<=", COMPARISON),
     "gt": (">", COMPARISON),
     "ge": (">=", COMPARISON),
-    "logical_and": ("&", LOGIC),
-    "bitwise_and": ("&", LOGIC),
-    "logical_or": ("|", LOGIC),
-    "bitwise_or": ("|", LOGIC),
-    "logical_xor": ("^", LOGIC),
+    "and": ("&", LOGIC),
+    "or": ("|", LOGIC),
+    "xor": ("^", LOGIC),
 }
+
+LONGEST = 2000
+"""Characters of an expression; beyond it a part gets a name of its own, for compilers recurse into nested ones."""
 
 Expression = tuple[str, int]
 
@@ -47,7 +47,7 @@ class Printer(ABC):
         comment: what a line of comment starts with.
     """
 
-    functions: dict[str, str]
+    functions: Mapping[str, str]
     comment: str
 
     @abstractmethod
@@ -59,93 +59,86 @@ class Printer(ABC):
         """A statement that defines a value."""
 
     @abstractmethod
-    def as_real(self, mask: str) -> str:
-        """1 where a mask holds, else 0."""
-
     def constant(self, value: float) -> str:
         """A full value that holds one number everywhere."""
-        return self.number(value)
-
-    def body(self, graph: fx.Graph, results: Sequence[str]) -> Iterator[str]:
-        """The statements that compute the graph's outputs and assign them to `results`."""
-        written: dict[fx.Node, Expression] = {}
-        line = None
-        for node in graph.nodes:
-            if node.op == "placeholder":
-                written[node] = (node.name, ATOM)
-            elif node.op == "output":
-                for result, value in zip(results, node.args[0], strict=True):
-                    yield self.result(result, self._value(value, written)[0])
-            else:
-                expression = self._expression(node, written)
-                if len(node.users) == 1 and not node.meta["named"]:
-                    written[node] = expression
-                    continue
-                if node.stack_trace and node.stack_trace != line:
-                    line = node.stack_trace
-                    yield f"{self.comment} {line.partition(': ')[2]}"
-                yield self.assign(node.name, expression[0], is_mask(node))
-                written[node] = (node.name, ATOM)
 
     @abstractmethod
     def result(self, name: str, expression: str) -> str:
         """A statement that hands out a result of the step."""
 
-    def _expression(self, node: fx.Node, written: dict[fx.Node, Expression]) -> Expression:
-        name = operation_name(node)
-        arguments = [self._value(argument, written) for argument in node.args if not isinstance(argument, list)]
-        alpha = node.kwargs.get("alpha", 1)
-        if alpha != 1:
-            factor = self._value(alpha, written)
-            arguments[1] = (f"{_wrap(factor, PRODUCT)} * {_wrap(arguments[1], PRODUCT)}", PRODUCT)
-        if name == "_to_copy" and isinstance(node.args[0], fx.Node) and is_mask(node.args[0]):
-            return (self.as_real(arguments[0][0]), ATOM) if not _keeps_mask(node) else arguments[0]
-        if OPERATIONS[name].result == "same":
-            return arguments[0]
-        if name in ("zeros_like", "zeros"):
-            return self.constant(0.0), ATOM
-        if name in ("ones_like", "ones"):
-            return self.constant(1.0), ATOM
-        if name in ("full", "full_like", "scalar_tensor"):
-            return self.constant(float(node.args[-1])), ATOM  # type: ignore[arg-type]
-        if name in INFIX:
-            sign, binding = INFIX[name]
+    def body(self, graph: Graph, places: Sequence[str], results: Sequence[str]) -> Iterator[str]:
+        """The statements that read the inputs from `places`, and that assign the graph's outputs to `results`.
+
+        An empty place is an input that is there by its own name.
+        """
+        names = Names()
+        uses = graph.uses()
+        written: dict[Node, Expression] = {}
+        for node, place in zip(graph.inputs, places, strict=True):
+            name = names.take(node.name)
+            written[node] = (name, ATOM)
+            if node in uses:
+                yield self.assign(name, place, mask=False)
+        line = None
+        for node in graph.nodes:
+            expression = self._expression(node, written)
+            if uses[node] == 1 and node.name is None and len(expression[0]) < LONGEST:
+                written[node] = expression
+                continue
+            if node.line and node.line != line:
+                line = node.line
+                yield f"{self.comment} {_commented(line)}".rstrip()
+            name = names.take(node.name)
+            yield self.assign(name, expression[0], node.mask)
+            written[node] = (name, ATOM)
+        for result, node in zip(results, graph.outputs, strict=True):
+            yield self.result(result, written[node][0])
+
+    def _expression(self, node: Node, written: Mapping[Node, Expression]) -> Expression:
+        operation = node.operation
+        arguments = [self._value(argument, written) for argument in node.arguments]
+        if operation == "constant":
+            return self.constant(float(node.arguments[0])), ATOM  # type: ignore[arg-type]
+        if operation in INFIX:
+            sign, binding = INFIX[operation]
             if binding in (COMPARISON, LOGIC):  # their order differs between languages
                 left, right = _wrap(arguments[0], SUM), _wrap(arguments[1], SUM)
             else:
                 left, right = _wrap(arguments[0], binding), _wrap(arguments[1], binding + 1)
             return f"{left} {sign} {right}", binding
-        if name == "neg":
-            return f"-{_wrap(arguments[0], UNARY)}", UNARY
-        if name == "clamp":
-            return self._clamp(node, arguments, written)
-        return self.functions[name].format(*(text for text, _ in arguments)), ATOM
+        if operation == "neg":
+            return f"-{_wrap(arguments[0], UNARY + 1)}", UNARY
+        if operation == "not":
+            return f"~{_wrap(arguments[0], ATOM)}", UNARY
+        return self.functions[operation].format(*(text for text, _ in arguments)), ATOM
 
-    def _clamp(self, node: fx.Node, arguments: list[Expression], written: dict[fx.Node, Expression]) -> Expression:
-        text = arguments[0][0]
-        bounds = [*node.args[1:], None, None][:2]
-        for bound, name in zip(bounds, ("clamp_min", "clamp_max"), strict=True):
-            if bound is not None:
-                text = self.functions[name].format(text, self._value(bound, written)[0])
-        return text, ATOM
-
-    def _value(self, value: object, written: dict[fx.Node, Expression]) -> Expression:
-        if isinstance(value, fx.Node):
+    def _value(self, value: Node | float, written: Mapping[Node, Expression]) -> Expression:
+        if isinstance(value, Node):
             return written[value]
-        if isinstance(value, (bool, int, float)):
-            text = self.number(float(value))
-            return text, UNARY if text.startswith("-") else ATOM
-        return "", ATOM
+        text = self.number(value)
+        return text, UNARY if text.startswith("-") else ATOM
 
 
-def is_mask(node: fx.Node) -> bool:
-    """Whether a value is a truth value of each element."""
-    value = node.meta.get("val")
-    return isinstance(value, torch.Tensor) and value.dtype == torch.bool
+class Names:
+    """Hands out names that differ, each from what it stands for in the step."""
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+
+    def take(self, wanted: str | None) -> str:
+        """`v_` and the name in letters that every language knows; the next free number where it is taken."""
+        stem = "v_" + re.sub(r"[^0-9A-Za-z_]", "_", wanted or "")
+        number, name = 1, stem if wanted else f"{stem}1"
+        while name in self._taken:
+            number += 1
+            name = f"{stem}_{number}" if wanted else f"{stem}{number}"
+        self._taken.add(name)
+        return name
 
 
-def _keeps_mask(node: fx.Node) -> bool:
-    return bool(node.kwargs.get("dtype") == torch.bool)
+def _commented(line: str) -> str:
+    """The text of a line of the step; a backslash at its end would join the next line of C to the comment."""
+    return line.partition(": ")[2].rstrip("\\ \t")
 
 
 def _wrap(expression: Expression, binding: int) -> str:

@@ -9,18 +9,26 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
+import torch
 from torch import Tensor
 
 from neurons.errors import BackendUnavailable
+from neurons.kernels import verification
 from neurons.kernels.cpu import cpu_kernel
 from neurons.kernels.disk_cache import DiskCache
 from neurons.kernels.source import KernelSource
 
 
 class Kernel(Protocol):
-    """A compiled source. All tensors are contiguous; coefficients are of the states' dtype."""
+    """A compiled source. All tensors are contiguous; coefficients are of the states' dtype.
+
+    `identity` tells it from every other: source, hand-written part, compiler, processor or card.
+    """
+
+    identity: str
 
     def forward(
         self, x: Tensor, coefficients: Sequence[Tensor], for_backward: bool, bptt_steps: int | None
@@ -30,7 +38,7 @@ class Kernel(Protocol):
     def backward(
         self, grad: Tensor, x: Tensor, checkpoints: Tensor, coefficients: Sequence[Tensor], bptt_steps: int | None
     ) -> tuple[Tensor, list[Tensor]]:
-        """Gradients of x and of each coefficient; with `bptt_steps` truncated (see `neurons.truncation`)."""
+        """Gradient of x and the sums of the source; with `bptt_steps` truncated (see `neurons.truncation`)."""
 
 
 @dataclass(frozen=True)
@@ -46,15 +54,31 @@ class Program:
         truncated = f"-bptt{self.bptt_steps}" if self.bptt_steps else ""
         return f"{self.kind}:{self.source.neuron}-{self.source.digest}{truncated}"
 
-    def forward(self, x: Tensor, coefficients: Sequence[Tensor], for_backward: bool) -> tuple[Tensor, Tensor]:
-        """Output for x [T, N, *features], and checkpoints; all tensors as they are stored (`as_stored`)."""
-        return self._kernel(x).forward(x, coefficients, for_backward, self._window(x))
+    def forward(self, x: Tensor, values: Sequence[Tensor], for_backward: bool) -> tuple[Tensor, Tensor]:
+        """Output for x [T, N, *features], and checkpoints; all tensors as they are stored (`as_stored`).
+
+        Args:
+            values: parameters and run-time constants, see `KernelSource`.
+        """
+        return self.forward_with(x, self.source.prologue(values), for_backward)
 
     def backward(
-        self, grad: Tensor, x: Tensor, checkpoints: Tensor, coefficients: Sequence[Tensor]
+        self, grad: Tensor, x: Tensor, checkpoints: Tensor, values: Sequence[Tensor]
     ) -> tuple[Tensor, list[Tensor]]:
-        """Gradients of x and of each coefficient, of their dtypes; all tensors as they are stored."""
-        return self._kernel(x).backward(grad, x, checkpoints, coefficients, self._window(x))
+        """Gradients of x and of each value, of their dtypes; all tensors as they are stored."""
+        grad_x, grads = self.backward_with(grad, x, checkpoints, values, self.source.prologue(values))
+        return grad_x, [torch.zeros_like(v) if own is None else own for own, v in zip(grads, values, strict=True)]
+
+    def forward_with(self, x: Tensor, coefficients: Sequence[Tensor], for_backward: bool) -> tuple[Tensor, Tensor]:
+        """As `forward`, from what the prologue makes of the values."""
+        return self._kernel(x).forward(x, coefficients, for_backward, self._window(x))
+
+    def backward_with(
+        self, grad: Tensor, x: Tensor, checkpoints: Tensor, values: Sequence[Tensor], coefficients: Sequence[Tensor]
+    ) -> tuple[Tensor, list[Tensor | None]]:
+        """As `backward`, with None for a value that has no gradient."""
+        grad_x, sums = self._kernel(x).backward(grad, x, checkpoints, coefficients, self._window(x))
+        return grad_x, self.source.epilogue(values, sums)
 
     def checkpoint_shape(self, x: Tensor, for_backward: bool) -> tuple[int, ...]:
         """Shape of what `forward` returns beside the output."""
@@ -70,6 +94,16 @@ class Program:
         return BackendUnavailable(f"{kernel} is differentiable once, backward: for {what} take backend='reference'")
 
     def _kernel(self, x: Tensor) -> Kernel:
+        """The kernel for tensors like x, compared with the reference before it is first used."""
+        key = self.kind, self.source.digest, x.dtype, x.device
+        if key not in _kernels:
+            kernel = self._compiled(x)
+            run = partial(_run_once, self.source, kernel)
+            verification.verify(self.source, kernel.identity, x.dtype, x.device, run)
+            _kernels[key] = kernel
+        return _kernels[key]
+
+    def _compiled(self, x: Tensor) -> Kernel:
         if self.kind == "cpu":
             return cpu_kernel(self.source, x.dtype)
         from neurons.kernels.triton_launch import triton_kernel
@@ -84,6 +118,20 @@ class Program:
 def as_stored(tensor: Tensor) -> Tensor:
     """Its numbers side by side in memory, as kernels read them; the tensor itself where they are."""
     return (tensor.resolve_neg() if tensor.is_neg() else tensor).contiguous()
+
+
+_kernels: dict[tuple[str, str, torch.dtype, torch.device], Kernel] = {}
+
+
+def _run_once(
+    source: KernelSource, kernel: Kernel, x: Tensor, values: Sequence[Tensor], gradient: Tensor
+) -> tuple[Tensor, Tensor, Sequence[Tensor]]:
+    """Output and gradients of x and of the values."""
+    coefficients = source.prologue(values)
+    output, checkpoints = kernel.forward(x, coefficients, True, None)
+    grad_x, sums = kernel.backward(gradient, x, checkpoints, coefficients, None)
+    grads = source.epilogue(values, sums)
+    return output, grad_x, [torch.zeros_like(v) if own is None else own for own, v in zip(grads, values, strict=True)]
 
 
 _programs: dict[str, Program] = {}

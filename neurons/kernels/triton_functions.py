@@ -38,7 +38,9 @@ def log1p(x):
     """By log(1 + x), corrected for the rounding of 1 + x (Kahan)."""
     y = 1.0 + x
     rounded = y - 1.0
-    return tl.where(rounded == 0.0, x, tl.log(y) * (x / tl.where(rounded == 0.0, 1.0, rounded)))
+    usual = (rounded == 0.0) | (y == float("inf"))
+    corrected = tl.log(y) * (x / tl.where(usual, 1.0, rounded))
+    return tl.where(rounded == 0.0, x, tl.where(y == float("inf"), y, corrected))
 
 
 @triton.jit
@@ -71,6 +73,50 @@ def minimum(a, b):
 @triton.jit
 def trunc(x):
     return tl.where(x < 0.0, tl.ceil(x), tl.floor(x))
+
+
+@triton.jit
+def is_nan(x):
+    return x != x
+
+
+@triton.jit
+def square(x):
+    return x * x
+
+
+@triton.jit
+def clamp_min(x, low):
+    """NaN in x goes through."""
+    return tl.where(x < low, low, x)
+
+
+@triton.jit
+def clamp_max(x, high):
+    """NaN in x goes through."""
+    return tl.where(x > high, high, x)
+
+
+@triton.jit
+def round_even(x):
+    """Halves to the even neighbour, by adding a number that leaves no bit for a fraction; from 2^23 on x has none."""
+    size = tl.abs(x)
+    small = (x + 12582912.0) - 12582912.0
+    large = tl.where(x < 0.0, (x - 8388608.0) + 8388608.0, (x + 8388608.0) - 8388608.0)
+    return tl.where(size < 4194304.0, small, tl.where(size < 8388608.0, large, x))
+
+
+@triton.jit
+def fmod(a, b):
+    """The rest of a / b, of the sign of a."""
+    return a % b
+
+
+@triton.jit
+def remainder(a, b):
+    """The rest of a / b, of the sign of b."""
+    rest = a % b
+    return tl.where((rest != 0.0) & ((rest < 0.0) != (b < 0.0)), rest + b, rest)
 
 
 @triton.jit

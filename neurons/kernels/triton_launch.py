@@ -7,6 +7,7 @@ import importlib.util
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -15,7 +16,7 @@ import triton
 from torch import Tensor
 
 from neurons.errors import BackendUnavailable, InvalidValue
-from neurons.kernels import triton_layer
+from neurons.kernels import triton_functions, triton_layer
 from neurons.kernels.checked import check, check_coefficients
 from neurons.kernels.coefficient import GRANULARITIES
 from neurons.kernels.disk_cache import DiskCache
@@ -53,7 +54,7 @@ class Layout:
         elements = torch.Size(shape[1:]).numel()
         channels = shape[2] if len(shape) > 2 else 1
         inner = elements // (shape[1] * channels)
-        if all(coefficient.per == "layer" for coefficient in source.coefficients):
+        if all(value.per == "layer" for value in (*source.coefficients, *source.sums)):
             return cls(1, elements, 1, elements, 1, 1, tile)
         if inner >= WIDE:
             columns = min(tile, triton.next_power_of_2(inner))
@@ -99,7 +100,9 @@ class TritonKernel:
         self.source = source
         self.tile = tile
         self.module = load_step(source)
+        self.identity = _identity(source)
         self.granularity = tuple(GRANULARITIES.index(coefficient.per) for coefficient in source.coefficients)
+        self.sums = tuple(GRANULARITIES.index(total.per) for total in source.sums)
 
     def common_constants(self, interval: int, save: bool) -> dict[str, Any]:
         """The compile-time arguments of both kernels; `save`: checkpoints are written and read."""
@@ -139,9 +142,9 @@ class TritonKernel:
     def backward(
         self, grad: Tensor, x: Tensor, checkpoints: Tensor, coefficients: Sequence[Tensor], bptt_steps: int | None
     ) -> tuple[Tensor, list[Tensor]]:
-        """Gradients of x and of the coefficients, from the contiguous gradient of the output."""
+        """Gradient of x and the sums of the program, from the contiguous gradient of the output."""
         if not x.numel():
-            return torch.empty_like(x), [torch.zeros_like(value) for value in coefficients]
+            return torch.empty_like(x), [x.new_zeros(shape, dtype=torch.float32) for shape in self.source.sum_shapes(x)]
         check(grad, "the gradient of the output", x, x.dtype, x.numel())
         check_coefficients(coefficients, self.source.coefficients, x)
         layout, steps = Layout.of(self.source, x.shape, self.tile), x.shape[0]
@@ -150,15 +153,16 @@ class TritonKernel:
         grad_x = torch.empty_like(x) if bptt_steps is None else torch.zeros_like(x, dtype=torch.float32)
         saved = checkpoints if checkpoints.numel() else x.new_zeros(1, dtype=torch.float32)
         tensors = (x, grad, grad_x, saved, tuple(coefficients), tuple(partials), steps)
-        shared = {**layout.sizes(), **layout.constants(), **LAUNCH, "ADJOINT": self.module.step_backward}
+        model = {"ADJOINT": self.module.step_backward, "SUMS": self.sums}
+        shared = {**layout.sizes(), **layout.constants(), **LAUNCH, **model}
         if bptt_steps is None:
             interval = interval_of(steps)
             constants = self.common_constants(interval, checkpoints.numel() > 0)
             triton_layer.backward_kernel[layout.grid](*tensors, **shared, **constants, EVEN=steps % interval == 0)
         else:
             triton_layer.truncated_kernel[layout.grid](*tensors, bptt_steps, **shared, **self._model_constants())
-        pairs = zip(partials, coefficients, strict=True)
-        return grad_x.to(x.dtype), [_total(partial, value, layout).to(value.dtype) for partial, value in pairs]
+        pairs = zip(partials, self.source.sum_shapes(x), strict=True)
+        return grad_x.to(x.dtype), [_total(partial, shape, layout) for partial, shape in pairs]
 
     def _partial_shapes(self, layout: Layout, steps: int) -> list[tuple[int, ...]]:
         along, length = (layout.grid[1], layout.rows) if layout.channel_axis == 0 else (layout.grid[0], layout.columns)
@@ -167,11 +171,11 @@ class TritonKernel:
             "channel": (along, 1, length),
             "step_channel": (along, steps, length),
         }
-        return [shapes[coefficient.per] for coefficient in self.source.coefficients]
+        return [shapes[total.per] for total in self.source.sums]
 
 
-def _total(partial: Tensor, coefficient: Tensor, layout: Layout) -> Tensor:
-    """Add up the programs' parts of one gradient; the same order in every run."""
+def _total(partial: Tensor, shape: Sequence[int], layout: Layout) -> Tensor:
+    """Add up the programs' parts of one sum; the same order in every run."""
     if partial.ndim == 1:
         return partial.sum()
     summed = partial.sum(0)
@@ -179,7 +183,7 @@ def _total(partial: Tensor, coefficient: Tensor, layout: Layout) -> Tensor:
         summed = summed.unflatten(1, (-1, layout.channels)).sum(1)
     else:
         summed = summed.unflatten(1, (layout.channels, -1)).sum(2)
-    return summed.reshape(coefficient.shape)
+    return summed.reshape(shape)
 
 
 def unavailable(device: torch.device) -> str | None:
@@ -189,6 +193,13 @@ def unavailable(device: torch.device) -> str | None:
     if device.type == "cpu" and os.environ.get("TRITON_INTERPRET") == "1":
         return None
     return f"the triton backend needs a CUDA or ROCm device, not {device.type} (tests set TRITON_INTERPRET=1)"
+
+
+def _identity(source: KernelSource) -> str:
+    files = (triton_layer.__file__, triton_functions.__file__)
+    card = torch.cuda.get_device_name() if torch.cuda.is_available() else "interpreter"
+    parts = [triton.__version__, card, source.triton_text, *(Path(file).read_text(encoding="utf-8") for file in files)]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
 _kernels: dict[str, TritonKernel] = {}

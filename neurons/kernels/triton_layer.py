@@ -1,8 +1,8 @@
 """A layer of neurons over time in Triton, forward and backward, around the step of one model (generated).
 
 A program owns a tile of neurons and runs through all time steps with their states in registers. Neurons lie in rows
-and columns, all of a row or all of a column in one channel, so that gradients of coefficients are summed along the
-other axis before they are written: one partial sum a program, added up outside, the same in every run.
+and columns, all of a row or all of a column in one channel, so that what gradients of parameters need is summed along
+the other axis before they are written: one partial sum a program, added up outside, the same in every run.
 
 Backward takes the time steps in blocks of INTERVAL, the last first. It starts a block from the states that forward
 left at its beginning (none for the first block: they are zero), computes the states of the block again, and runs the
@@ -116,6 +116,7 @@ def backward_kernel(
     ADJOINT: tl.constexpr,
     STATES: tl.constexpr,
     GRANULARITY: tl.constexpr,
+    SUMS: tl.constexpr,
     CHANNEL_AXIS: tl.constexpr,
     INTERVAL: tl.constexpr,
     SAVE: tl.constexpr,
@@ -130,7 +131,7 @@ def backward_kernel(
     for s in tl.static_range(STATES):
         grad_states = grad_states + (tl.zeros([ROWS, COLUMNS], tl.float32),)
     sums = ()
-    for c in tl.static_range(len(GRANULARITY)):
+    for c in tl.static_range(len(SUMS)):
         sums = sums + (tl.zeros([ROWS, COLUMNS], tl.float32),)
     lasting = _lasting_coefficients(coefficient_ptrs, channel, GRANULARITY)
     index, listed, length, program = _beside(rows, columns, CHANNEL_AXIS, ROWS, COLUMNS)
@@ -177,16 +178,16 @@ def backward_kernel(
             else:
                 grad_states = _choose(exists, new_grad_states, grad_states, STATES)
             added = ()
-            for c in tl.static_range(len(GRANULARITY)):
+            for c in tl.static_range(len(SUMS)):
                 part = tl.where(there, parts[c], 0.0)
-                if GRANULARITY[c] == PER_STEP_CHANNEL:
+                if SUMS[c] == PER_STEP_CHANNEL:
                     tl.store(partial_ptrs[c] + place, _sum_beside(part, CHANNEL_AXIS), mask=listed & exists)
                     added = added + (sums[c],)
                 else:
                     added = added + (sums[c] + part,)
             sums = added
             place -= length
-    _store_sums(partial_ptrs, sums, index, listed, length, program, GRANULARITY, CHANNEL_AXIS)
+    _store_sums(partial_ptrs, sums, index, listed, length, program, SUMS, CHANNEL_AXIS)
 
 
 @triton.jit(do_not_specialize=["steps", "window"])
@@ -206,6 +207,7 @@ def truncated_kernel(
     ADJOINT: tl.constexpr,
     STATES: tl.constexpr,
     GRANULARITY: tl.constexpr,
+    SUMS: tl.constexpr,
     CHANNEL_AXIS: tl.constexpr,
     ROWS: tl.constexpr,
     COLUMNS: tl.constexpr,
@@ -218,7 +220,7 @@ def truncated_kernel(
     offset, inside, channel = _tile(rows, columns, channels, inner, CHANNEL_AXIS, ROWS, COLUMNS)
     elements = tl.cast(rows, tl.int64) * columns
     sums = ()
-    for c in tl.static_range(len(GRANULARITY)):
+    for c in tl.static_range(len(SUMS)):
         sums = sums + (tl.zeros([ROWS, COLUMNS], tl.float32),)
     lasting = _lasting_coefficients(coefficient_ptrs, channel, GRANULARITY)
     index, listed, length, program = _beside(rows, columns, CHANNEL_AXIS, ROWS, COLUMNS)
@@ -239,9 +241,9 @@ def truncated_kernel(
             grad_x, grad_states, parts = ADJOINT(x, states, coefficients, grad, grad_states)
             tl.store(grad_x_ptr + row, tl.load(grad_x_ptr + row, mask=inside) + grad_x, mask=inside)
             added = ()
-            for c in tl.static_range(len(GRANULARITY)):
+            for c in tl.static_range(len(SUMS)):
                 part = tl.where(inside, parts[c], 0.0)
-                if GRANULARITY[c] == PER_STEP_CHANNEL:
+                if SUMS[c] == PER_STEP_CHANNEL:
                     place = partial_ptrs[c] + (program * steps + t) * length + index
                     total = tl.load(place, mask=listed) + _sum_beside(part, CHANNEL_AXIS)
                     tl.store(place, total, mask=listed)
@@ -249,19 +251,17 @@ def truncated_kernel(
                 else:
                     added = added + (sums[c] + part,)
             sums = added
-    _store_sums(partial_ptrs, sums, index, listed, length, program, GRANULARITY, CHANNEL_AXIS)
+    _store_sums(partial_ptrs, sums, index, listed, length, program, SUMS, CHANNEL_AXIS)
 
 
 @triton.jit
-def _store_sums(
-    partial_ptrs, sums, index, listed, length, program, GRANULARITY: tl.constexpr, CHANNEL_AXIS: tl.constexpr
-):
-    """Write the tile's sums for coefficients that all time steps share."""
-    for c in tl.static_range(len(GRANULARITY)):
-        if GRANULARITY[c] == PER_LAYER:
+def _store_sums(partial_ptrs, sums, index, listed, length, program, SUMS: tl.constexpr, CHANNEL_AXIS: tl.constexpr):
+    """Write the tile's sums over all time steps."""
+    for c in tl.static_range(len(SUMS)):
+        if SUMS[c] == PER_LAYER:
             number = tl.program_id(0) * tl.num_programs(1) + tl.program_id(1)
             tl.store(partial_ptrs[c] + number, tl.sum(tl.sum(sums[c], 1), 0))
-        elif GRANULARITY[c] == PER_CHANNEL:
+        elif SUMS[c] == PER_CHANNEL:
             tl.store(partial_ptrs[c] + program * length + index, _sum_beside(sums[c], CHANNEL_AXIS), mask=listed)
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
-from torch import fx
-
+from neurons.kernels.graph import INPUT, Graph
 from neurons.kernels.printer import Printer, float_text
 from neurons.kernels.trace import Program
 
 BUILT_IN = "exp log log2 sigmoid sin cos erf sqrt rsqrt abs floor ceil"
-HELPERS = ("atan", "tanh", "log1p", "expm1", "sign", "maximum", "minimum", "trunc", "power")
+HELPERS_OF_ONE = "atan tanh log1p expm1 sign trunc round_even"
+HELPERS_OF_TWO = "maximum minimum power fmod remainder clamp_min clamp_max"
 
 
 class TritonPrinter(Printer):
@@ -18,27 +19,18 @@ class TritonPrinter(Printer):
 
     comment = "#"
     functions = {
-        "rsub": "({1} - {0})",
         "where": "tl.where({0}, {1}, {2})",
-        "logical_not": "({0} == 0)",
-        "bitwise_not": "({0} == 0)",
-        "relu": "tl.where({0} < 0.0, 0.0, {0})",
-        "clamp_min": "tl.where({0} < {1}, {1}, {0})",
-        "clamp_max": "tl.where({0} > {1}, {1}, {0})",
-        "square": "({0} * {0})",
+        "truth": "({0}).to(tl.float32)",
+        "relu": "clamp_min({0}, 0.0)",
+        "square": "square({0})",
         "reciprocal": "(1.0 / ({0}))",
-        "isnan": "({0} != {0})",
+        "isnan": "is_nan({0})",
         "isinf": '(tl.abs({0}) == float("inf"))',
-        "round": "(({0} + 12582912.0) - 12582912.0)",
-        "fmod": "({0} - {1} * trunc(({0}) / ({1})))",
-        "remainder": "({0} - {1} * tl.floor(({0}) / ({1})))",
+        "round": "round_even({0})",
         "pow": "power({0}, {1})",
-        **{
-            name: f"tl.{name}({{0}})"
-            for name in ["exp", "log", "log2", "sigmoid", "sin", "cos", "erf", "sqrt", "rsqrt", "abs", "floor", "ceil"]
-        },
-        **{name: f"{name}({{0}})" for name in ["atan", "tanh", "log1p", "expm1", "sign", "trunc"]},
-        **{name: f"{name}({{0}}, {{1}})" for name in ("maximum", "minimum")},
+        **{name: f"tl.{name}({{0}})" for name in BUILT_IN.split()},
+        **{name: f"{name}({{0}})" for name in HELPERS_OF_ONE.split()},
+        **{name: f"{name}({{0}}, {{1}})" for name in HELPERS_OF_TWO.split()},
     }
 
     def number(self, value: float) -> str:
@@ -53,45 +45,50 @@ class TritonPrinter(Printer):
     def assign(self, name: str, expression: str, mask: bool) -> str:
         return f"{name} = {expression}"
 
-    def as_real(self, mask: str) -> str:
-        return f"({mask}).to(tl.float32)"
-
     def result(self, name: str, expression: str) -> str:
         return f"{name} = {expression}"
 
 
 def print_triton(program: Program) -> str:
     """The text of a module with `step_forward` and `step_backward`."""
-    names = [coefficient.name for coefficient in program.coefficients]
+    inputs = [("x", 0), ("states", len(program.states)), ("coefficients", len(program.coefficients))]
+    states = len(program.states)
+    cotangents = [("grad_output", 0), ("grad_states", states)]
+    results = [("grad_x", 0), ("new_grad_states", states), ("sums", len(program.sums))]
     functions = [
-        *_function("step_forward", program, program.forward, names, cotangents=False),
+        *_function("step_forward", program.forward, inputs, [("output", 0), ("new_states", states)]),
         "",
         "",
-        *_function("step_backward", program, program.backward, names, cotangents=True),
+        *_function("step_backward", program.backward, [*inputs, *cotangents], results),
     ]
-    used = [name for name in HELPERS if any(f"{name}(" in line.replace(f"tl.{name}(", "") for line in functions)]
+    helpers = [*HELPERS_OF_ONE.split(), *HELPERS_OF_TWO.split(), "square", "is_nan"]
+    used = [name for name in helpers if any(f" {name}(" in line or f"({name}(" in line for line in functions)]
     imports = ["import triton", "import triton.language as tl"]
-    imports += ["", f"from neurons.kernels.triton_functions import {', '.join(used)}"] if used else []
-    heading = f'"""{program.neuron}: generated from its step; see neurons/models/."""'
-    return "\n".join([heading, "", *imports, "", "", *functions]) + "\n"
+    imports += ["", f"from neurons.kernels.triton_functions import {', '.join(sorted(used))}"] if used else []
+    return "\n".join(['"""Generated from the step of a neuron."""', "", *imports, "", "", *functions]) + "\n"
 
 
-def _function(name: str, program: Program, graph: fx.Graph, names: list[str], cotangents: bool) -> list[str]:
-    used = {node.name for node in graph.nodes if node.op == "placeholder" and node.users}
-    arrays = [("states", list(program.states)), ("coefficients", names)]
-    parameters = ["x", "states", "coefficients"]
-    results = ["output", *(f"new_{state}" for state in program.states)]
-    if cotangents:
-        parameters += ["grad_output", "grad_states"]
-        arrays.append(("grad_states", [f"grad_{state}" for state in program.states]))
-        results = ["grad_x", *(f"new_grad_{state}" for state in program.states), *(f"grad_{n}" for n in names)]
-    lines = [f"{value} = {array}[{i}]" for array, values in arrays for i, value in enumerate(values) if value in used]
-    lines += TritonPrinter().body(graph, results)
-    first, states = results[0], results[1 : 1 + len(program.states)]
-    returned = [first, _tuple(states)] + ([_tuple(results[1 + len(states) :])] if cotangents else [])
+Values = tuple[str, int]
+"""A value, or a tuple of so many where the number is above 0 or the name is plural."""
+
+
+def _function(name: str, graph: Graph, inputs: Sequence[Values], results: Sequence[Values]) -> list[str]:
+    places = [place for value, count in inputs for place in _places(value, count, "{0}[{1}]")]
+    targets = [target for value, count in results for target in _places(value, count, "{0}_{1}")]
+    lines = list(TritonPrinter().body(graph, places, targets))
+    coefficients = [target for target, node in zip(targets, graph.outputs, strict=True) if node.operation == INPUT]
+    lines += [f"{target} = {target} + tl.zeros(x.shape, tl.float32)" for target in coefficients]
+    returned = [_returned(value, count) for value, count in results]
     lines.append(f"return {', '.join(returned)}")
-    return ["@triton.jit", f"def {name}({', '.join(parameters)}):", *(f"    {line}" for line in lines)]
+    parameters = ", ".join(value for value, _ in inputs)
+    return ["@triton.jit", f"def {name}({parameters}):", *(f"    {line}" for line in lines)]
 
 
-def _tuple(names: list[str]) -> str:
-    return f"({', '.join(names)}{',' if len(names) == 1 else ''})"
+def _places(value: str, count: int, form: str) -> list[str]:
+    return [form.format(value, index) for index in range(count)] if value.endswith("s") else [value]
+
+
+def _returned(value: str, count: int) -> str:
+    if not value.endswith("s"):
+        return value
+    return f"({', '.join(_places(value, count, '{0}_{1}'))}{',' if count == 1 else ''})"

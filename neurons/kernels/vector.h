@@ -161,7 +161,12 @@ INLINE vec vec_rsqrt(vec value) { return R(1.0) / vec_sqrt(value); }
     }
 ELEMENTWISE2(pow, LIBM(pow)(a[i], b[i]))
 ELEMENTWISE2(fmod, LIBM(fmod)(a[i], b[i]))
-ELEMENTWISE2(remainder, a[i] - b[i] * LIBM(floor)(a[i] / b[i]))
+// Of the sign of b, exact also where a / b is large.
+INLINE real remainder_of_sign(real a, real b) {
+    const real rest = LIBM(fmod)(a, b);
+    return rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest;
+}
+ELEMENTWISE2(remainder, remainder_of_sign(a[i], b[i]))
 #define vec_pow(a, b) pow_of(VEC(a), VEC(b))
 #define vec_fmod(a, b) fmod_of(VEC(a), VEC(b))
 #define vec_remainder(a, b) remainder_of(VEC(a), VEC(b))

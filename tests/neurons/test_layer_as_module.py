@@ -371,11 +371,12 @@ def test_what_c_would_read_beyond_is_refused(use: Use, message: str, backend: st
 @pytest.mark.parametrize("which", ["gradient", "coefficient"])
 def test_every_tensor_is_checked_before_its_address_is_taken(which: str, spoil: str, x: Tensor) -> None:
     layer = make()
-    program = layer._runners["cpu"].program
+    program = layer._runners["cpu"].programs[torch.float32]
     layer(x)
-    coefficients = [torch.ones(T, C) if c.per == "step_channel" else torch.ones(C) for c in program.source.coefficients]
-    grad = torch.ones_like(x)
-    program.backward(grad, x, x.new_empty(0), coefficients)
+    shapes = {"layer": (), "channel": (C,), "step_channel": (T, C)}
+    coefficients = [torch.ones(shapes[c.per]) for c in program.source.coefficients]
+    grad, kernel = torch.ones_like(x), program._kernel(x)
+    kernel.backward(grad, x, x.new_empty(0), coefficients, None)
     spoiled = {
         "dtype": lambda value: value.double(),
         "count": lambda value: value[:1].clone(),
@@ -386,9 +387,9 @@ def test_every_tensor_is_checked_before_its_address_is_taken(which: str, spoil: 
     if which == "gradient":
         grad = spoiled(grad)
     else:
-        coefficients[-1] = spoiled(coefficients[-1])
+        coefficients[0] = spoiled(coefficients[0])
     with pytest.raises(InvalidValue, match="the kernel needs "):
-        program.backward(grad, x, x.new_empty(0), coefficients)
+        kernel.backward(grad, x, x.new_empty(0), coefficients, None)
 
 
 @pytest.mark.parametrize(

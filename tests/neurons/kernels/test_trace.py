@@ -47,7 +47,7 @@ class Broken(Base):
     [
         (Mean, "u = u - (u + x).mean()", "the operation mean is not pointwise"),
         (Matmul, "u = x @ u", "not pointwise"),
-        (Branch, "if (x > 0).any():", "control flow"),
+        (Branch, "if (x > 0).any():", "the operation any is not pointwise"),
     ],
 )
 def test_refusal_names_operation_and_line(cls: type[Neuron], line: str, reason: str) -> None:
@@ -72,7 +72,9 @@ def test_parameters_leave_the_loop_as_coefficients() -> None:
     assert kinds["gain"] == "step_channel"
     assert cost.operations(glif.forward)["transcendental"] == 0
     plif = program_of(neurons.get("plif")(8))
-    assert [(coefficient.name, coefficient.per) for coefficient in plif.coefficients] == [("decay", "layer")]
+    found = [(coefficient.name, coefficient.per) for coefficient in plif.coefficients]
+    assert found == [("decay", "layer"), ("mul_surrogate_width", "layer"), ("div_surrogate_width", "layer")]
+    assert [total.per for total in plif.sums] == ["layer"]
 
 
 def test_costs_by_hand() -> None:

@@ -1,8 +1,10 @@
-// clif: generated from its step; see neurons/models/.
-#define STATES 2  // u, m
-#define COEFFICIENTS 0  // none
-#define KEPT 2  // v5, v7
-static const int granularity[] = {0};
+#define STATES 2
+#define COEFFICIENTS 2
+#define SUMS 0
+#define KEPT 2
+#define BY_CHANNEL 0
+static const int granularity[] = {PER_LAYER, PER_LAYER};
+static const int sum_granularity[] = {0};
 
 INLINE void step_forward(
     vec x,
@@ -10,19 +12,20 @@ INLINE void step_forward(
     const vec *coefficient,
     vec *output,
     vec *new_state) {
-    const vec u = state[0];
-    const vec m = state[1];
+    const vec v_x = x;
+    const vec v_u = state[0];
+    const vec v_m = state[1];
     // u = self.charge(u, x)
-    const vec v2 = u * R(0.5) + x;
+    const vec v_u_2 = v_u * R(0.5) + v_x;
     // spike = self.spike(u - self.v_th)
-    const vec spike = truth(v2 - R(1.0) >= R(0.0));
+    const vec v_spike = truth(v_u_2 - R(1.0) >= R(0.0));
     // m = m * torch.sigmoid(u / self.tau) + spike
-    const vec m2 = m * vec_sigmoid(v2 / R(2.0)) + spike;
+    const vec v_m_2 = v_m * vec_sigmoid(v_u_2 / R(2.0)) + v_spike;
     // u = u - spike * (self.v_th + torch.sigmoid(m))
-    const vec u2 = v2 - spike * (vec_sigmoid(m2) + R(1.0));
-    *output = spike;
-    new_state[0] = u2;
-    new_state[1] = m2;
+    const vec v_u_3 = v_u_2 - v_spike * (vec_sigmoid(v_m_2) + R(1.0));
+    *output = v_spike;
+    new_state[0] = v_u_3;
+    new_state[1] = v_m_2;
 }
 
 INLINE void step_again(
@@ -31,22 +34,23 @@ INLINE void step_again(
     const vec *coefficient,
     vec *new_state,
     vec *kept) {
-    const vec u = state[0];
-    const vec m = state[1];
+    const vec v_x = x;
+    const vec v_u = state[0];
+    const vec v_m = state[1];
     // u = self.charge(u, x)
-    const vec v2 = u * R(0.5) + x;
+    const vec v_u_2 = v_u * R(0.5) + v_x;
     // spike = self.spike(u - self.v_th)
-    const vec spike = truth(v2 - R(1.0) >= R(0.0));
+    const vec v_spike = truth(v_u_2 - R(1.0) >= R(0.0));
     // m = m * torch.sigmoid(u / self.tau) + spike
-    const vec v6 = vec_sigmoid(v2 / R(2.0));
-    const vec m2 = m * v6 + spike;
+    const vec v_1 = vec_sigmoid(v_u_2 / R(2.0));
+    const vec v_m_2 = v_m * v_1 + v_spike;
     // u = u - spike * (self.v_th + torch.sigmoid(m))
-    const vec v8 = vec_sigmoid(m2);
-    const vec u2 = v2 - spike * (v8 + R(1.0));
-    new_state[0] = u2;
-    new_state[1] = m2;
-    kept[0] = v6;
-    kept[1] = v8;
+    const vec v_2 = vec_sigmoid(v_m_2);
+    const vec v_u_3 = v_u_2 - v_spike * (v_2 + R(1.0));
+    new_state[0] = v_u_3;
+    new_state[1] = v_m_2;
+    kept[0] = v_1;
+    kept[1] = v_2;
 }
 
 INLINE void step_backward(
@@ -58,22 +62,26 @@ INLINE void step_backward(
     const vec *grad_state,
     vec *grad_x,
     vec *new_grad_state,
-    vec *grad_coefficient) {
-    const vec u = state[0];
-    const vec m = state[1];
-    const vec v5 = kept[0];
-    const vec v7 = kept[1];
-    const vec grad_u = grad_state[0];
-    const vec grad_m = grad_state[1];
+    vec *sum) {
+    const vec v_x = x;
+    const vec v_u = state[0];
+    const vec v_m = state[1];
+    const vec v_mul_surrogate_width = coefficient[0];
+    const vec v_div_surrogate_width = coefficient[1];
+    const vec v_kept_sigmoid = kept[0];
+    const vec v_kept_sigmoid_2 = kept[1];
+    const vec v_grad_output = grad_output;
+    const vec v_grad_u = grad_state[0];
+    const vec v_grad_m = grad_state[1];
     // u = self.charge(u, x)
-    const vec u2 = u * R(0.5) + x;
+    const vec v_u_2 = v_u * R(0.5) + v_x;
     // spike = self.spike(u - self.v_th)
-    const vec v2 = u2 - R(1.0);
-    const vec spike = truth(v2 >= R(0.0));
-    const vec v9 = -grad_u;
-    const vec v16 = grad_m + v9 * spike * (v7 * (R(1.0) - v7));
-    const vec v30 = grad_u + v16 * m * (v5 * (R(1.0) - v5)) / R(2.0) + (grad_output + v9 * (v7 + R(1.0)) + v16) * (truth(vec_abs(v2) < R(0.5)) / R(1.0));
-    *grad_x = v30;
-    new_grad_state[0] = v30 * R(0.5);
-    new_grad_state[1] = v16 * v5;
+    const vec v_1 = v_u_2 - R(1.0);
+    const vec v_spike = truth(v_1 >= R(0.0));
+    const vec v_2 = -v_grad_u;
+    const vec v_3 = v_grad_m + v_2 * v_spike * (v_kept_sigmoid_2 * (R(1.0) - v_kept_sigmoid_2));
+    const vec v_4 = v_grad_u + v_3 * v_m * (v_kept_sigmoid * (R(1.0) - v_kept_sigmoid)) / R(2.0) + (v_grad_output + v_2 * (v_kept_sigmoid_2 + R(1.0)) + v_3) * choose(vec_abs(v_1) < v_div_surrogate_width, v_mul_surrogate_width, R(0.0));
+    *grad_x = v_4;
+    new_grad_state[0] = v_4 * R(0.5);
+    new_grad_state[1] = v_3 * v_kept_sigmoid;
 }

@@ -1,8 +1,10 @@
-// plif: generated from its step; see neurons/models/.
-#define STATES 1  // u
-#define COEFFICIENTS 1  // decay
-#define KEPT 0  // none
-static const int granularity[] = {PER_LAYER};
+#define STATES 1
+#define COEFFICIENTS 3
+#define SUMS 1
+#define KEPT 0
+#define BY_CHANNEL 0
+static const int granularity[] = {PER_LAYER, PER_LAYER, PER_LAYER};
+static const int sum_granularity[] = {PER_LAYER};
 
 INLINE void step_forward(
     vec x,
@@ -10,14 +12,15 @@ INLINE void step_forward(
     const vec *coefficient,
     vec *output,
     vec *new_state) {
-    const vec u = state[0];
-    const vec decay = coefficient[0];
+    const vec v_x = x;
+    const vec v_u = state[0];
+    const vec v_decay = coefficient[0];
     // u = self.charge(u, x)
-    const vec u2 = decay * u + x;
+    const vec v_u_2 = v_decay * v_u + v_x;
     // spike = self.spike(u - self.v_th)
-    const vec spike = truth(u2 - R(1.0) >= R(0.0));
-    *output = spike;
-    new_state[0] = u2 - spike * R(1.0);
+    const vec v_spike = truth(v_u_2 - R(1.0) >= R(0.0));
+    *output = v_spike;
+    new_state[0] = v_u_2 - v_spike * R(1.0);
 }
 
 INLINE void step_again(
@@ -26,13 +29,14 @@ INLINE void step_again(
     const vec *coefficient,
     vec *new_state,
     vec *kept) {
-    const vec u = state[0];
-    const vec decay = coefficient[0];
+    const vec v_x = x;
+    const vec v_u = state[0];
+    const vec v_decay = coefficient[0];
     // u = self.charge(u, x)
-    const vec u2 = decay * u + x;
+    const vec v_u_2 = v_decay * v_u + v_x;
     // spike = self.spike(u - self.v_th)
-    const vec spike = truth(u2 - R(1.0) >= R(0.0));
-    new_state[0] = u2 - spike * R(1.0);
+    const vec v_spike = truth(v_u_2 - R(1.0) >= R(0.0));
+    new_state[0] = v_u_2 - v_spike * R(1.0);
 }
 
 INLINE void step_backward(
@@ -44,14 +48,18 @@ INLINE void step_backward(
     const vec *grad_state,
     vec *grad_x,
     vec *new_grad_state,
-    vec *grad_coefficient) {
-    const vec u = state[0];
-    const vec decay = coefficient[0];
-    const vec grad_u = grad_state[0];
+    vec *sum) {
+    const vec v_x = x;
+    const vec v_u = state[0];
+    const vec v_decay = coefficient[0];
+    const vec v_mul_surrogate_width = coefficient[1];
+    const vec v_div_surrogate_width = coefficient[2];
+    const vec v_grad_output = grad_output;
+    const vec v_grad_u = grad_state[0];
     // u = self.charge(u, x)
-    const vec u2 = decay * u + x;
-    const vec v11 = grad_u + (grad_output + -grad_u * R(1.0)) * (truth(vec_abs(u2 - R(1.0)) < R(0.5)) / R(1.0));
-    *grad_x = v11;
-    new_grad_state[0] = v11 * decay;
-    grad_coefficient[0] = v11 * u;
+    const vec v_u_2 = v_decay * v_u + v_x;
+    const vec v_1 = v_grad_u + (v_grad_output + -v_grad_u * R(1.0)) * choose(vec_abs(v_u_2 - R(1.0)) < v_div_surrogate_width, v_mul_surrogate_width, R(0.0));
+    *grad_x = v_1;
+    new_grad_state[0] = v_1 * v_decay;
+    sum[0] = -(v_1 * v_u);
 }

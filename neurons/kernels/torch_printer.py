@@ -1,0 +1,97 @@
+"""Prints the prologue and the epilogue of a program as Python functions over torch, on the small parameter tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from neurons.kernels.graph import Graph, ordered
+from neurons.kernels.printer import Printer, float_text
+from neurons.kernels.trace import Program
+from neurons.model import Granularity
+
+FUNCTIONS = "abs sign floor ceil round trunc exp expm1 log log1p log2 sigmoid tanh sin cos atan erf sqrt rsqrt relu"
+
+
+class TorchPrinter(Printer):
+    """Statements over tensors; `real` makes a tensor of a number, `mask` broadcasts to nothing larger."""
+
+    comment = "#"
+    functions = {
+        "where": "torch.where({0}, {1}, {2})",
+        "truth": "({0}).to(dtype)",
+        "clamp_min": "torch.clamp({0}, min={1})",
+        "clamp_max": "torch.clamp({0}, max={1})",
+        "square": "torch.square({0})",
+        "reciprocal": "torch.reciprocal({0})",
+        "isnan": "torch.isnan({0})",
+        "isinf": "torch.isinf({0})",
+        "pow": "torch.pow({0}, {1})",
+        **{name: f"torch.{name}({{0}})" for name in FUNCTIONS.split()},
+        **{name: f"torch.{name}({{0}}, real({{1}}))" for name in ["maximum", "minimum", "fmod", "remainder"]},
+    }
+    functions |= {name: form.replace("({0},", "(real({0}),") for name, form in functions.items() if "real(" in form}
+
+    def number(self, value: float) -> str:
+        return float_text(value) or f"float('{value}')"
+
+    def constant(self, value: float) -> str:
+        return f"real({self.number(value)})"
+
+    def assign(self, name: str, expression: str, mask: bool) -> str:
+        return f"{name} = {expression}"
+
+    def result(self, name: str, expression: str) -> str:
+        return f"{name} = {expression}"
+
+
+HEADING = """import torch
+
+
+def {name}(values, dtype, device):
+    def real(value):
+        return value if isinstance(value, torch.Tensor) else torch.tensor(value, dtype=dtype, device=device)
+
+"""
+
+
+def print_prologue(program: Program, constant: bool) -> str:
+    """A module with `prologue(values, dtype, device)`: parameters and constants to a list of coefficients.
+
+    With `constant` the coefficients that are made of constants alone, else the others.
+    """
+    pairs = zip(program.prologue.outputs, of_constants(program), strict=True)
+    outputs = tuple(node for node, own in pairs if own == constant)
+    return _function("prologue", Graph(program.prologue.inputs, outputs))
+
+
+def of_constants(program: Program) -> tuple[bool, ...]:
+    """For each coefficient whether it is made of constants alone."""
+    parameters = set(program.prologue.inputs[: len(program.parameters)])
+    return tuple(parameters.isdisjoint(ordered([node])) for node in program.prologue.outputs)
+
+
+def print_epilogue(program: Program) -> str:
+    """A module with `epilogue(values, …)`: parameters, constants and sums to the gradients of all parameters.
+
+    A parameter without gradient gets None.
+    """
+    gradients = iter(range(len(program.epilogue.outputs)))
+    returned = [
+        "None" if per is None else _reduced(f"result_{next(gradients)}", per, own)
+        for per, own in zip(program.epilogue_per, program.granularity, strict=True)
+    ]
+    return _function("epilogue", program.epilogue, returned)
+
+
+def _reduced(result: str, per: Granularity, own: Granularity) -> str:
+    """The expression that sums a gradient over what its parameter has one value for."""
+    if per == own:
+        return result
+    return f"{result}.sum()" if own == "layer" else f"{result}.sum(0)"
+
+
+def _function(name: str, graph: Graph, returned: Sequence[str] | None = None) -> str:
+    places = [f"values[{index}]" for index in range(len(graph.inputs))]
+    results = [f"result_{index}" for index in range(len(graph.outputs))]
+    lines = [*TorchPrinter().body(graph, places, results), f"return [{', '.join(returned or results)}]"]
+    return HEADING.format(name=name) + "".join(f"    {line}\n" for line in lines)
