@@ -67,5 +67,5 @@ def test_kernels_as_json(suite: Suite) -> None:
 def test_kernel_source_uses_the_models_names(suite: Suite) -> None:
     text = suite("kernels", "plif", "--source").stdout
     assert "// u = self.charge(u, x)" in text
-    assert "decay * u + x" in text
+    assert "v_decay * v_u + v_x" in text
     assert "@triton.jit" in text
