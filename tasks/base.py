@@ -172,6 +172,10 @@ class Task(ABC):
             known[name] if name in known else Range(str if default is None else type(default), optional=default is None)
         )
 
+    def refusal(self, settings: Mapping[str, Any]) -> str | None:
+        """Why these settings do not go together, in one line, or None; each alone is in its range."""
+        return None
+
     @abstractmethod
     def grid(self, profile: str, datasets: Sequence[str]) -> list[dict[str, Any]]:
         """The settings of the cells of a profile ("smoke", "quick" or "full"), once for each neuron and seed."""

@@ -36,7 +36,12 @@ class SpikingNetwork(nn.Module):
         neurons: the layers of neurons, as many as `synapses`.
         readout: from the last spikes to class scores.
         timesteps: how often a static input is shown; None if the input comes as a sequence.
+
+    Attributes:
+        features: shape of one sample at one time step, where it is known; other inputs are then refused.
     """
+
+    features: tuple[int, ...] | None = None
 
     def __init__(
         self,
@@ -72,7 +77,11 @@ class SpikingNetwork(nn.Module):
         """Class scores [T, N, classes] for a static input [N, *features] or a sequence [N, T, *features].
 
         A static input passes the first synapse once, and its current is repeated at each step.
+
+        Raises:
+            InvalidValue: kind or shape of the input do not fit the network.
         """
+        self._check_input(x)
         x = x.unsqueeze(0) if self.timesteps is not None else x.transpose(0, 1)
         for index, (synapse, neuron) in enumerate(zip(self.synapses, self.neurons, strict=True)):
             current = synapse(x)
@@ -80,6 +89,27 @@ class SpikingNetwork(nn.Module):
                 current = current.expand(self.timesteps, *current.shape[1:])
             x = neuron(current)
         return self.readout(x)
+
+    def _check_input(self, x: Tensor) -> None:
+        """Networks take the batch first; layers of neurons, which take the time first, cannot tell the two apart."""
+        own = next((parameter.dtype for parameter in self.parameters()), x.dtype)
+        if not x.is_floating_point():
+            raise InvalidValue(f"the network takes floating-point inputs, not {x.dtype}: use x.float()")
+        if x.dtype != own and not torch.is_autocast_enabled(x.device.type):
+            raise InvalidValue(f"the input is {x.dtype}, the network's weights {own}: use x.to({own})")
+        if self.features is None:
+            return
+        features, shape = list(self.features), list(x.shape)
+        wanted = f"[{', '.join(['N', *(['T'] if self.timesteps is None else []), *map(str, features)])}]"
+        if (
+            len(shape) != len(features) + (2 if self.timesteps is None else 1)
+            or shape[len(shape) - len(features) :] != features
+        ):
+            raise InvalidValue(f"the network takes {wanted}, the batch first, not {shape}")
+        steps = next((layer.neuron.timesteps for layer in self.modules() if isinstance(layer, NeuronLayer)), None)
+        if self.timesteps is None and steps is not None and shape[1] != steps:
+            way = "the batch goes first, x.transpose(0, 1)" if shape[0] == steps else "dimension 1 is the time"
+            raise InvalidValue(f"the network takes {wanted} with T = {steps}, not {shape}: {way}")
 
 
 def mlp(
@@ -176,6 +206,7 @@ class RecurrentNetwork(SpikingNetwork):
 
     def forward(self, x: Tensor) -> Tensor:
         """Class scores [T, N, classes], for inputs as those of `SpikingNetwork`."""
+        self._check_input(x)
         x = x.transpose(0, 1) if self.timesteps is None else x.expand(self.timesteps, *x.shape)
         return self.readout(self.units(x.flatten(2))[0])
 
@@ -201,15 +232,24 @@ class Architecture:
     description: str
     build: Callable[[MakeNeuron, tuple[int, ...], int, int | None, int], SpikingNetwork]
     width: int
+    images: bool = False
+
+    def refusal(self, name: str, features: tuple[int, ...], data: str) -> str | None:
+        """Why samples of shape `features` are no input of this network, or None."""
+        if self.images and len(features) != 3:
+            return f"{name} needs images [C, H, W], {data} has {features}; mlp takes any input"
+        return None
 
 
 ARCHITECTURES = {
     "mlp": Architecture("2 hidden layers, any input", mlp, 128),
     "mlp8": Architecture("8 hidden layers, any input", partial(mlp, depth=8), 64),
-    "resnet18": Architecture("spiking ResNet-18 with the CIFAR stem, image input", resnet18, 64),
+    "resnet18": Architecture("spiking ResNet-18 with the CIFAR stem, image input", resnet18, 64, images=True),
     "gru": Architecture("2 layers of GRU units, the baseline for sequences; neuron relu alone", gru, 64),
-    "snn5": Architecture("5 strided convolutions + readout, Figure 2 of the CLIF paper, image input", snn5, 16),
-    "conv5": Architecture("4 convolutions + readout, image input", conv5, 32),
+    "snn5": Architecture(
+        "5 strided convolutions + readout, Figure 2 of the CLIF paper, image input", snn5, 16, images=True
+    ),
+    "conv5": Architecture("4 convolutions + readout, image input", conv5, 32, images=True),
 }
 
 
@@ -227,11 +267,18 @@ def build(
 
     Raises:
         UnknownName: no such network, with the nearest name.
+        InvalidValue: it does not take samples of this shape.
     """
     if name not in ARCHITECTURES:
         raise UnknownName("network", name, ARCHITECTURES)
     architecture = ARCHITECTURES[name]
-    return architecture.build(_drawn_apart(make_neuron), features, classes, timesteps, width or architecture.width)
+    refusal = architecture.refusal(name, features, "the data")
+    if refusal is not None:
+        raise InvalidValue(refusal)
+    own_width = architecture.width if width is None else width
+    network = architecture.build(_drawn_apart(make_neuron), features, classes, timesteps, own_width)
+    network.features = tuple(features)
+    return network
 
 
 def _drawn_apart(make_neuron: MakeNeuron) -> MakeNeuron:

@@ -83,7 +83,11 @@ def make(request: Request) -> list[Cell]:
     for task in sorted(chosen, key=lambda task: task.exclusive):
         for settings in task.grid(request.profile, sets):
             own = {key: value for key, value in overrides.items() if _applies(key, task)}
-            for cell in _spread(task, request, models, {**task.settings, **settings, **own}):
+            together = {**task.settings, **settings, **own}
+            refusal = task.refusal(together)
+            if refusal is not None:
+                raise InvalidValue(refusal)
+            for cell in _spread(task, request, models, together):
                 cells[identity(cell)] = cell
     return list(cells.values())
 

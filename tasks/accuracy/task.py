@@ -99,6 +99,14 @@ class NetworkTask(Task):
 
     ranges: ClassVar[Mapping[str, Range]] = NETWORK_RANGES
 
+    def refusal(self, settings: Mapping[str, Any]) -> str | None:
+        """An image network needs a data set of images."""
+        chosen, usual = settings["network"], datasets.SOURCES[settings["dataset"]].network
+        if chosen in (None, usual) or not networks.ARCHITECTURES[chosen].images:
+            return None
+        dataset = datasets.load(settings["dataset"], settings["delay"])
+        return networks.ARCHITECTURES[chosen].refusal(chosen, dataset.features, dataset.name)
+
     def timesteps(self, cell: Cell) -> int | None:
         dataset = _load(cell)
         return _shown(cell, dataset) or dataset.timesteps
