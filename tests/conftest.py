@@ -96,13 +96,24 @@ def two_threads() -> Iterator[int]:
     torch.set_num_threads(before)
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Any:
+def refused_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
     """A test that CI skips because a tool is missing fails there: it would be missed by nobody."""
-    report = yield
     if "CI" in os.environ and report.skipped and not hasattr(report, "wasxfail"):
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
         if not any(allowed in reason for allowed in MAY_BE_MISSING):
             report.outcome = "failed"
             report.longrepr = f"skipped in CI, where .ci/run installs what tests need: {reason}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Any:
+    report = yield
+    refused_skip(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Any:
+    report = yield
+    refused_skip(report)
     return report

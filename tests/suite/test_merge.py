@@ -94,6 +94,46 @@ def test_the_later_answer_is_kept_and_a_measured_one_before_a_failed_one(tmp_pat
         assert facts(out, "neuron", "seed") == [("clif", 0, 80.0), ("lif", 0, 70.0), ("lif", 1, 91.0)]
 
 
+@pytest.mark.parametrize("dates", [("2026-01-01", "2026-01-02"), ("2026-01-02", "2026-01-01")])
+def test_the_date_decides_and_not_the_name(dates: tuple[str, str], tmp_path: Path) -> None:
+    for name, value, date in zip("ab", (90.0, 80.0), dates, strict=True):
+        make_run(tmp_path / name, accuracy("lif", "digits", [value]), date=date, commit=name)
+    merge([tmp_path / "a", tmp_path / "b"], tmp_path / "m")
+    assert table(tmp_path / "m").value.tolist() == [90.0 if dates[0] > dates[1] else 80.0]
+
+
+def test_a_part_that_comes_twice_is_one(tmp_path: Path) -> None:
+    """Whatever the order of what its provenance says."""
+    run = make_run(tmp_path / "a", accuracy("lif", "digits", [97.0]))
+    merge([run], tmp_path / "m")
+    known = read_provenance(run)
+    (run / "provenance.json").write_text(json.dumps(dict(reversed(known.items()))))
+    merge([tmp_path / "m", run], tmp_path / "again")
+    assert [part["run"] for part in read_provenance(tmp_path / "again")["merged"]] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (OSError(28, "No space left on device", "/full"), "/full: No space left on device; nothing was merged"),
+        (OSError(28, "No space left on device"), "{out}: No space left on device; nothing was merged"),
+        (OSError("gone"), "{out}: gone; nothing was merged"),
+    ],
+)
+def test_what_the_system_refuses_is_said(
+    error: OSError, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run(tmp_path / "a", accuracy("lif", "digits", [97.0]))
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(groups, "remember", fail)
+    with pytest.raises(RunError) as raised:
+        merge([run], tmp_path / "out")
+    assert str(raised.value) == message.format(out=tmp_path / "out")
+
+
 def test_a_cell_that_failed_on_one_machine_is_answered_by_another_unless_it_is_a_timing(tmp_path: Path) -> None:
     broken = [record | {"status": "failed", "value": None} for record in timing("lif", 0, 0, 0)[:1]]
     first = make_run(tmp_path / "a", failed("lif", 0), broken)
