@@ -1,6 +1,8 @@
 """Sessions of the project. One environment in `.nox/environment` serves all of them (torch alone takes 6 GB)."""
 
+import hashlib
 import os
+import sys
 from pathlib import Path
 
 import nox
@@ -15,8 +17,16 @@ VERSION = "import sys; print('%d.%d' % sys.version_info[:2])"
 
 @nox.session(reuse_venv=True)
 def environment(session: nox.Session) -> None:
-    """Install the project with its tools; quick when nothing changed."""
+    """Install the project with its tools, anew only when pyproject.toml, this folder or the Python changed."""
+    done = Path(session.virtualenv.location) / "installed.txt"
+    state = hashlib.sha256(Path("pyproject.toml").read_bytes()).hexdigest()
+    wanted = f"{state} {Path.cwd()} {sys.version}"
+    if done.exists() and done.read_text() == wanted:
+        session.log("installed already")
+        return
+    done.unlink(missing_ok=True)
     session.install("--editable", ".[dev]")
+    done.write_text(wanted)
 
 
 def python(session: nox.Session) -> str:
@@ -41,6 +51,18 @@ def bench(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run all tests: nox -s tests [-- options of pytest]."""
     session.run(python(session), "-m", "pytest", *session.posargs)
+
+
+@shared
+def wheel(session: nox.Session) -> None:
+    """Build the wheel, install it into a fresh environment, and run the smoke profile from another folder."""
+    session.run(python(session), "-m", "tests.wheel", *session.posargs)
+
+
+@shared
+def faults(session: nox.Session) -> None:
+    """Bring faults about and write what the user sees and what is lost to docs/faults.md."""
+    session.run(python(session), "-m", "tests.faults", *session.posargs)
 
 
 @shared

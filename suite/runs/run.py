@@ -133,7 +133,10 @@ SHOWN = ("difference", "problems", "claims", "outcomes", "speed_up")
 
 def print_report(out: Path, baseline: str | None = None) -> None:
     """Make the report; print its main tables, what went wrong, and the path of the page."""
-    page, tables = build(out, baseline)
+    try:
+        page, tables = build(out, baseline)
+    except OSError as error:
+        raise StorageError(out / "report", error) from error
     console = Console(width=None if sys.stdout.isatty() else 160)
     for table in tables:
         if table is tables[0] or table.name in SHOWN:
