@@ -17,3 +17,8 @@ def plain(text: object, longest: int | None = None) -> str:
         return shown
     begin = (longest - 1) * 2 // 3
     return f"{shown[:begin]}…{shown[len(shown) - (longest - 1 - begin) :]}"
+
+
+def counted(count: int, thing: str) -> str:
+    """ "1 result", "3 results"."""
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"

@@ -105,8 +105,10 @@ class Display:
 
 def label(cell: Cell) -> str:
     """A cell in a few words."""
-    where = cell.dataset or f"T={cell.settings.get('timesteps')}"
-    return f"{cell.task} {plain(cell.neuron, LONGEST_NAME)} {cell.backend} {where} seed {cell.seed}"
+    steps = cell.settings.get("timesteps")
+    where = cell.dataset or (f"T={steps}" if steps is not None else None)
+    words = (cell.task, plain(cell.neuron, LONGEST_NAME), cell.backend, where, f"seed {cell.seed}")
+    return " ".join(word for word in words if word)
 
 
 def _kind(cell: Cell) -> tuple[str, str | None]:

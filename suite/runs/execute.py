@@ -23,6 +23,9 @@ from tasks import Cell
 
 TICK = 0.2
 """Seconds after which deadlines and requests to stop are looked at, at the latest."""
+FATAL = "Fatal Python error:"
+"""What the trace of a fatal signal begins with. It is long: it ends with the names of all compiled modules."""
+LONGEST_TRACE = 1 << 16
 LONGEST_LOG = 1 << 26
 """Bytes of a worker's output from which on it is cut, so that an endless print does not fill the disk."""
 
@@ -145,12 +148,11 @@ class LocalExecutor:
         if len(job.cells) > 1:
             pending.extend([cell] for cell in remaining)
             return
-        output, _ = worker.tail(job.log)
-        printed = [line for line in output.splitlines() if line.strip()]
-        if printed and status == "failed":
-            detail += f"; it printed last: {printed[-1].strip()}"
+        output, _ = worker.tail(job.log, longest=LONGEST_TRACE)
+        if status == "failed":
+            detail += _last_words(output)
         for cell in remaining:
-            self.finished(cell, Result(status, detail=detail, output=output))
+            self.finished(cell, Result(status, detail=detail, output=output[-worker.LONGEST_OUTPUT :]))
 
     def _end(self, job: Job, grace: float = 0.0) -> None:
         processes.end(job.process, grace)
@@ -158,6 +160,14 @@ class LocalExecutor:
         with contextlib.suppress(OSError):
             if not job.log.stat().st_size:
                 job.log.unlink()
+
+
+def _last_words(output: str) -> str:
+    """The last line that a process printed, and where it was in Python's code if a fatal signal ended it."""
+    said, _, fatal = output.partition(FATAL)
+    printed = [line.strip() for line in said.splitlines() if line.strip()]
+    places = [line.strip() for line in fatal.splitlines() if line.startswith("  File ")]
+    return (f"; it was at {places[0]}" if places else "") + (f"; it printed last: {printed[-1]}" if printed else "")
 
 
 def batches(cells: Sequence[Cell]) -> Iterator[Sequence[Cell]]:

@@ -91,7 +91,7 @@ def read_json(path: Path, kind: type) -> Any:
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, RecursionError) as error:
         set_aside(path, _reason(error) if isinstance(error, OSError) else f"not JSON: {error}")

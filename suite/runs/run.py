@@ -23,6 +23,7 @@ from suite.runs.record import Result
 from suite.runs.store import Store
 from suite.runs.table import mixtures
 from suite.studies import Scale
+from suite.text import counted
 from tasks import Cell
 
 Members = Mapping[str, Sequence[Cell]]
@@ -108,7 +109,7 @@ def _measure(store: Store, cells: Sequence[Cell], time_limit: float, neuron_file
             lost = len(store.unsaved)
             faults.append(error)
         if faults:
-            kept = f"{lost} results could not be stored" if lost else "every result is stored"
+            kept = f"{counted(lost, 'result')} could not be stored" if lost else "every result is stored"
             log.error("stopped: %s; %s; the same line again goes on from here", faults[0], kept)
             return 1
         for line in mixtures(rows):
@@ -120,9 +121,14 @@ def _judge(store: Store, cells: Sequence[Cell]) -> int:
     """The exit code of a run that came to its end."""
     ended = Counter(result.status if (result := store.load(cell)) else "gone" for cell in cells)
     if ended["gone"]:
-        log.error("%s results are gone from %s: deleted while the run went on", ended["gone"], store.root)
+        gone = counted(ended["gone"], "result")
+        log.error("gone from %s: %s, deleted while the run went on", store.root, gone)
     if not ended["ok"] and not ended["nonfinite"]:
-        log.error("nothing was measured: of %s cells, %s", len(cells), ", ".join(f"{n} {s}" for s, n in ended.items()))
+        log.error(
+            "nothing was measured: of %s, %s",
+            counted(len(cells), "cell"),
+            ", ".join(f"{n} {s}" for s, n in ended.items()),
+        )
         return 1
     return 1 if set(ended) - {"ok", "unavailable"} else 0
 

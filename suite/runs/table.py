@@ -21,6 +21,7 @@ from suite.runs.cell_key import plain_settings
 from suite.runs.files import RunError, log, replacing, set_aside
 from suite.runs.provenance import origin_of
 from suite.runs.record import FORMAT, Record
+from suite.text import counted
 
 COLUMNS = [
     "run",
@@ -220,6 +221,6 @@ def mixtures(rows: pd.DataFrame) -> list[str]:
     for name in ORIGIN:
         counts = rows.drop_duplicates("cell")[name].fillna("unknown").value_counts()
         if len(counts) > 1:
-            told = "; ".join(f"{text} ({count} cells)" for text, count in counts.items())
+            told = "; ".join(f"{text} ({counted(count, 'cell')})" for text, count in counts.items())
             lines.append(f"rows of more than one {name}: {told}")
     return lines

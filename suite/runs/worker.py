@@ -95,12 +95,12 @@ class Output:
         return text
 
 
-def tail(path: Path, begin: int = 0) -> tuple[str, int]:
-    """The end of a file from a place on, at most LONGEST_OUTPUT characters, and the place where the file ends."""
+def tail(path: Path, begin: int = 0, longest: int = LONGEST_OUTPUT) -> tuple[str, int]:
+    """The end of a file from a place on, at most `longest` bytes, and the place where the file ends."""
     try:
         with path.open("rb") as file:
             end = file.seek(0, os.SEEK_END)
-            file.seek(max(begin, end - LONGEST_OUTPUT))
+            file.seek(max(begin, end - longest))
             return file.read().decode(errors="replace"), end
     except OSError:
         return "", begin

@@ -178,7 +178,9 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("line", WRONG, ids=lambda line: line[:60] or "nothing")
-def test_one_line_and_exit_code_2(line: str, workplace: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_one_line_and_exit_code_2(
+    line: str, workplace: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
     known = {"OUT": workplace / "out", "FILE": workplace / "file", "FULL": workplace / "full"}
     words = [str(known.get(word, word)) for word in shlex.split(line)]
     words = [word.replace("FILE/", f"{workplace}/file/") for word in words]
@@ -192,6 +194,7 @@ def test_one_line_and_exit_code_2(line: str, workplace: Path, capfd: pytest.Capt
     assert WRONG[line] in said.err
     assert len(said.err.splitlines()) == 1
     assert not said.out
+    assert not caplog.records, "a second line"
     assert {name for name in os.listdir(workplace) if name != "__pycache__"} == set(before)
 
 

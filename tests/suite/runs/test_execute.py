@@ -72,8 +72,8 @@ def left_over() -> list[psutil.Process]:
 
 
 FAULTS = {
-    "segfault": "the process was ended by SIGSEGV (Segmentation fault)",
-    "abort": "the process was ended by SIGABRT (Aborted); it printed last:",
+    "segfault": "the process was ended by SIGSEGV (Segmentation fault); it was at File",
+    "abort": "in _oblivion; it printed last: before the end",
     "terminate": "the process was ended by SIGTERM (Terminated)",
     "kill": "the process was ended by SIGKILL: by a user, or by the kernel for want of memory",
     "exit": "the process ended with exit code 0 before its results were there",
