@@ -17,8 +17,10 @@ import torch
 from torch import Tensor, nn
 
 from neurons import Neuron, NeuronLayer
+from neurons.models.lif import LIF
 from neurons.reference import step_loop
 from neurons.truncation import reference_loop
+from tasks.ablation import ablated
 from tasks.accuracy.datasets import Dataset
 from tasks.accuracy.task import NETWORK_RANGES, NETWORK_SETTINGS, NetworkTask, budget, prepare
 from tasks.accuracy.training import LOSSES, Recipe, check_finite, read_out, train
@@ -187,6 +189,18 @@ def jacobian_through_u(layer: NeuronLayer, x: Tensor) -> Tensor:
     return temporal_jacobian(partial(reference_loop(cut, layer.bptt_steps), parameters), x)
 
 
+def jacobian_of_lif(layer: NeuronLayer, x: Tensor) -> Tensor:
+    """The temporal Jacobian that a LIF would have at the potentials and spikes of this neuron.
+
+    Of CLIF: the product of ε alone (CLIF paper, eq. 12 and 46), without what m does to u, also within a step.
+    """
+    neuron = layer.neuron
+    model: Any = type(neuron)
+    constants = {name: getattr(neuron, name) for name in neuron.constants()}
+    as_lif = ablated(model, None, 0.0, LIF)(neuron.timesteps, **constants)
+    return temporal_jacobian(NeuronLayer(as_lif, layer.channels, "reference", layer.bptt_steps), x)
+
+
 @dataclass(frozen=True)
 class FirstSteps:
     """The temporal Jacobian by the state in which a path leaves the step t of its input.
@@ -252,7 +266,7 @@ class TemporalGradient(NetworkTask):
     description = "spatial and temporal gradient by layer, step and lag; ratio and horizon"
     settings: ClassVar[dict[str, Any]] = NETWORK_SETTINGS | {"progress": 1.0, "samples": 64}
     ranges = NETWORK_RANGES | {"progress": Range(float, least=0, most=1)}
-    sources = ("accuracy", "networks.py", "cache.py")
+    sources = ("accuracy", "ablation.py", "networks.py", "cache.py")
     metrics = {
         "temporal_ratio": Metric("1", "Σ over lags of mean |𝒯| / mean |P|", "higher"),
         "horizon": Metric("steps", "largest lag whose mean |𝒯| is at least 1 % of mean |P|", "higher"),
@@ -268,6 +282,12 @@ class TemporalGradient(NetworkTask):
         "through_others_by_lag": Metric("1", "mean |𝒯| by paths through another state at least once"),
         "m1_by_lag": Metric("1", "mean |𝒯| by paths that leave their step through u (the paper's M1)"),
         "m2_by_lag": Metric("1", "mean |𝒯| by paths that leave their step through another state (the paper's M2·ψ)"),
+        "lif_paths_by_lag": Metric(
+            "1", "mean |𝒯| by the derivatives of a LIF at the same potentials (Πε of the paper)"
+        ),
+        "beyond_lif_by_lag": Metric(
+            "1", "mean |𝒯| beside them: what the other states add, within a step or over steps"
+        ),
         "smallest_psi": Metric("1", "smallest derivative of another state by the input of its step (the paper's ψ)"),
         "sum_error": Metric("1", "largest |Σ P + 𝒯 − autograd's ∂L/∂x|, relative to the largest entry", "lower"),
     }
@@ -346,4 +366,9 @@ def describe_states(record: Recorded, jacobian: Tensor, layer: str) -> Iterator[
     for metric, part in parts.items():
         for lag, mean in enumerate(decompose(part, record.gradient).by_lag().tolist(), 1):
             yield Value(metric, mean, layer, lag=lag)
+    if not record.layer.neuron.learnables():
+        of_lif = jacobian_of_lif(record.layer, record.current)
+        for metric, part in (("lif_paths_by_lag", of_lif), ("beyond_lif_by_lag", jacobian - of_lif)):
+            for lag, mean in enumerate(decompose(part, record.gradient).by_lag().tolist(), 1):
+                yield Value(metric, mean, layer, lag=lag)
     yield Value("smallest_psi", min(float(own.min()) for state, own in first.local.items() if state != "u"), layer)

@@ -35,9 +35,11 @@ def evidence(rows: pd.DataFrame) -> dict[str, Evidence | Check]:
         beside = f"outside the surrogate: {_outside(rows)}" if claim == "lif_vanishes" else _over_training(rows, metric)
         found[claim] = Evidence(f"CLIF {mean_of(of_clif)}, LIF {mean_of(of_lif)}", paired(of_clif, of_lif), beside)
     clif = rows[rows.neuron == "clif"]
-    slopes, shares = _decay_of_m2(clif), _share_of_m(clif)
+    slopes, shares = _decay_of_m2(clif), _beyond_lif(clif)
     found["m2_decays_slower"] = Evidence(f"slope {mean_of(slopes)}", Estimate.of(list(slopes)), _ratios(clif))
-    found["complementary_outweighs"] = Evidence(f"ratio {mean_of(10**shares)}", Estimate.of(list(shares)))
+    if len(shares):
+        beside = f"of it over steps, through m carried: {mean_of(_carried_by_m(clif))} of Πξ"
+        found["complementary_outweighs"] = Evidence(f"ratio {mean_of(10**shares)}", Estimate.of(list(shares)), beside)
     error = float(rows[rows.metric == "sum_error"].value.max())
     found["gradient_is_the_sum"] = Check(error <= ROUNDING, f"largest relative error {error:.1e}")
     excess = _beyond_the_leak(rows[rows.neuron == "lif"])
@@ -89,10 +91,16 @@ def _ratios(rows: pd.DataFrame) -> str:
     return "M2 / Πξ by lag: " + ", ".join(f"{lag}: {value:.2g}" for lag, value in _m2_over_u(rows).mean().items())
 
 
-def _share_of_m(rows: pd.DataFrame) -> pd.Series:
-    """log10 of all that goes through m at least once over all that goes through u alone, by seed."""
+def _beyond_lif(rows: pd.DataFrame) -> pd.Series:
+    """log10 of all that m adds over all that LIF's derivatives give, by seed."""
+    added, of_lif = (_by_lag(rows, f"{name}_by_lag").sum(axis=1) for name in ("beyond_lif", "lif_paths"))
+    return (added / of_lif).map(np.log10)
+
+
+def _carried_by_m(rows: pd.DataFrame) -> pd.Series:
+    """What passes through a carried m at least once, over what passes from step to step by u alone, by seed."""
     through_m, through_u = (_by_lag(rows, f"through_{name}_by_lag").sum(axis=1) for name in ("others", "u"))
-    return (through_m / through_u).map(np.log10)
+    return through_m / through_u
 
 
 def _beyond_the_leak(rows: pd.DataFrame) -> float:
@@ -114,6 +122,8 @@ LAG_ROWS = {
     "vanished_by_lag": "II: share vanished on the way",
     "through_u_by_lag": "mean |𝒯| through u alone",
     "through_others_by_lag": "mean |𝒯| through m at least once",
+    "lif_paths_by_lag": "mean |𝒯| by Πε, a LIF's",
+    "beyond_lif_by_lag": "mean |𝒯| beside Πε",
     "m1_by_lag": "mean |M1|, first through u",
     "m2_by_lag": "mean |M2|, first through m",
 }

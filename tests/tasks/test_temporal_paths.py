@@ -19,6 +19,7 @@ from tasks.temporal_gradient import (
     decompose,
     describe,
     jacobian_by_first_step,
+    jacobian_of_lif,
     jacobian_through_u,
     temporal_jacobian,
 )
@@ -174,6 +175,28 @@ def test_clif_first_steps_by_its_equations() -> None:
     assert torch.allclose(first.local["m"][1], psi1, atol=1e-12)
     assert float(expected.abs().max()) > 0
     assert (first.by_state["m"][1, 0] == 0).all()
+
+
+def test_lif_paths_of_clif_are_the_product_of_epsilon() -> None:
+    """Π γ·(1 − H(u)·V_th) at CLIF's own potentials, times H at the loss; a LIF's are all of its Jacobian."""
+    x = drive(5, 1024, seed=4).double()
+    layer = neurons.layer("clif", backend="reference")
+    u, m, near = torch.zeros_like(x[0]), torch.zeros_like(x[0]), []
+    for current in x:
+        u = 0.5 * u + current
+        s = (u >= 1).double()
+        near.append(((u - 1).abs() < 0.5).double())
+        m = m * torch.sigmoid(u / 2) + s
+        u = u - s * (1 + torch.sigmoid(m))
+    found = jacobian_of_lif(layer, x)
+    for later in range(5):
+        for t in range(later + 1):
+            expected = near[later].clone()
+            for between in near[t:later]:
+                expected = expected * 0.5 * (1 - between)
+            assert torch.allclose(found[later, t], expected, atol=1e-12)
+    lif = neurons.layer("lif", backend="reference")
+    assert torch.allclose(jacobian_of_lif(lif, x), temporal_jacobian(lif, x), atol=1e-12)
 
 
 def test_no_progress_trains_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

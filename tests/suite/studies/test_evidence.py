@@ -119,6 +119,8 @@ def gradient_rows() -> pd.DataFrame:
         own = {"neuron": "clif", "layer": "neurons.0", "lag": lag, "progress": 1.0}
         rows.add("through_u_by_lag", 0.1**lag, 0.01**lag, **own)
         rows.add("through_others_by_lag", 2 * 0.1**lag, 0, **own)
+        rows.add("lif_paths_by_lag", 0.1**lag, 0.01**lag, **own)
+        rows.add("beyond_lif_by_lag", 2 * 0.1**lag, 0, **own)
         rows.add("m2_by_lag", 0.0 if lag == 1 else 0.01 * 0.5**lag, 0, **own)
     rows.add("smallest_psi", 0.0, 0, neuron="clif", layer="neurons.0", progress=1.0)
     return rows.frame()
@@ -136,7 +138,7 @@ def test_temporal_gradient() -> None:
     assert [findings("temporal_gradient", turned)[name].verdict for name in by_neuron] == ["contradicted"] * 3
     swapped = exchanged(rows, "metric", "m2_by_lag", "through_u_by_lag")
     assert findings("temporal_gradient", swapped)["m2_decays_slower"].verdict == "contradicted"
-    swapped = exchanged(rows, "metric", "through_others_by_lag", "through_u_by_lag")
+    swapped = exchanged(rows, "metric", "beyond_lif_by_lag", "lif_paths_by_lag")
     assert findings("temporal_gradient", swapped)["complementary_outweighs"].verdict == "contradicted"
 
 

@@ -111,6 +111,7 @@ def test_p_values_are_scipys() -> None:
     lower = stats.ttest_1samp(values, -1, alternative="greater").pvalue
     upper = stats.ttest_1samp(values, 1, alternative="less").pvalue
     assert equivalence_p_value(values, 1) == pytest.approx(max(lower, upper))
+    assert equivalence_p_value([-value for value in values], 1) == pytest.approx(max(lower, upper))
     beyond = stats.ttest_1samp(values, 0.2, alternative="greater").pvalue
     assert beyond_p_value(values, 0.2) == pytest.approx(2 * beyond)
     assert beyond_p_value([-value for value in values], 0.2) == pytest.approx(2 * beyond)
