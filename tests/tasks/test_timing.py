@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -207,3 +209,42 @@ def test_the_baseline_is_not_made_twice() -> None:
     key, _ = add_baseline([cell("throughput"), other], contenders, torch.device("cpu"), lambda c: made.append(c) or "x")
     assert key == "baseline"
     assert [own.neuron for own in made] == ["lif"]
+
+
+def test_a_short_work_is_repeated_until_it_can_be_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A work of 0.5 ms four times in each sample; its seconds are those of one call."""
+    clock, calls = [0.0], [0]
+
+    def work() -> None:
+        calls[0] += 1
+        clock[0] += 0.0005
+
+    monkeypatch.setattr(timing.time, "perf_counter", lambda: clock[0])
+    spread = interleave({"short": work}, 3)["short"]
+    assert spread.p50 == pytest.approx(0.0005)
+    assert spread.rounds == pytest.approx([0.0005] * 3)
+    assert calls[0] == 1 + 1 + 3 * 4  # one to warm up, one to see how long it takes
+
+
+def test_two_processes_share_caches_that_began_empty(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[str, list[str]]] = []
+
+    def process(command: list[str], caches: str) -> tuple[float, float]:
+        seen.append((caches, sorted(path.name for path in Path(caches).iterdir())))
+        (Path(caches) / "kernel").write_text("")
+        return 1.0, 2.0
+
+    monkeypatch.setattr(startup, "_one_process", process)
+    values(cell("startup", "lif", processes=2))
+    folders = [folder for folder, _ in seen]
+    assert [found for _, found in seen] == [[], ["kernel"], [], ["kernel"]]
+    assert folders[0] == folders[1] != folders[2] == folders[3]
+
+
+def test_a_fresh_process_gets_these_caches_and_its_fault_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
+    code = "import os; print('noise'); print([float(os.environ[v] == %r) for v in %r[:2]])"
+    command = [sys.executable, "-c", code % (str(tmp_path), startup.CACHE_VARIABLES)]
+    assert startup._one_process(command, str(tmp_path)) == (1.0, 1.0)
+    assert set(startup.CACHE_VARIABLES) == {"XDG_CACHE_HOME", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR"}
+    with pytest.raises(RuntimeError, match=r"^ValueError: no$"):
+        startup._one_process([sys.executable, "-c", "raise ValueError('no')"], str(tmp_path))

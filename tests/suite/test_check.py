@@ -1,0 +1,113 @@
+"""What `check` and `kernels` conclude, in this process, from comparisons and compilations made by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from neurons import BackendUnavailable
+from neurons.conformance import Agreement
+from suite import check, kernels
+from suite.kernels import ahead_of_time
+from tasks.timing import Spread
+
+GOOD = Agreement(255, 1, 0, 2e-6, {"w": 3e-5}, True, 1e-4)
+BAD = Agreement(255, 1, 2, 2e-6, {}, True, 1e-4)
+
+
+@pytest.fixture
+def quiet(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What each backend is found to do; nothing is run, and Triton's interpreter passes."""
+    found: dict[str, Any] = {}
+
+    def compare(name: str, backend: str) -> Agreement:
+        result = found.get(backend, GOOD)
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    monkeypatch.setattr(check, "compare_once", compare)
+    monkeypatch.setattr(check, "_triton_by_interpreter", lambda path, name: found.get("triton", True))
+    monkeypatch.setattr(check, "_print_speed", lambda name: print("  speed"))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("backend", "result", "fit", "line"),
+    [
+        (
+            "cpu",
+            GOOD,
+            True,
+            "  cpu: agrees; largest gradient error 3.0e-05 of 0.0001; 1 of 255 neurons within rounding",
+        ),
+        ("cpu", BAD, False, "  cpu: 2 outputs differ from the reference; 1 of 255"),
+        ("reference", BAD, False, "  reference: 2 outputs differ"),
+        ("compile", RuntimeError("line one\nline two"), False, "  compile: failed: RuntimeError: line one"),
+        ("compile", BackendUnavailable("no package"), True, "  compile: unavailable: no package"),
+        ("triton", False, False, ""),
+    ],
+)
+def test_a_neuron_is_fit_if_every_backend_agrees(
+    backend: str, result: Any, fit: bool, line: str, quiet: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    quiet[backend] = result
+    assert check._check_neuron("plif", Path("plif.py")) is fit
+    said = capsys.readouterr().out
+    assert line in said
+    assert said.rstrip().endswith("  fit" if fit else "  refused")
+    assert ("  speed" in said) is fit
+
+
+def test_all_neurons_of_a_file_must_be_fit(quiet: dict[str, Any], neuron_file, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(check, "_check_neuron", lambda name, path: name != "second")
+    one = "@register\nclass {}(Neuron):\n    def step(self, x):\n        return (x,)\n\n"
+    assert check.check(neuron_file(one.format("First")))
+    assert not check.check(neuron_file(one.format("Third") + one.format("Second") + one.format("Fourth")))
+
+
+@pytest.mark.parametrize(("result", "code"), [(GOOD, 0), (BAD, 1)])
+def test_the_interpreters_process_tells_by_its_exit_code(
+    result: Agreement, code: int, neuron_file, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRITON_INTERPRET", "1")
+    monkeypatch.setattr(check, "compare_once", lambda name, backend: result)
+    path = neuron_file("@register\nclass Told(Neuron):\n    def step(self, x):\n        return (x,)\n")
+    assert check.interpreted(str(path), "told") == code
+
+
+def test_speed_is_told_against_the_loop(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """8 steps of 131,072 neurons: 1.048576 s of the loop are 1,000 ns each; the kernel takes a fifth."""
+    seconds = {"reference": 1.048576, "cpu": 1.048576 / 5}
+    monkeypatch.setattr(
+        check, "interleave", lambda works, rounds: {key: Spread(1.0, seconds[key], 1.0) for key in works}
+    )
+    check._print_speed("lif")
+    said = capsys.readouterr().out.splitlines()
+    assert said == [
+        "  reference: 1000.00 ns per neuron and step, forward + backward: 1.0× the loop",
+        "  cpu: 200.00 ns per neuron and step, forward + backward: 5.0× the loop",
+    ]
+
+
+def test_predicted_time_is_bytes_over_bandwidth(monkeypatch: pytest.MonkeyPatch) -> None:
+    """8 bytes at 2 TB/s are 4 ps, twice as many 8 ps; nothing else is taken from the card."""
+    asked: list[tuple[Any, ...]] = []
+
+    def compiled(source: Any, kernel: str, target: str, *rest: int) -> SimpleNamespace:
+        asked.append((kernel, target, *rest))
+        moved = 8.0 if kernel == "forward" else 16.0
+        return SimpleNamespace(registers=40, spills=0, shared_bytes=0, bytes_per_element_step=moved)
+
+    monkeypatch.setattr(ahead_of_time, "compile_kernel", compiled)
+    monkeypatch.setitem(ahead_of_time.BANDWIDTH, "cuda:90", 2e12)
+    forward, backward = kernels.resources(["lif"], ["cuda:90"], 8, 64)
+    assert [row["predicted_ps_per_element_step"] for row in (forward, backward)] == [4.0, 8.0]
+    assert [row["least_bytes_per_element_step"] for row in (forward, backward)] == [8, 12]
+    assert [(row["neuron"], row["target"], row["timesteps"], row["registers"]) for row in (forward, backward)] == [
+        ("lif", "cuda:90", 8, 40)
+    ] * 2
+    assert asked == [("forward", "cuda:90", 8, 64), ("backward", "cuda:90", 8, 64)]
