@@ -252,7 +252,8 @@ def _speed_up_data(beside: pd.DataFrame) -> pd.DataFrame:
     chosen = chosen[chosen.same_load]
     columns = {"neuron": chosen.neuron, "T": chosen.timesteps, "size": chosen["size"].map(_size_name)}
     spread = {"low": chosen.low / chosen.own_high, "high": chosen.high / chosen.own_low}
-    return pd.DataFrame({"package": chosen.neuron.str.partition(".")[0], **columns, "ratio": chosen.ratio, **spread})
+    package = [name.partition(".")[0] for name in chosen.neuron]
+    return pd.DataFrame({"package": package, **columns, "ratio": chosen.ratio, **spread})
 
 
 def _draw_speed_up(data: pd.DataFrame) -> Figure:

@@ -102,8 +102,13 @@ def ratios(rows: pd.DataFrame, metric: str) -> dict[Key, Time]:
             if key in found or not {key, other} <= set(values) or not {key, other} <= set(copies):
                 continue
             if copies[key].estimate.mean == copies[other].estimate.mean:
-                found[key] = Time(Estimate.of([values[key].estimate.mean / values[other].estimate.mean]))
+                found[key] = Time(Estimate.of([ratio(values[key].estimate.mean, values[other].estimate.mean)]))
     return found
+
+
+def ratio(value: float, base: float) -> float:
+    """One over the other; NaN where the other is 0 or both are infinite."""
+    return value / base if base and math.isfinite(base) else math.nan
 
 
 def other_loads(rows: pd.DataFrame) -> dict[Key, tuple[float, str, float]]:

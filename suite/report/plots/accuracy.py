@@ -63,16 +63,16 @@ def _against_speed(rows: pd.DataFrame) -> pd.DataFrame | None:
     for (where, who), estimate in over_seeds(scored, ["where", "who"]).items():
         record = scored[(scored["where"] == where) & (scored.who == who)].iloc[0].to_dict()
         place = by_cell.get(_cell(record))
-        if place is None or place in apart or not math.isfinite(known[place].estimate.mean):
+        if place is None or place in apart or math.isnan(timings.ratio(1e6, known[place].estimate.mean)):
             continue
         time = known[place]
         found.append(
             {
                 **{"where": where, "neuron": record["neuron"], "who": who},
                 **{"accuracy": estimate.mean, "half_width": estimate.half_width},
-                "microseconds": 1e6 / time.estimate.mean,
-                "microseconds_p20": 1e6 / time.high,
-                "microseconds_p80": 1e6 / time.low,
+                "microseconds": timings.ratio(1e6, time.estimate.mean),
+                "microseconds_p20": timings.ratio(1e6, time.high),
+                "microseconds_p80": timings.ratio(1e6, time.low),
             }
         )
     both = pd.DataFrame(found)

@@ -101,8 +101,10 @@ def _speed_ups(rows: pd.DataFrame) -> pd.DataFrame | None:
         if base is None or time is None or cell["backend"] in timings.FUSED:
             continue
         facts = {name: cell[name] for name in ("size", "neuron", "who", "backend")}
-        ratio = time.estimate.mean / base.estimate.mean
-        records.append({**facts, "speed_up": ratio, "low": time.low / base.high, "high": time.high / base.low})
+        times = timings.ratio(time.estimate.mean, base.estimate.mean)
+        spread = {"low": timings.ratio(time.low, base.high), "high": timings.ratio(time.high, base.low)}
+        if math.isfinite(times):
+            records.append({**facts, "speed_up": times, **spread})
     return pd.DataFrame(records)
 
 
