@@ -8,7 +8,7 @@ Packages agree on less than NIR says, so what they read differently is an argume
 - `dt`: 1e-4 s in snnTorch, an argument in spikingjelly and norse; sinabs writes τ in steps (dt = 1).
 - R of LIF: 1 where the protocol decays the input, else τ in steps. norse and sinabs read 1 alone.
 - R of IF: 1/dt by the equation above (spikingjelly); 1, "added as it is", in norse, snnTorch and sinabs. Both are read.
-- NIR fires at u > threshold, as norse, snnTorch and sinabs do; the suite and spikingjelly at u ≥ threshold. They differ
+- NIR fires at u > threshold, as norse and snnTorch do; the suite, spikingjelly and sinabs at u ≥ threshold. They differ
   where a potential meets the threshold exactly.
 
 NIR has neither a soft reset nor a reset one step late: snnTorch writes its default `Leaky()`, which has both, as if it
