@@ -28,4 +28,4 @@ def test_the_page_lists_every_case(request: pytest.FixtureRequest) -> None:
     "case", cases(), ids=lambda case: f"{case.direction}, {case.what}{case.remark and ', '}{case.remark}"
 )
 def test_what_arrives(case: Case) -> None:
-    assert outcome(case).partition(":")[0] == said(case).partition(":")[0]
+    assert (outcome(case) == "exact") == (said(case) == "exact")  # how it fails may depend on the order of a set
