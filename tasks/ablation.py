@@ -76,7 +76,9 @@ class AblatedCell(Cell):
         source: Any = None if other is None else neurons.get(other)
         change = ablated(model, self.settings["cut"], float(self.settings["extra_reset"]), source)
         constants = {name: getattr(plain.neuron, name) for name in plain.neuron.constants()}
-        return NeuronLayer(change(timesteps, **constants), channels, plain.backend, plain.bptt_steps)
+        made = NeuronLayer(change(timesteps, **constants), channels, plain.backend, plain.bptt_steps)
+        made.load_state_dict(plain.state_dict())  # first values that the cell sets or its seed drew
+        return made
 
 
 class Ablation(Accuracy):
