@@ -156,14 +156,14 @@ def scale(rows: pd.DataFrame) -> str:
 
 
 def accuracies(rows: pd.DataFrame) -> str:
-    """Final and selected accuracy of each neuron over all its cells of a study, in words; empty where none is measured.
-
-    Cells of several settings count alike: this is the level at which a study runs, not a comparison.
-    """
+    """Final and selected accuracy of each neuron of a study, in words; empty where a neuron has several conditions."""
+    trained = rows[rows.metric.isin(["accuracy_final", "accuracy_selected"])]
+    conditions = trained.drop_duplicates(["task", "neuron", "network", "dataset", "timesteps", "settings"])
+    if conditions.neuron.duplicated().any():
+        return ""
     words = []
-    for neuron, own in rows.groupby("neuron", sort=False):
+    for neuron, own in trained.groupby("neuron", sort=False):
         final, selected = (by_seed(own, f"accuracy_{name}") for name in ("final", "selected"))
-        if len(final):
-            texts = [format_estimate(Estimate.of(list(values)), 1) for values in (final, selected)]
-            words.append(f"{neuron} {texts[0]} % final, {texts[1]} % selected")
+        texts = [format_estimate(Estimate.of(list(values)), 1) for values in (final, selected)]
+        words.append(f"{neuron} {texts[0]} % final, {texts[1]} % selected")
     return "; ".join(words)

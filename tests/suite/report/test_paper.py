@@ -1,0 +1,61 @@
+"""The page of the paper's claims, from rows made by hand."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from suite.report.paper import accuracies, checks_table, counts_table, known, scale, untested_table, verdicts_table
+from suite.studies import claims, studies
+from suite.studies.claims import ClaimError
+from suite.studies.verdicts import judge
+from tests.suite.studies.made_rows import Rows, accuracy
+from tests.suite.studies.test_evidence import gradient_rows, neurons_rows
+
+
+def test_tables_of_a_page() -> None:
+    """Verdicts, checks and what is not tested each stand in a table of their own, and the counts are theirs."""
+    evidence = []
+    for name, rows in (("neurons", neurons_rows()), ("temporal_gradient", gradient_rows())):
+        evidence += [(known(studies()[name], claim), found) for claim, found in studies()[name].evidence(rows).items()]
+    findings = judge(evidence)
+    tested = {finding.claim.id for finding in findings}
+    untested = [claim for claim in claims.claims().values() if claim.id not in tested]
+    verdicts, checks = verdicts_table(findings), checks_table(findings)
+    assert {entries[-1].text for _, entries in verdicts.rows} == {
+        "beats_lif", "beats_plif", "beats_klif", "beats_glif", "beats_ann", "lif_vanishes", "extra_temporal_gradient",
+        "reaches_further", "m2_decays_slower", "complementary_outweighs",
+    }  # fmt: skip
+    assert len(checks.rows) == 4
+    counts = {name: int(entries[0].text) for name, entries in counts_table(findings, untested).rows}
+    assert (counts["supported"], counts["holds"], counts["fails"]) == (10, 4, 0)
+    without = {place: entries[-1].text for place, entries in untested_table(untested).rows}
+    assert "GPU" in without["Table 2"]
+    assert without["Table 7"] == "study energy"
+
+
+def test_a_study_speaks_on_its_own_claims_alone() -> None:
+    with pytest.raises(ClaimError, match="study neurons speaks on 'fires_less'"):
+        known(studies()["neurons"], "fires_less")
+    with pytest.raises(ClaimError, match="speaks on 'nothing'"):
+        known(studies()["neurons"], "nothing")
+
+
+def test_the_scale_names_what_ran() -> None:
+    rows = Rows()
+    accuracy(rows, 90, neuron="lif", timesteps=4)
+    accuracy(rows, 91, neuron="lif", timesteps=28, network="mlp", dataset="mnist5k_rows")
+    assert scale(rows.frame()) == "digits / mlp8; mnist5k_rows / mlp, T = 4, 28, 8 seeds"
+
+
+def test_accuracies_are_those_of_one_condition() -> None:
+    """Two time steps are two conditions: they have no common mean."""
+    rows = Rows()
+    accuracy(rows, 90, neuron="lif")
+    accuracy(rows, 91, neuron="clif")
+    one = accuracies(rows.frame())
+    assert one.startswith("lif 90.0")
+    assert "clif 91.0" in one
+    accuracy(rows, 95, neuron="lif", timesteps=12)
+    assert accuracies(rows.frame()) == ""
+    assert accuracies(pd.DataFrame(columns=rows.frame().columns)) == ""
