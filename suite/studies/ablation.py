@@ -58,6 +58,9 @@ def evidence(rows: pd.DataFrame) -> dict[str, Evidence | Check]:
     found: dict[str, Evidence | Check] = {
         claim: accuracy_contrast(of("CLIF"), of(other), ("CLIF", other)) for claim, other in against.items()
     }
+    found["gradient_alone_helps"] = accuracy_contrast(
+        of("LIF, gradient of CLIF"), of("LIF"), ("LIF with CLIF's gradient", "LIF")
+    )
     loss = named[named.metric == "train_loss"]
     early = max(1, round(loss.step.max() / 5))
     lif, clif, larger = (

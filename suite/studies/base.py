@@ -75,8 +75,7 @@ class Study:
     @property
     def source(self) -> str:
         """The places of the paper that it tests."""
-        places = dict.fromkeys(place for claim in claims.of_study(self.name) for place in claim.place.split(", "))
-        return ", ".join(places)
+        return "; ".join(dict.fromkeys(claim.place for claim in claims.of_study(self.name)))
 
     @property
     def plot(self) -> Plot:

@@ -287,12 +287,19 @@ def test_ablation() -> None:
     assert {name: own.verdict for name, own in found.items()} == {
         "m_gradient_helps": "supported",
         "backward_explains": "supported",
+        "gradient_alone_helps": "supported",
         "reset_explains": "contradicted",
         "reset_slows_learning": "supported",
     }
     effects = {name: own.effect.mean for name, own in found.items() if own.effect is not None}
     assert effects == pytest.approx(
-        {"m_gradient_helps": 1.8, "backward_explains": 2.1, "reset_explains": 4, "reset_slows_learning": 1}
+        {
+            "m_gradient_helps": 1.8,
+            "backward_explains": 2.1,
+            "gradient_alone_helps": 1.9,
+            "reset_explains": 4,
+            "reset_slows_learning": 1,
+        }
     )
     plain = ablation_rows()
     whole = plain.task == "accuracy"
