@@ -17,6 +17,10 @@ from neurons.model import CONSTANTS
 from neurons.peers import equivalence
 from neurons.peers.equivalence import CHANNELS, SAMPLES, TIMESTEPS, NotEquivalent
 from neurons.peers.spikingjelly import LIF as SpikingJellyLIF
+from suite.packages import model_of
+from tests.conftest import REPOSITORY
+
+PAGE = REPOSITORY / "docs" / "packages.md"
 
 SAME = [name for name, peer in peers.peers().items() if not peer.departs]
 DEPARTURES = {
@@ -48,6 +52,27 @@ def test_every_peer_is_said_to_be_the_same_or_pinned() -> None:
     assert not set(SAME) & set(DEPARTURES)
     assert SAMPLES * CHANNELS >= 1000
     assert TIMESTEPS >= 64
+
+
+def test_the_page_says_what_is_asserted_here(request: pytest.FixtureRequest) -> None:
+    """docs/packages.md: the relation of every neuron with its first departure, and its card."""
+    relations, cards = [], []
+    for name, peer in peers.peers().items():
+        drive, step, neuron = DEPARTURES.get(name, ("", "", ""))
+        where = f"{drive}, step {step}, neuron {neuron}" if drive else ""
+        relation = "another model" if peer.departs else "the same"
+        relations.append(f"| {name} | {model_of(peer)} | {relation} | {where} | {peer.departs} |")
+        card = peer.card
+        cards.append(f"| {name} | {card.charge} | {card.fire} | {card.reset} | {card.gradient} |")
+    lines = PAGE.read_text().splitlines()
+    for head, rows in (("| neuron | held", relations), ("| neuron | charge", cards)):
+        start = next(number for number, entry in enumerate(lines) if entry.startswith(head)) + 2
+        end = next((number for number in range(start, len(lines)) if not lines[number].startswith("|")), len(lines))
+        lines[start:end] = rows
+    page = "\n".join(lines) + "\n"
+    if request.config.getoption("--update-snapshots"):
+        PAGE.write_text(page)
+    assert PAGE.read_text() == page
 
 
 @pytest.mark.parametrize("seed", [0, 1])
