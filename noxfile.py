@@ -12,7 +12,6 @@ nox.options.sessions = ["lint", "tests"]
 nox.options.default_venv_backend = "venv"
 
 ENVIRONMENT = "environment"
-VERSION = "import sys; print('%d.%d' % sys.version_info[:2])"
 
 
 @nox.session(reuse_venv=True)
@@ -87,15 +86,7 @@ def microbench(session: nox.Session) -> None:
 @shared
 def asv(session: nox.Session) -> None:
     """Track the current commit quickly, or a range of commits: nox -s asv -- RANGE (in environments that ASV makes)."""
-    run = [python(session), "-m", "asv"]
-    session.env["NEURON_SUITE_ENVIRONMENT"] = str(Path(python(session)).parent.parent)
-    session.run(*run, "machine", "--yes")
-    if session.posargs:
-        version = session.run(python(session), "-c", VERSION, silent=True).strip()
-        session.run(*run, "run", "--environment", f"virtualenv:{version}", *session.posargs)
-        return
-    head = session.run("git", "rev-parse", "HEAD", silent=True).strip()
-    session.run(*run, "run", "--quick", "--environment", f"existing:{python(session)}", "--set-commit-hash", head)
+    session.run(python(session), "-m", "suite.track", *session.posargs)
 
 
 @shared
