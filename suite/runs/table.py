@@ -219,7 +219,7 @@ def mixtures(rows: pd.DataFrame) -> list[str]:
     """A line for each of commit, versions and machine of which the rows hold several."""
     lines = []
     for name in ORIGIN:
-        counts = rows.drop_duplicates("cell")[name].fillna("unknown").value_counts()
+        counts = rows.drop_duplicates(["cell", name])[name].fillna("unknown").value_counts()
         if len(counts) > 1:
             told = "; ".join(f"{text} ({counted(count, 'cell')})" for text, count in counts.items())
             lines.append(f"rows of more than one {name}: {told}")
