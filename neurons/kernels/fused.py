@@ -60,7 +60,10 @@ class FusedRunner:
         if torch._C._are_functorch_transforms_active():
             return fused_transforms.Forward.apply(x, program.handle, *own, *constants)[0]
         if not _plain((x, *own)):
-            return fused_forward(x, [*own, *constants], program.handle, needed)[0]
+            # of their own, as a mode may fake or record all that it meets
+            numbers = [float(getattr(self.neuron, name)) for name in program.source.constants]
+            fresh = [torch.full((), number, dtype=dtype, device=x.device) for number in numbers]
+            return fused_forward(x, [*own, *fresh], program.handle, needed)[0]
         return _FusedFunction.apply(as_stored(x), program, needed, constants, *(as_stored(value) for value in own))
 
     def _prepare(self, dtype: torch.dtype) -> None:

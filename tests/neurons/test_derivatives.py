@@ -217,18 +217,20 @@ def test_fake_and_meta_tensors_get_shapes(name: str) -> None:
 def test_the_fakes_agree_with_the_kernels(name: str, dtype: torch.dtype) -> None:
     """Shapes, dtypes and strides of outputs, also of inputs that are not contiguous; schema; no alias."""
     layer = make(name)
-    source, handle = layer._runners["cpu"].source, layer._runners["cpu"].handle
     real = torch.float64 if dtype == torch.float64 else torch.float32
+    program = layer._runners["cpu"].programs[real]
+    source, handle = program.source, program.handle
     sizes = {"layer": (), "channel": (C,), "step_channel": (T, C)}
-    coefficients = [torch.rand(sizes[coefficient.per], dtype=real) for coefficient in source.coefficients]
+    values = [torch.rand(sizes[per], dtype=real) for per in source.granularity]
+    values += [torch.ones((), dtype=real) for _ in source.constants]
     x = drive().to(dtype)
     for current in (x, x.permute(2, 1, 0).contiguous().permute(2, 1, 0)):
         checks = ("test_schema", "test_faketensor")
-        opcheck(fused_forward, (current, coefficients, handle, True), test_utils=checks)
-        found = fused_forward(current, coefficients, handle, True)
-        opcheck(fused_backward, (current, current, found[1], coefficients, handle), test_utils=checks)
+        opcheck(fused_forward, (current, values, handle, True), test_utils=checks)
+        found = fused_forward(current, values, handle, True)
+        opcheck(fused_backward, (current, current, found[1], values, handle), test_utils=checks)
         mode = FakeTensorMode()
-        fake = [mode.from_tensor(tensor) for tensor in (current, *coefficients)]
+        fake = [mode.from_tensor(tensor) for tensor in (current, *values)]
         faked = fused_forward(fake[0], fake[1:], handle, True)
         for one, other in zip(faked, found, strict=True):
             assert (one.shape, one.dtype, one.stride()) == (other.shape, other.dtype, other.stride())

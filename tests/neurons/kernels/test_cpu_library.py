@@ -16,7 +16,7 @@ import torch
 
 import neurons
 from neurons import BackendUnavailable
-from neurons.kernels import cpu, cpu_library, disk_cache
+from neurons.kernels import cpu, cpu_library, disk_cache, programs
 from neurons.kernels.source import source_of
 
 GCC = shutil.which("gcc")
@@ -34,7 +34,14 @@ def fresh_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "tmp").mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
     monkeypatch.setattr(cpu, "_kernels", {})
+    monkeypatch.setattr(programs, "_kernels", {})
     monkeypatch.setattr(disk_cache, "_said", set())
+
+
+def forget() -> None:
+    """As a new process: no kernel is loaded."""
+    cpu._kernels.clear()
+    programs._kernels.clear()
 
 
 @pytest.fixture
@@ -105,10 +112,10 @@ def test_a_broken_library_is_made_again(damage: bytes | None) -> None:
     broken = path.read_bytes()[: path.stat().st_size // 2] if damage is None else damage
     path.unlink()  # this process has it loaded
     path.write_bytes(broken)
-    cpu._kernels.clear()
+    forget()
     with pytest.warns(RuntimeWarning, match=r"\.so is broken .* made again"):
         assert torch.equal(layer(x), expected)
-    cpu._kernels.clear()
+    forget()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert torch.equal(layer(x), expected)
@@ -183,7 +190,7 @@ def test_without_a_compiler_a_kept_kernel_runs(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.delenv("CC", raising=False)
     x = torch.linspace(0, 2, 60).reshape(3, 4, 5)
     expected = neurons.layer("lif", backend="cpu")(x)
-    cpu._kernels.clear()
+    forget()
     monkeypatch.setenv("PATH", str(tmp_path))
     assert torch.equal(neurons.layer("lif", backend="cpu")(x), expected)
     with pytest.raises(BackendUnavailable, match="there is no 'cc'"):
