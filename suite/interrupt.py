@@ -1,7 +1,7 @@
 """What a signal to end does: Ctrl-C, SIGTERM and SIGHUP leave one line, no traceback, and the shell's exit code.
 
 A command that has nothing at stake ends at once. A run ends in order: it is asked to stop and writes its table; a
-second signal ends it at once, which loses nothing, because its cells are stored one by one.
+later signal ends it at once, which loses nothing, because its cells are stored one by one.
 """
 
 from __future__ import annotations
@@ -10,11 +10,15 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any, NoReturn, Self
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+SAME_PRESS = 2.0
+"""Seconds within which a second signal is taken for the first, as from a key that was pressed twice."""
 
 Handler = Callable[[int, FrameType | None], Any]
 
@@ -31,7 +35,7 @@ def end_at_once(message: str = "interrupted") -> None:
 
 
 class StopRequest:
-    """While entered, the first signal to end is noted in `signal`, and the next ends the process with the message.
+    """While entered, the first signal to end is noted in `signal`, and a later one ends the process with the message.
 
     Attributes:
         orderly: False while there is nothing to be put in order: the first signal then ends the process, too.
@@ -42,6 +46,7 @@ class StopRequest:
         self.message = message
         self.orderly = False
         self.signal: int | None = None
+        self._came = 0.0
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
@@ -55,9 +60,10 @@ class StopRequest:
             signal.signal(number, handler)
 
     def _note(self, number: int, _: FrameType | None) -> None:
-        if self.signal is not None or not self.orderly:
+        if self.signal is None and self.orderly:
+            self.signal, self._came = number, time.monotonic()
+        elif self.signal is None or time.monotonic() - self._came > SAME_PRESS:
             _end(number, self.message)
-        self.signal = number
 
     def end(self) -> int:
         """Print the message and return the exit code of the signal that came."""

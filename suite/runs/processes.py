@@ -16,6 +16,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from functools import cache
+from multiprocessing import resource_tracker
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -61,6 +62,7 @@ def start(process: BaseProcess) -> None:
     a package. Signals of the terminal do not reach it: this process alone decides what they end.
     """
     paths = os.pathsep.join(os.path.abspath(path) for path in sys.path)
+    resource_tracker.ensure_running()  # first, because it unblocks signals when it starts
     with _environment(PYTHONPATH=paths, PYTHONSAFEPATH="1", **{guardian.VARIABLE: _mark()}), _signals_blocked():
         multiprocessing.forkserver.ensure_running()
     process.start()

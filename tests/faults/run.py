@@ -21,7 +21,7 @@ from tests.conftest import REPOSITORY
 TASK = REPOSITORY / "tests/suite/runs/fake_task.py"
 DEADLINE = 180.0
 LONGEST = 200
-HIDDEN = (" cells · ", "report: /", "report: RUN", "┃", "│", "┏", "┗", "└", "┡", "─")
+HIDDEN = (" cells · ", "Cells that did not end ok.", "report: /", "report: RUN", "┃", "│", "┏", "┗", "└", "┡", "─")
 """What marks a line of the display or of a table, which says nothing about the fault."""
 
 
