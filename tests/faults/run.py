@@ -120,11 +120,11 @@ class Run:
     def left_over(self) -> list[psutil.Process]:
         """What the run started and what outlives it by ten seconds."""
         deadline = time.monotonic() + 10
-        while (left := list(self._family())) and time.monotonic() < deadline:
+        while (left := list(self.family())) and time.monotonic() < deadline:
             time.sleep(0.1)
         return left
 
-    def _family(self) -> list[psutil.Process]:
+    def family(self) -> list[psutil.Process]:
         family = []
         for each in psutil.process_iter():
             try:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from tests.faults.run import Fault, Outcome, Run, again
 
+SERVER_AND_WORKERS = 3
+
 
 def while_running(folder: Path, number: int, times: int = 1) -> Outcome:
     run = Run(folder / "run", cells=30, seconds=0.3).start().wait_for(3)
@@ -37,8 +39,8 @@ def while_reporting(folder: Path) -> Outcome:
 
 
 def killed(folder: Path, mode: str) -> Outcome:
-    run = Run(folder / "run", cells=30, seconds=0.5, mode=mode).start()
-    run.wait_until(lambda: len(run._family()) >= 4)
+    run = Run(folder / "run", cells=30, seconds=30, mode=mode).start()
+    run.wait_until(lambda: len(run.family()) >= SERVER_AND_WORKERS)
     run.stored()
     os.kill(run.running.pid, signal.SIGKILL)
     return run.end()

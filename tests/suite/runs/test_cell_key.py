@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
+from pathlib import Path
+
 import pytest
 
+import tasks
 from suite.runs import cell_key, machine
 from tasks import Cell
 
@@ -63,9 +67,56 @@ def test_the_version_of_a_package_matters_where_it_runs(package: str, monkeypatc
     assert changed == [package in (cell.backend, cell.neuron.partition(".")[0]) for cell in cells]
 
 
+def hashes(monkeypatch: pytest.MonkeyPatch, cell: Cell, edited: str) -> tuple[str, str]:
+    """The hash of a cell's code before and after the file of that name, or path below `tasks/`, changed."""
+    found = []
+    for content in ("old", "new"):
+        with monkeypatch.context() as patch:
+            patch.setattr(
+                cell_key, "_file_hash", lambda path, text=content: text if str(path).endswith(f"/{edited}") else "same"
+            )
+            cell_key._core_hash.cache_clear()
+            found.append(cell_key.code_hash(cell))
+    cell_key._core_hash.cache_clear()
+    return found[0], found[1]
+
+
 def test_another_model_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
-    cell = Cell("accuracy", "lif", "reference", 0, {"epochs": 3})
-    before = cell_key.code_hash(cell)
-    original = cell_key._file_hash
-    monkeypatch.setattr(cell_key, "_file_hash", lambda path: "edited" if path.name == "clif.py" else original(path))
-    assert cell_key.code_hash(cell) == before
+    before, after = hashes(monkeypatch, Cell("accuracy", "lif", "reference", 0, {"epochs": 3}), "models/clif.py")
+    assert before == after
+
+
+@pytest.mark.parametrize("task", sorted(tasks.TASKS))
+def test_each_file_behind_a_task_matters_and_no_other(task: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = tasks.get(task)
+    cell = Cell(task, "lif", "reference", 0, dict(known.settings))
+    own = {path for name in ("base.py", *known.sources) for path in files_below(name)}
+    module = Path(inspect.getfile(type(known))).relative_to(cell_key.TASKS)
+    for path in sorted(own | {str(module)}):
+        before, after = hashes(monkeypatch, cell, f"tasks/{path}")
+        assert before != after, path
+    others = {str(path.relative_to(cell_key.TASKS)) for path in cell_key.TASKS.glob("*.py")}
+    for path in sorted(others - own - {str(module)}):
+        before, after = hashes(monkeypatch, cell, f"tasks/{path}")
+        assert before == after, path
+
+
+def files_below(name: str) -> list[str]:
+    """The Python files of a file or folder below `tasks/`."""
+    path = cell_key.TASKS / name
+    found = path.rglob("*.py") if path.is_dir() else [path]
+    return [str(each.relative_to(cell_key.TASKS)) for each in found]
+
+
+@pytest.mark.parametrize("file", ["networks.py", "accuracy/training.py", "accuracy/datasets.py", "cache.py"])
+def test_what_decides_an_accuracy_is_in_its_key(file: str) -> None:
+    assert any(file in files_below(name) for name in tasks.get("accuracy").sources), file
+
+
+@pytest.mark.parametrize("task", sorted(tasks.TASKS))
+def test_the_machine_matters_where_it_is_measured(task: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    cell = Cell(task, "lif", "reference", 0, dict(tasks.get(task).settings))
+    before = cell_key.key(cell)
+    monkeypatch.setattr(machine, "describe", lambda: {"cpu": "another", "cores": 1, "memory_gib": 1})
+    measures = {"memory", "throughput", "training_speed", "startup", "training_memory"}
+    assert (cell_key.key(cell) != before) == (task in measures)

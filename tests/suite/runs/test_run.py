@@ -13,9 +13,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
+import psutil
 import pytest
 
 from suite.cli import main
+from suite.runs import guardian
 from tests.conftest import REPOSITORY, Suite
 
 ALL_TASKS = {"accuracy", "temporal_gradient", "memory", "throughput", "training_speed"}
@@ -56,12 +58,33 @@ def test_smoke_run_with_a_new_neuron(suite: Suite, neuron_file: Callable[[str], 
     provenance = json.loads((out / "provenance.json").read_text())
     assert provenance["packages"]["torch"]
     assert provenance["machine"]["cores"] >= 1
+    assert_possible(table)
     assert provenance["commands"] == [provenance["command"]]
 
     again = suite("run", "--profile", "smoke", "--neuron-file", path, "--out", out)
     assert again.returncode == 0
     assert "0 ok" in again.stderr
     pd.testing.assert_frame_equal(table, pd.read_parquet(out / "results.parquet"))
+
+
+def assert_possible(table: pd.DataFrame) -> None:
+    """Bounds that definitions and physics give."""
+    values = table.groupby("metric").value
+    lowest, highest = values.min(), values.max()
+    for name in ("accuracy_selected", "accuracy_final", "validation_accuracy", "test_accuracy"):
+        assert lowest[name] >= 0
+        assert highest[name] <= 100
+    fused = table[(table.metric == "saved_bytes") & (table.neuron == "lif") & (table.backend == "cpu")]
+    assert fused.value.to_list() == pytest.approx([4.0], abs=0.01), "the input alone, in float32"
+    places = ["neuron", "backend", "dataset", "timesteps", "settings", "seed"]
+    times = table[table.task == "throughput"].set_index([*places, "metric"]).value.unstack("metric")
+    assert (times.forward_backward_time_p20 <= times.forward_backward_time).all()
+    assert (times.forward_backward_time <= times.forward_backward_time_p80).all()
+    assert (times.forward_backward_time > 0).all()
+    assert lowest["vanished_fraction"] >= 0
+    assert highest["vanished_fraction"] <= 1
+    assert lowest["neuron_share"] > 0
+    assert highest["neuron_share"] < 1
 
 
 @pytest.mark.slow
@@ -103,13 +126,20 @@ def test_time_limit(suite: Suite, neuron_file: Callable[[str], Path], tmp_path: 
         "@register\nclass Sleeps(Neuron):\n    def step(self, x):\n"
         "        import time\n        if x.numel() > 4:\n            time.sleep(60)\n        return (x,)\n"
     )
-    arguments = ("--profile", "smoke", "--tasks", "throughput,memory", "--datasets", "digits", "--time-limit", "6")
-    arguments += ("--backends", "reference")
-    done = suite("run", *arguments, "--neurons", "sleeps", "--neuron-file", path, "--out", tmp_path / "run")
+    arguments = ("--profile", "smoke", "--tasks", "memory", "--backends", "reference", "--time-limit", "15")
+    done = suite("run", *arguments, "--neurons", "sleeps,relu", "--neuron-file", path, "--out", tmp_path / "run")
     assert done.returncode == 1
     table = pd.read_parquet(tmp_path / "run/results.parquet")
-    assert set(table.status) == {"timeout"}
-    assert "--time-limit" in table.detail.iloc[0]
+    ended = table.groupby("neuron").status.unique().map(list).to_dict()
+    assert ended == {"sleeps": ["timeout"], "relu": ["ok"]}
+    assert set(table[table.neuron == "sleeps"].detail) == {"not done after 15 s; --time-limit allows more"}
+
+
+def _carries_mark_of(run: int, process: psutil.Process) -> bool:
+    try:
+        return process.environ().get(guardian.VARIABLE, "").startswith(f"{run}-")
+    except psutil.Error:
+        return False
 
 
 @pytest.mark.slow
@@ -129,7 +159,9 @@ def test_resume_after_kill(suite: Suite, tmp_path: Path) -> None:
         time.sleep(0.05)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    time.sleep(2)  # the workers notice that their parent is gone
+    while any(_carries_mark_of(process.pid, each) for each in psutil.process_iter()):  # its guardian ends its workers
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
     kept = {path.name: path.read_bytes() for path in (out / "cells").glob("*.json")}
     done = suite(*arguments)
     assert done.returncode == 0, done.stderr
@@ -157,7 +189,9 @@ def test_interrupt_leaves_a_run_that_resumes(suite: Suite, tmp_path: Path) -> No
         text=True,
         start_new_session=True,
     )
+    deadline = time.monotonic() + 120
     while not list((out / "cells").glob("*.json")):
+        assert time.monotonic() < deadline
         assert process.poll() is None
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGINT)
