@@ -144,7 +144,7 @@ def table(rows: pd.DataFrame, name: str, title: str, caption: str, columns: Sequ
         return None
     sizes, whos = list(dict.fromkeys(rows["size"])), row_order(rows)
     marks, notes = failures(with_failures(rows, metrics), "size", {})
-    apart = other_loads(rows)
+    apart, copies = other_loads(rows), times(rows, "copy_bandwidth")
     found = {column: (ratios if column.over_baseline else times)(rows, column.metric) for column in columns}
     lines: dict[str, list[Entry]] = {who: [] for who in whos}
     header = ["neuron"]
@@ -153,7 +153,8 @@ def table(rows: pd.DataFrame, name: str, title: str, caption: str, columns: Sequ
             own = {who: found[column][who, size] for who in whos if (who, size) in found[column]}
             hidden = set() if column.holds or column.over_baseline else {who for who in own if (who, size) in apart}
             shown = {who: time for who, time in own.items() if who not in hidden}
-            bold = clearly_best(_alike(rows, size, shown), _higher_is_better(column.metric))
+            compared = shown if column.over_baseline or _same_rounds(copies, shown, size) else {}
+            bold = clearly_best(_alike(rows, size, compared), _higher_is_better(column.metric))
             if not own and column.over_baseline:
                 continue
             header.append(f"{size}{': ' if size else ''}{column.words}")
@@ -164,6 +165,11 @@ def table(rows: pd.DataFrame, name: str, title: str, caption: str, columns: Sequ
         told.append("— not measured.")
     text = f"{caption} {same_for_all(rows)}".strip()
     return Table(name, title, text, header, list(lines.items()), told, (str(rows.task.iloc[0]),))
+
+
+def _same_rounds(copies: Mapping[Key, Time], shown: Iterable[str], size: str) -> bool:
+    """Whether times may be called better or worse: their copy ran at one speed to the last digit, or none is known."""
+    return len({copies[who, size].estimate.mean for who in shown if (who, size) in copies}) <= 1
 
 
 def _entry(

@@ -49,7 +49,8 @@ class Estimate:
         if not len(array):
             return cls(math.nan, math.nan, 0)
         if not np.isfinite(array).all():
-            return cls(float(array.sum()), math.nan, len(array), own)
+            with np.errstate(invalid="ignore"):
+                return cls(float(array.sum()), math.nan, len(array), own)
         mean = math.fsum(own) / len(own)  # whatever the order of the values
         if len(array) < 2:
             return cls(mean, math.nan, 1, own)

@@ -280,6 +280,14 @@ def test_one_load_is_copies_within_a_fifth(copy: float, shown: bool) -> None:
     assert (found != "‡") is shown
 
 
+def test_nothing_is_bold_among_times_of_different_rounds() -> None:
+    """At one load they stand side by side; which is faster is for the ratios to say."""
+    for copy, bold in ((10.0, True), (10.5, False)):
+        table = layer_throughput(rows(timing("lif", 1.0, 0.9, 1.1), timing("clif", 2.0, 1.9, 2.1, copy=copy)))
+        assert entries(table)["clif"]["T=8, 4,096 neurons: both (ns)"] == "2.00 (1.90–2.10)"
+        assert any(own[0].best for _, own in entries_of(table)) is bold
+
+
 def test_a_measured_ratio_is_taken_before_one_of_equal_copies() -> None:
     own = timing("clif", 2.0, 1.9, 2.1)
     ends = (("", 1.5), ("_p20", 1.4), ("_p80", 1.7))

@@ -16,6 +16,7 @@ from suite.statistics import (
     Estimate,
     compare_with_baseline,
     holm,
+    not_told_from_best,
     paired_p_value,
     probability_of_improvement,
     rank_over_datasets,
@@ -148,3 +149,133 @@ def test_a_real_difference_is_found() -> None:
     (found,) = compare_with_baseline(values, "lif")
     assert found.verdict == "higher"
     assert found.effect_size > 0.8
+
+
+EIGHT = [97.4, 98.1, 96.9, 97.7, 98.3, 97.0, 97.2, 98.0]
+
+
+def series(values: list[float]) -> pd.Series:
+    return pd.Series(values)
+
+
+def test_equal_seeds_have_no_uncertainty() -> None:
+    """The standard error of three equal floats is 1e-14; a sum in another order is another float."""
+    for value in (97.83783783783784, 100 * 44 / 45, 0.1):
+        estimate = Estimate.of([value] * 3)
+        assert (estimate.half_width, estimate.mean) == (0.0, pytest.approx(value))
+    noisy = [97.0, 97.0 + 1e-13, 97.0 - 1e-13]
+    assert Estimate.of(noisy).half_width == 0.0
+    assert Estimate.of([97.0, 97.000001]).half_width > 0
+    assert Estimate.of([0.1, 0.2, 0.3]).mean == Estimate.of([0.3, 0.1, 0.2]).mean
+
+
+def test_estimates_of_what_is_not_finite() -> None:
+    assert Estimate.of([math.inf, 1.0]).mean == math.inf
+    assert math.isnan(Estimate.of([math.inf, -math.inf]).mean)
+    assert math.isnan(Estimate.of([math.inf, 1.0]).half_width)
+    assert all(math.isnan(value) for value in Estimate.of([math.inf, 1.0, 2.0]).bootstrap())
+
+
+@pytest.mark.parametrize("noise", [0.0, 1e-14, -1e-14])
+def test_the_rounding_of_sums_is_no_difference(noise: float) -> None:
+    values = {"lif": series(EIGHT), "clif": series([value + noise for value in EIGHT])}
+    (found,) = compare_with_baseline(values, "lif")
+    assert (found.p, found.verdict) == (1.0, "not distinguished")
+
+
+def test_paired_t_test_is_scipys() -> None:
+    own, base = series(EIGHT), series([*ACCURACIES, 97.1, 97.3])
+    (found,) = compare_with_baseline({"lif": base, "clif": own}, "lif")
+    assert found.t_p == pytest.approx(stats.ttest_rel(own, base).pvalue, rel=1e-6)
+    (constant,) = compare_with_baseline({"lif": own, "clif": own + 1}, "lif")
+    assert math.isnan(constant.t_p)
+
+
+def test_effect_size_needs_three_seeds_and_a_spread() -> None:
+    assert math.isnan(hedges_g([1.0, 1.2]))
+    assert math.isnan(hedges_g([1.0]))
+    assert math.isnan(hedges_g([1.0, 1.0, 1.0]))
+    assert math.isnan(hedges_g([1.0, math.inf, 2.0]))
+
+
+def test_holm_is_statsmodels() -> None:
+    multitest = pytest.importorskip("statsmodels.stats.multitest")
+    p_values = list(np.random.default_rng(0).uniform(0, 0.2, 12))
+    assert holm(p_values) == pytest.approx(list(multitest.multipletests(p_values, method="holm")[1]))
+
+
+def test_what_shares_no_seed_is_neither_tested_nor_corrected_for() -> None:
+    shifted = pd.Series(EIGHT, range(20, 28))
+    values = {"lif": series(EIGHT), "clif": series([value + 1 for value in EIGHT]), "if": shifted}
+    found = {comparison.name: comparison for comparison in compare_with_baseline(values, "lif")}
+    assert found["clif"].corrected == found["clif"].p == pytest.approx(2 / 2**8)
+    assert (found["if"].verdict, found["if"].difference.count) == ("no common seed", 0)
+    assert math.isnan(found["if"].p)
+
+
+@pytest.mark.parametrize("better", ["higher", "lower"])
+def test_the_best_and_what_is_not_told_from_it(better: str) -> None:
+    """Beside the best one a paired step below it, far within its interval, and one that only wavers around it."""
+    sign = 1 if better == "higher" else -1
+    values = {
+        "best": series(EIGHT),
+        "beside": series([value + 0.1 * (-1) ** place for place, value in enumerate(EIGHT)]),
+        "below": series([value - sign * 0.3 for value in EIGHT]),
+    }
+    assert not_told_from_best(values, better) == {"best", "beside"}  # type: ignore[arg-type]
+
+
+def test_nobody_is_best_where_nothing_can_be_told() -> None:
+    few = {name: series([level, level + 1, level + 2]) for name, level in (("lif", 20.0), ("clif", 90.0))}
+    assert not_told_from_best(few, "higher") == set()
+    assert not_told_from_best({"lif": series(EIGHT)}, "higher") == set()
+    short = {"lif": series(EIGHT), "clif": series([v - 1 for v in EIGHT]), "if": series([97.0, 98.0])}
+    assert not_told_from_best(short, "higher") == {"lif"}, "a neuron of two seeds is not told from the best, nor bold"
+
+
+def test_equal_numbers_of_correct_answers_share_a_rank() -> None:
+    """351 + 341 + 349 and 352 + 340 + 349 of 360: the same number, other floats."""
+    means = {
+        name: float(np.mean([100 * right / 360 for right in own]))
+        for name, own in {"lif": (351, 341, 349), "clif": (352, 340, 349), "if": (300, 301, 302)}.items()
+    }
+    ranks = rank_over_datasets(pd.DataFrame([means] * 4, index=list("abcd")))
+    assert ranks is not None
+    assert ranks.mean.to_dict() == {"lif": 1.5, "clif": 1.5, "if": 3.0}
+
+
+def test_all_equal_is_p_one_and_tells_nothing_apart() -> None:
+    ranks = rank_over_datasets(pd.DataFrame(90.0, index=list("abcd"), columns=["lif", "clif", "if"]))
+    assert ranks is not None
+    assert ranks.p == 1.0
+    assert not ranks.told_apart
+    apart = rank_over_datasets(pd.DataFrame({"lif": [1.0] * 4, "clif": [2.0] * 4, "if": [3.0] * 4}))
+    assert apart is not None
+    assert apart.told_apart
+    assert apart.mean.to_dict() == {"if": 1.0, "clif": 2.0, "lif": 3.0}
+
+
+def test_ranks_are_over_what_all_ranked_models_have() -> None:
+    table = pd.DataFrame(
+        {"a": [1.0, 2, 3, 4], "b": [2.0, 3, 4, 5], "c": [3.0, 1, 5, 6], "new": [9.0, np.nan, np.nan, np.nan]}
+    )
+    table.index = pd.Index(list("wxyz"))
+    ranks = rank_over_datasets(table)
+    assert ranks is not None
+    assert (ranks.names, ranks.left_out) == (("w", "x", "y", "z"), ("new",))
+    hole = table.drop(columns="new")
+    hole.loc["z", "c"] = np.nan
+    found = rank_over_datasets(hole)
+    assert found is not None
+    assert (found.names, found.left_out, found.datasets) == (("w", "x", "y"), ("z",), 3)
+
+
+@pytest.mark.slow
+def test_six_models_that_are_one_are_told_apart_in_a_twentieth_of_runs() -> None:
+    """Any claim among six comparisons of 8 seeds, 150 runs: below 5 % + 3σ = 10.3 %; uncorrected about 20 %."""
+    generator = np.random.default_rng(5)
+    repeats, claimed = 150, 0
+    for _ in range(repeats):
+        values = {name: pd.Series(generator.normal(90, 1, 8)) for name in ("lif", "a", "b", "c", "d", "e", "f")}
+        claimed += any(found.verdict in ("higher", "lower") for found in compare_with_baseline(values, "lif"))
+    assert claimed / repeats < 0.103
