@@ -33,6 +33,8 @@ def from_graph(graph: Any, timesteps: int | None, backend: str = "auto", dt: flo
     """
     nir = nir_package()
     if isinstance(graph, (str, Path)):
+        if not Path(graph).exists():
+            raise InvalidValue(f"there is no file {graph}")
         graph = nir.read(graph)
     if not isinstance(graph, nir.NIRGraph):
         raise InvalidValue(f"{CHAINS} or the path of a file with one, not {type(graph).__name__}")

@@ -186,8 +186,10 @@ def test_a_grouped_convolution_is_read_too() -> None:
     node = nir.Conv2d((9, 9), weight, stride=1, padding=0, dilation=1, groups=2, bias=bias)
     nodes = {"x": nir.Input(np.array([4, 9, 9])), "c": node, "y": nir.Output(np.array([8, 7, 7]))}
     x = torch.rand(2, 4, 9, 9)
-    found = from_graph(nir.NIRGraph(nodes, [("x", "c"), ("c", "y")], type_check=False), None).readout(x[None])
-    assert torch.equal(found[0], module(x))
+    readout = from_graph(nir.NIRGraph(nodes, [("x", "c"), ("c", "y")], type_check=False), None).readout
+    assert torch.equal(readout(x[None])[0], module(x))
+    (found,) = (layer for layer in readout.modules() if isinstance(layer, nn.Conv2d))
+    assert (found.in_channels, found.out_channels, found.groups) == (4, 8, 2)
 
 
 def test_the_network_is_left_alone() -> None:
@@ -270,3 +272,67 @@ def test_a_graph_is_read_whole_or_refused(seed: int, data: st.DataObject) -> Non
     wanted = run_graph(graph, x, 1e-4)
     found = network.double()(x.transpose(0, 1))
     assert ((found - wanted).abs().amax((0, 2)) < 1e-4).any()
+
+
+def graph_of(edges: list[tuple[str, str]], **others: Any) -> Any:
+    """Nodes x, a, n, b, y, and others by name."""
+    weight, ones = np.eye(3, dtype=np.float32), np.ones(3)
+    nodes = {
+        "x": nir.Input(np.array([3])),
+        "a": nir.Linear(weight),
+        "n": nir.IF(r=ones, v_threshold=ones),
+        "b": nir.Linear(50 * weight),
+        "y": nir.Output(np.array([3])),
+    }
+    return nir.NIRGraph({**nodes, **others}, edges, type_check=False)
+
+
+CHAIN = [("x", "a"), ("a", "n"), ("n", "b"), ("b", "y")]
+
+
+@pytest.mark.parametrize(
+    ("edges", "others", "message"),
+    [
+        ([*CHAIN, ("n", "y")], {}, "y has several that lead to it: b, n"),
+        ([*CHAIN[:-1], ("n", "c"), ("b", "y")], {"c": nir.Linear(np.eye(3))}, "n has several that follow: b, c"),
+        ([("x", "a"), ("a", "n"), ("b", "y")], {}, "b, y are not reached from x"),
+        ([("x", "a"), ("a", "n"), ("n", "y")], {}, "b is not reached from x"),
+        ([*CHAIN, ("z", "c")], {"z": nir.Input(np.array([3])), "c": nir.Output(np.array([3]))}, "z, c are not reached"),
+        ([*CHAIN, CHAIN[1]], {}, "the edge from a to n is there 2 times"),
+        ([*CHAIN[:-1], ("b", "a")], {}, "a has several that lead to it: x, b"),
+        ([*CHAIN[:-1], ("b", "x")], {}, "a loop through a"),
+        ([*CHAIN[:-1], ("b", "w")], {}, "an edge names w, which is no node"),
+        (
+            [("x", "a"), ("a", "n"), ("n", "b"), ("b", "y"), ("y", "z")],
+            {"z": nir.Linear(np.eye(3))},
+            "x → a → n → b → y → z",
+        ),
+    ],
+)
+def test_what_is_no_chain_is_refused_by_node_and_reason(edges: Any, others: Any, message: str) -> None:
+    with pytest.raises(InvalidValue, match=f"NIR import takes chains of layers.*{message}"):
+        from_graph(graph_of(edges, **others), 2, dt=1e-4)
+
+
+def test_what_is_no_graph_is_refused(tmp_path: Path) -> None:
+    for wrong in (nir.Linear(np.eye(3)), {}, None):
+        with pytest.raises(InvalidValue, match=f"path of a file with one, not {type(wrong).__name__}"):
+            from_graph(wrong, 2)
+    with pytest.raises(InvalidValue, match="this graph has no Input"):
+        from_graph(nir.NIRGraph({}, [], type_check=False), 2)
+    with pytest.raises(InvalidValue, match=r"there is no file .*absent\.nir"):
+        from_graph(tmp_path / "absent.nir", 2)
+
+
+@pytest.mark.parametrize(
+    ("node", "message"),
+    [
+        (nir.Scale(np.ones(3)), "c: the suite has no layer for NIR's Scale"),
+        (nir.Threshold(np.ones(3)), "c: the suite has no layer for NIR's Threshold"),
+        (nir.Linear(np.ones((2, 3, 3))), "c: weights of NIR's Linear must have 2 dimensions, not 3"),
+        (nir.LIF(*[np.arange(1.0, 4.0)] * 4), r"c: the suite has no such neuron: NIR's LIF\.r must be the same"),
+    ],
+)
+def test_a_node_that_the_suite_has_not_is_named(node: Any, message: str) -> None:
+    with pytest.raises(InvalidValue, match=message):
+        from_graph(graph_of([*CHAIN[:-1], ("b", "c"), ("c", "y")], c=node), 2, dt=1e-4)
