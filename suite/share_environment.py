@@ -14,6 +14,15 @@ VARIABLE = "NEURON_SUITE_ENVIRONMENT"
 """The environment to share; by default that of nox."""
 
 
+def variables() -> dict[str, str]:
+    """For ASV's processes: the environment to share, and its Python as the first of the path.
+
+    ASV makes an environment of the first `python3.x` that it finds; that may be a shim of a version that is not there.
+    """
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    return {**os.environ, VARIABLE: os.environ.get(VARIABLE, sys.prefix), "PATH": path}
+
+
 def main(project: str) -> str | None:
     """Write a path file into this environment; a message if there is nothing to share."""
     shared = Path(os.environ.get(VARIABLE) or Path(project) / ".nox" / "environment")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import subprocess
 import sys
@@ -10,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from suite.git import git
-from suite.share_environment import VARIABLE
+from suite.share_environment import variables
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 ASV = (sys.executable, "-m", "asv")
@@ -40,10 +39,9 @@ def main(arguments: Sequence[str]) -> int:
         if status.stdout.strip():
             machine += "-uncommitted"
             print(f"asv: uncommitted changes; tracked as machine {machine}, not as {platform.node()}")
-    environment = {**os.environ, VARIABLE: os.environ.get(VARIABLE, sys.prefix)}
     subprocess.run([*ASV, "machine", "--yes", "--machine", machine], cwd=REPOSITORY, check=True)
     command = [*ASV, "run", "--show-stderr", "--machine", machine, *how]
-    code = subprocess.run(command, cwd=REPOSITORY, env=environment, check=False).returncode
+    code = subprocess.run(command, cwd=REPOSITORY, env=variables(), check=False).returncode
     if code == FAILED:
         print("asv: benchmarks failed or ran out of time; they are named above", file=sys.stderr)
     return code

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 import platform
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ import neurons
 import tasks
 from suite import track
 from suite.asv import benchmarks
-from suite.share_environment import VARIABLE
+from suite.share_environment import VARIABLE, variables
 from tasks.temporal_gradient import temporal_jacobian
 from tests.conftest import REPOSITORY
 
@@ -210,7 +211,7 @@ def continuous(clone: Path, before: str, after: str) -> subprocess.CompletedProc
     bench = r"Layer\.time_forward_backward\('clif', 8\)"
     command = [sys.executable, "-m", "asv", "continuous", "--environment", f"virtualenv:{version}", "--factor", "1.3"]
     command += ["--interleave-rounds", "--show-stderr", "--bench", bench, before, after]
-    environment = {**os.environ, VARIABLE: sys.prefix, "XDG_CACHE_HOME": str(clone / ".cache")}
+    environment = {**variables(), VARIABLE: sys.prefix, "XDG_CACHE_HOME": str(clone / ".cache")}
     subprocess.run([sys.executable, "-m", "asv", "machine", "--yes"], cwd=clone, check=True, capture_output=True)
     return subprocess.run(command, cwd=clone, env=environment, capture_output=True, text=True, check=False)
 
@@ -224,3 +225,14 @@ def test_a_slowed_kernel_is_found_and_an_unchanged_commit_is_not_accused(clone: 
     assert "PERFORMANCE DECREASED" in slowed.stdout, slowed.stdout + slowed.stderr
     assert "time_forward_backward('clif', 8)" in slowed.stdout
     assert slowed.returncode == 1
+
+
+def test_asv_finds_this_python_before_a_shim(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """pyenv puts a `python3.x` of every version that it knows on the path, also of those that are not active."""
+    name = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    (tmp_path / name).write_text("#!/bin/sh\nexit 127\n")
+    (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    found = shutil.which(name, path=variables()["PATH"])
+    assert found is not None
+    assert Path(found).resolve() == Path(sys.executable).resolve()
