@@ -77,7 +77,7 @@ def compare(layer: NeuronLayer, x: Tensor, gradient: Tensor) -> Agreement:
     gradient = gradient.masked_fill(undecided, 0)  # so that these neurons add nothing to gradients of parameters
     output, grad_x, grads = _gradients(layer, dict(layer.named_parameters()), x, gradient)
     exact_parameters = {name: value.detach().double().requires_grad_() for name, value in layer.named_parameters()}
-    exact_layer = partial(reference_loop(layer.neuron, layer.bptt_steps), exact_parameters)
+    exact_layer = partial(_reference(layer), exact_parameters)
     exact, exact_x, exact_grads = _gradients(exact_layer, exact_parameters, x.double(), gradient.double())
     if layer.neuron.spiking:
         wrong = output != exact.to(x.dtype)
@@ -98,6 +98,12 @@ def compare(layer: NeuronLayer, x: Tensor, gradient: Tensor) -> Agreement:
     )
 
 
+def _reference(layer: NeuronLayer) -> Callable[..., Tensor]:
+    if layer.neuron.runs_over_time():
+        return reference_loop(layer.neuron, layer.bptt_steps)
+    return lambda parameters, x: layer.neuron.forward(x, parameters)  # type: ignore[attr-defined]
+
+
 def _error(value: Tensor, exact: Tensor, floor: float) -> float:
     if not value.numel():
         return 0.0
@@ -112,6 +118,8 @@ def _gradients(
     x = x.detach().requires_grad_()
     output = run(x)
     values = (x, *parameters.values())
+    if not output.requires_grad:
+        return output, torch.zeros_like(x), {name: torch.zeros_like(value) for name, value in parameters.items()}
     grad_x, *grads = torch.autograd.grad(output, values, gradient, materialize_grads=True)
     return output.detach(), grad_x, dict(zip(parameters, grads, strict=True))
 
@@ -121,6 +129,8 @@ def _near_jumps(layer: NeuronLayer, x: Tensor) -> Tensor:
     """Which neurons [N, *features] come within rounding of a jump of the spike or of its surrogate, at any step."""
     neuron = layer.neuron.bind({})
     near = torch.zeros(x.shape[1:], dtype=torch.bool, device=x.device)
+    if not neuron.runs_over_time():
+        return near
     spike, width, margin = neuron.spike, neuron.surrogate_width, ROUNDING[x.dtype]
     edges = [0.0, *{"rectangle": [width / 2], "triangle": [width]}.get(neuron.surrogate, [])]
 

@@ -98,6 +98,7 @@ class NeuronLayer(nn.Module):
         """Trace before the first input, so that `torch.compile` of a network meets a layer that is ready."""
         self._runners = {}
         self._made_for: Hashable = self.neuron.version()
+        self.neuron.listen(self._prepare_early)
         for device in ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",):
             try:
                 self._runners[device] = runner_for(self._backend, self.neuron, torch.device(device), self._bptt_steps)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from weakref import WeakMethod
 
 import torch
 from torch import Tensor
@@ -55,7 +56,7 @@ class Learnable:
         return (timesteps, channels)
 
 
-DERIVED = ("_derived", "_mutable", "_held", "_changes")
+DERIVED = ("_derived", "_mutable", "_held", "_listeners", "_changes")
 """Attributes of a model that are made again where they are missing."""
 VALUES = (int, float, complex, str, bytes, type(None), Learnable)
 CODE = (type, FunctionType, BuiltinFunctionType, MethodType, property, classmethod, staticmethod)
@@ -141,6 +142,10 @@ class Neuron(metaclass=NeuronType):
                 tensor.fill_(value)
         else:
             vars(self)["_changes"] = self._changes + 1
+            for listener in list(vars(self).get("_listeners", {}).values()):
+                prepare = listener()
+                if prepare is not None:
+                    prepare()  # not at the next call, which may be one of a compiled network
 
     def __getstate__(self) -> dict[str, Any]:
         """For copies and pickles: without what can be derived again."""
@@ -219,6 +224,12 @@ class Neuron(metaclass=NeuronType):
             known = vars(self)["_mutable"] = counted, self._mutable_attributes()
         return (counted, frozen({name: getattr(self, name) for name in known[1]})) if known[1] else counted
 
+    def listen(self, prepare: Any) -> None:
+        """Call a method of a layer whenever an attribute is set that is not annealed."""
+        listeners: dict[int, WeakMethod[Any]] = vars(self).get("_listeners", {})
+        known = {key: own for key, own in listeners.items() if own() is not None}
+        vars(self)["_listeners"] = {**known, id(prepare.__self__): WeakMethod(prepare)}
+
     def held(self, name: str, dtype: torch.dtype, device: torch.device) -> Tensor:
         """An annealed constant as a tensor of one number, which follows the attribute."""
         held: dict[str, dict[Any, Tensor]] = vars(self).get("_held", {})
@@ -277,6 +288,8 @@ class Neuron(metaclass=NeuronType):
         """A copy whose trainable parameters are the given tensors, so that `step` can use them."""
         bound = object.__new__(type(self))
         vars(bound).update(vars(self))
+        for name in DERIVED:
+            vars(bound).pop(name, None)
         vars(bound).update(parameters)
         return bound
 

@@ -49,9 +49,7 @@ SURROGATES: dict[str, Callable[[Tensor, Width], Tensor]] = {
 
 
 class SpikeFunction(torch.autograd.Function):
-    """Θ(distance) with Θ(0) = 1; derivatives, backward and forward, multiply by the named surrogate."""
-
-    generate_vmap_rule = True
+    """Θ(distance) with Θ(0) = 1; backward multiplies by the named surrogate."""
 
     @staticmethod
     def forward(distance: Tensor, kind: str, width: Width) -> Tensor:
@@ -61,12 +59,22 @@ class SpikeFunction(torch.autograd.Function):
     def setup_context(ctx: Any, inputs: tuple[Tensor, str, Width], output: Tensor) -> None:
         distance, ctx.kind, ctx.width = inputs
         ctx.save_for_backward(distance)
-        ctx.save_for_forward(distance)
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor, None, None]:
         (distance,) = ctx.saved_tensors
         return grad_outputs[0] * SURROGATES[ctx.kind](distance, ctx.width), None, None
+
+
+class TransformedSpike(SpikeFunction):
+    """The same under torch's transforms (vmap, forward-mode derivatives), which `torch.compile` does not take."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, str, Width], output: Tensor) -> None:
+        SpikeFunction.setup_context(ctx, inputs, output)
+        ctx.save_for_forward(inputs[0])
 
     @staticmethod
     def jvp(ctx: Any, *tangents: Any) -> Tensor:
@@ -76,4 +84,5 @@ class SpikeFunction(torch.autograd.Function):
 
 def spike(distance: Tensor, kind: str, width: Width) -> Tensor:
     """Binary spikes (in the dtype of `distance` = u − v_th) with surrogate gradient `kind`."""
-    return SpikeFunction.apply(distance, kind, width)
+    function = SpikeFunction if torch.compiler.is_compiling() else TransformedSpike
+    return function.apply(distance, kind, width)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import subprocess
 import sys
+import traceback
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -14,7 +16,7 @@ import torch
 import neurons
 from neurons import BackendUnavailable, backends, conformance
 from neurons.errors import NotFusable
-from neurons.kernels import cost
+from neurons.kernels import cost, cpu_library
 from neurons.kernels.trace import Program, program_of
 from tasks.timing import interleave
 from tasks.workload import drive
@@ -25,7 +27,11 @@ COMPARED = ("reference", "compile", "cpu", "triton")
 
 
 def check(path: Path) -> bool:
-    """Print for each neuron of a file whether it is refused or fit, its agreement, cost and speed; True if all fit."""
+    """Print for each neuron of a file whether it is refused or fit, its agreement, cost and speed; True if all fit.
+
+    Raises:
+        NeuronError: the file registers nothing that can be checked.
+    """
     fit = [_check_neuron(name, path) for name in neurons.load_file(path)]
     return all(fit)
 
@@ -33,13 +39,17 @@ def check(path: Path) -> bool:
 def _check_neuron(name: str, path: Path) -> bool:
     cls = neurons.get(name)
     print(f"{name}: states {', '.join(cls.states) or 'none'}; learnable {', '.join(cls.learnables()) or 'none'}")
-    agreed = [_agreement(name, backend, path) for backend in COMPARED]
-    try:
-        program = program_of(cls(TIMED_STEPS))
-    except NotFusable as error:
-        print(f"  fused: refused: {error}")
+    fault = _fault_of_step(name)
+    if fault is not None:
+        print(f"  refused: {fault}")
         return False
-    _print_cost(program)
+    agreed = [_agreement(name, backend, path) for backend in COMPARED]
+    if cls.runs_over_time():
+        try:
+            _print_cost(program_of(cls(TIMED_STEPS)))
+        except NotFusable as error:
+            print(f"  refused: {error}")
+            return False
     fit = all(agreed)
     if fit:
         _print_speed(name)
@@ -47,23 +57,53 @@ def _check_neuron(name: str, path: Path) -> bool:
     return fit
 
 
+def _fault_of_step(name: str) -> str | None:
+    """What the step itself raises, or that its results are not finite; None if it runs."""
+    try:
+        found = compare_once(name, "reference")
+    except Exception as error:
+        where = next(
+            (frame for frame in reversed(traceback.extract_tb(error.__traceback__)) if frame.name == "step"), None
+        )
+        line = f"line {where.lineno}: {where.line}: " if where else ""
+        return f"the step raises: {line}{_one_line(error)}"
+    return None if found.finite else "the reference is not finite on a usual input: NaN or Inf"
+
+
+def _one_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}".rstrip(": ")
+
+
 def _agreement(name: str, backend: str, path: Path) -> bool:
-    """Compare one backend with the float64 reference; what cannot run here is told and does not count."""
+    """Compare one backend with the float64 reference; what this machine does not have is told and does not count."""
     if backend == "triton" and not torch.cuda.is_available() and os.environ.get("TRITON_INTERPRET") != "1":
         return _triton_by_interpreter(path, name)
     label = "triton (interpreter)" if backend == "triton" and not torch.cuda.is_available() else backend
     try:
+        missing = _missing_here(name, backend)
+        if missing is not None:
+            print(f"  {label}: not compared: {missing}")
+            return True
         found = compare_once(name, backend)
-    except BackendUnavailable as error:
-        print(f"  {label}: unavailable: {error}")
-        return True
     except Exception as error:
-        print(f"  {label}: failed: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}")
+        print(f"  {label}: refused: {error if isinstance(error, BackendUnavailable) else _one_line(error)}")
         return False
     worst = max([found.gradient_error, *found.parameter_errors.values()])
     verdict = found.fault or f"agrees; largest gradient error {worst:.1e} of {found.tolerance:g}"
     print(f"  {label}: {verdict}; {found.undecided} of {found.neurons} neurons within rounding of a jump")
     return found.fault is None
+
+
+def _missing_here(name: str, backend: str) -> str | None:
+    """What the machine lacks for a backend (a compiler, a package), or that it cannot run a model without a step."""
+    cls = neurons.get(name)
+    if backend == "cpu" and cls.runs_over_time():
+        return cpu_library.no_compiler()
+    if backend == "triton" and importlib.util.find_spec("triton") is None:
+        return "there is no package triton for this platform"
+    if not cls.runs_over_time() and backend != "reference":
+        return backends.get_backend(backend).unavailable(cls(TIMED_STEPS), torch.device("cpu"))
+    return None
 
 
 def compare_once(name: str, backend: str) -> conformance.Agreement:
@@ -81,8 +121,10 @@ def _triton_by_interpreter(path: Path, name: str) -> bool:
     environment = {**os.environ, "TRITON_INTERPRET": "1", "CUDA_VISIBLE_DEVICES": ""}
     command = [sys.executable, "-c", code, str(path.resolve()), name]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    print(done.stdout.rstrip() or f"  triton (interpreter): failed: {done.stderr.strip().splitlines()[-1]}")
-    return done.returncode == 0
+    told = [line for line in done.stdout.splitlines() if line.startswith("  triton (interpreter):")]
+    last = done.stderr.strip().splitlines()[-1:] or [f"the process ended with exit code {done.returncode}"]
+    print(told[-1] if told else f"  triton (interpreter): failed: {last[0]}")
+    return bool(told) and done.returncode == 0
 
 
 def interpreted(path: str, name: str) -> int:

@@ -11,7 +11,10 @@ from typing import Any
 
 import neurons
 import tasks
-from neurons import peers, registry
+from neurons import Neuron, peers, registry
+from neurons.fingerprint import fingerprint
+from neurons.model import NeuronType
+from neurons.peers.peer import Peer
 from suite.runs import machine
 from tasks import Cell
 
@@ -61,11 +64,31 @@ def key(cell: Cell) -> str:
 
 
 def code_hash(cell: Cell) -> str:
-    """Hash of the sources behind a cell: the neurons package without other models, the model's file, the task."""
+    """Hash of what is behind a cell: the neurons package without the models, what the model computes, the task."""
     task = tasks.get(cell.task)
     module = Path(__import__(type(task).__module__, fromlist=["_"]).__file__ or "")
     sources = [module, *(TASKS / name for name in (*SHARED_TASK_FILES, *task.sources))]
-    return _digest([_core_hash(), _hash_files([registry.source_file(neurons.get(cell.neuron))]), _hash_files(sources)])
+    return _digest([_core_hash(), _model_hash(cell), _hash_files(sources)])
+
+
+def _model_hash(cell: Cell) -> str:
+    """What the cell's model computes with its constants, see `neurons.fingerprint`; of a peer its file and versions."""
+    cls = neurons.get(cell.neuron)
+    if issubclass(cls, Peer):
+        return _hash_files([registry.source_file(cls)])
+    prefix = "neuron."
+    own = {key.removeprefix(prefix): value for key, value in cell.settings.items() if key.startswith(prefix)}
+    published = cls.published if cell.settings.get("protocol") == "published" else {}
+    asked = json.dumps([cell.settings.get("timesteps"), {**published, **own}], sort_keys=True, default=repr)
+    known = _model_hashes.setdefault(cls, {})
+    if (asked, NeuronType.changes) not in known:
+        neuron = cls(cell.settings.get("timesteps") or USUAL_STEPS, **{**published, **own})
+        known[asked, NeuronType.changes] = fingerprint(neuron)
+    return known[asked, NeuronType.changes]
+
+
+USUAL_STEPS = 8
+_model_hashes: dict[type[Neuron], dict[tuple[str, int], str]] = {}
 
 
 @cache
