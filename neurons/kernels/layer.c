@@ -92,9 +92,12 @@ static void assign_slots(Tile *tile, const Shape *shape) {
 // Coefficient c of each slot, at a time step (0 for those that do not change with it).
 static void fill_coefficient(Tile *tile, const Shape *shape, int c, int64_t step) {
     const real *values = shape->coefficient[c] + (granularity[c] == PER_STEP_CHANNEL ? step * shape->channels : 0);
-    for (int64_t slot = 0; slot < (BY_CHANNEL ? tile->slots : 1); slot++)
+    for (int64_t slot = 0; slot < (BY_CHANNEL ? tile->slots : 1); slot++) {
+        real lanes[WIDTH];  // not lane by lane into the vector: gcc 12 at -O2 loses such stores
         for (int lane = 0; lane < WIDTH; lane++)
-            tile->coefficient[slot][c][lane] = values[granularity[c] == PER_LAYER ? 0 : tile->channel[slot][lane]];
+            lanes[lane] = values[granularity[c] == PER_LAYER ? 0 : tile->channel[slot][lane]];
+        memcpy(&tile->coefficient[slot][c], lanes, sizeof lanes);
+    }
 }
 
 // Adds sum c of the tile to the sums of the layer, and clears it. Lanes beyond the tile hold zeros.

@@ -128,3 +128,22 @@ def results(backend: str, dtype: torch.dtype) -> dict[str, tuple[Tensor, Tensor]
     output = layer(x)
     output.backward(torch.ones_like(output))
     return {name: (output.detach()[t, 0], x.grad[t, 0]) for t, name in enumerate(EXPRESSIONS)}
+
+
+def differing(backend: str, dtype: torch.dtype, relative: float) -> dict[str, list[tuple[float, float, float, float]]]:
+    """For each expression that is not torch's: (a, b, found, right) of the first pairs; of a gradient with "'"."""
+    own, right = results(backend, dtype), results("reference", dtype)
+    pairs = torch.cartesian_prod(torch.tensor(GRID), torch.tensor(OTHERS))
+    usual = (pairs[:, 0].abs() < 4) & (pairs[:, 0].abs() > 1e-20)
+    found: dict[str, list[tuple[float, float, float, float]]] = {}
+    for name in EXPRESSIONS:
+        for mark, (value, exact) in zip(("", "'"), zip(own[name], right[name], strict=True), strict=True):
+            got, due = value.double(), exact.to(dtype).double()
+            near = (got - due).abs() <= relative * due.abs().clamp(min=0.3)
+            wrong = ~(near | (got == due) | (got.isnan() & due.isnan()))
+            if name in COMPOSED:
+                wrong = usual & ((got - due).abs() > max(relative, 1e-6))
+            found[name + mark] = [
+                (*pairs[i].tolist(), got[i].item(), due[i].item()) for i in wrong.nonzero()[:3, 0].tolist()
+            ]
+    return {name: cases for name, cases in found.items() if cases}
