@@ -282,7 +282,7 @@ def _forms(names: str, make: Make, honours: tuple[str, ...] = ("self", "other"))
     return {name: Form(make, honours) for name in names.split()}
 
 
-UNARY = "neg abs sign relu floor ceil round trunc square reciprocal exp expm1 log log1p log2 sigmoid tanh sin cos atan"
+UNARY = "neg abs sign relu floor ceil round trunc reciprocal exp expm1 log log1p log2 sigmoid tanh sin cos atan"
 
 FORMS: dict[str, Form] = {
     **_forms(f"{UNARY} erf sqrt rsqrt", _unary, ("self",)),

@@ -52,6 +52,8 @@ EXPRESSIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "clamp crossed": lambda a, b: a.clamp(1.0, -1.0),
     "clamp min": lambda a, b: a.clamp(min=0.5),
     "clamp max": lambda a, b: a.clamp(max=0.5),
+    "clamp_min": lambda a, b: torch.clamp_min(a, 0.3),
+    "clamp_max": lambda a, b: torch.clamp_max(a, 0.3),
     "clamp by tensors": lambda a, b: torch.clamp(a, b - 1, b),
     "clamp min by tensor": lambda a, b: torch.clamp(a, min=b),
     "neg": lambda a, b: -a,
