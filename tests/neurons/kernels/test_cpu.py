@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import platform
+import subprocess
+import sys
 from collections import defaultdict
 from pathlib import Path
 
@@ -83,6 +85,43 @@ def test_over_a_million_elements(name: str) -> None:
 def test_results_larger_than_the_cache(name: str) -> None:
     """64 MiB and aligned: written past the cache."""
     assert_agrees(agreement(name, "cpu", 16, 1 << 20))
+
+
+UNALIGNED = """
+import torch, neurons
+torch.manual_seed(0)
+x, gradient = (0.7 + 0.6 * torch.randn(5, 1_000_003) for _ in range(2))  # 20 MB: larger than the cache, rows unaligned
+results = []
+for backend in ("cpu", "reference"):
+    own = x.clone().requires_grad_()
+    output = neurons.layer("lif", backend=backend, surrogate="atan")(own)
+    results.append((output, *torch.autograd.grad(output, own, gradient)))
+print(int((results[0][0] != results[1][0]).sum()), float((results[0][1] - results[1][1]).abs().max()))
+"""
+
+
+@pytest.mark.slow
+def test_large_and_unaligned() -> None:
+    """Past the cache only whole vectors may be written; in a process of its own, as a mistake here ends it."""
+    done = subprocess.run([sys.executable, "-c", UNALIGNED], capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    different, error = done.stdout.split()
+    assert int(different) == 0
+    assert float(error) < 1e-5
+
+
+def test_the_kernels_get_the_threads_of_torch(two_threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    layer, x = neurons.layer("lif", backend="cpu"), torch.rand(3, 4, 5, requires_grad=True)
+    layer(x)
+    kernel = cpu.cpu_kernel(layer._runners["cpu"].programs[torch.float32].source, torch.float32)
+    sizes = []
+    for direction in ("_forward", "_backward"):
+        monkeypatch.setattr(kernel, direction, lambda *arguments: sizes.append(arguments[-5:]))
+    layer(x).sum().backward()
+    assert sizes == [(3, 20, 5, 1, two_threads)] * 2
+    torch.set_num_threads(1)
+    layer(x)
+    assert sizes[-1] == (3, 20, 5, 1, 1)
 
 
 @pytest.mark.parametrize("kind", SURROGATES)

@@ -13,8 +13,9 @@ import torch
 import neurons
 from neurons import BackendUnavailable
 from neurons.kernels import ahead_of_time, cost
+from neurons.kernels.programs import Program
 from neurons.kernels.source import source_of
-from neurons.kernels.triton_launch import interval_of
+from neurons.kernels.triton_launch import TritonKernel, interval_of
 
 MODELS = [name for name in neurons.names() if neurons.get(name).runs_over_time()]
 
@@ -57,3 +58,42 @@ def test_blocks_of_steps() -> None:
     assert [interval_of(steps) for steps in (1, 8, 16)] == [1, 8, 16]
     assert interval_of(100) == 10
     assert all(8 <= interval_of(steps) <= 16 for steps in range(17, 2000))
+
+
+def test_the_last_block_wastes_the_least() -> None:
+    """Of all intervals from 8 to 16 the one that computes the fewest steps in vain; the longest of equals."""
+    assert interval_of(17) == 9
+    for steps in range(17, 400):
+        wasted = {size: -(-steps // size) * size - steps for size in range(8, 17)}
+        least = min(wasted.values())
+        assert interval_of(steps) == max(size for size, waste in wasted.items() if waste == least)
+
+
+def test_checkpoints_are_for_backward_alone() -> None:
+    program = Program("triton", source_of(neurons.get("lif")()), None)
+    x = torch.empty(40, 3, 5, device="meta")
+    assert program.checkpoint_shape(x, False) == (0,)
+    assert program.checkpoint_shape(x, True) == (3, 1, 3, 5)  # 40 steps in 4 blocks of 10: states before all but one
+
+
+@pytest.mark.parametrize("grad", [True, False])
+def test_without_a_gradient_none_is_prepared(grad: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bool] = []
+
+    def spy(program: Program, x: torch.Tensor, needed: bool) -> tuple[int, ...]:
+        asked.append(needed)
+        return (0,)
+
+    monkeypatch.setattr(Program, "checkpoint_shape", spy)
+    layer, x = neurons.layer("lif", backend="triton"), torch.empty(40, 3, 5, device="meta")
+    with torch.set_grad_enabled(grad):
+        layer(x.requires_grad_())
+    layer(x.detach())
+    assert asked == [grad, False]
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float8_e5m2])
+def test_other_dtypes_are_refused(dtype: torch.dtype) -> None:
+    kernel = TritonKernel(source_of(neurons.get("lif")()))
+    with pytest.raises(BackendUnavailable, match=f"takes float32, float16 and bfloat16, not {dtype}: use x.float"):
+        kernel.forward(torch.zeros(2, 3).to(dtype), [], False, None)

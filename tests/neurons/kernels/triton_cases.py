@@ -91,3 +91,13 @@ def test_truncation_agrees_with_the_reference(name: str, bptt_steps: int, featur
         grads.append([inputs.grad, *(parameter.grad for parameter in own.parameters())])
     for one, other in zip(*grads, strict=True):
         assert torch.allclose(one, other, rtol=1e-4, atol=1e-4)
+
+
+def test_checkpoints_are_for_backward_alone() -> None:
+    """40 steps in four blocks of ten: backward needs the states before all but the first."""
+    layer = neurons.layer("lif", backend="triton")
+    program, x = layer._runners["cpu"].programs[torch.float32], torch.rand(40, 2, 5)
+    layer(x)
+    values = [torch.ones(()) for _ in program.source.constants]
+    assert program.forward(x, values, False)[1].numel() == 0
+    assert program.forward(x, values, True)[1].shape == (3, 1, 2, 5)
