@@ -151,7 +151,7 @@ def _folded(place: str, weights: nn.Module, norm: nn.BatchNorm1d | nn.BatchNorm2
         raise InvalidValue(f"{place}: {FOLDED}")
     fuse = fuse_linear_bn_weights if isinstance(weights, nn.Linear) else fuse_conv_bn_weights
     moments = norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
-    return weighted(weights, *fuse(weights.weight, weights.bias, *moments), x)  # type: ignore[arg-type]
+    return weighted(weights, *fuse(weights.weight, weights.bias, *moments), x)
 
 
 def _scale(parts: list[Part], gain: float, neurons: str) -> None:
