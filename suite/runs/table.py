@@ -51,6 +51,7 @@ COLUMNS = [
 ]
 ORIGIN = ("machine", "versions", "commit")
 """Columns that say what made a row; format 1 had none of them."""
+SEVERAL = {"machine": "machines", "versions": "versions", "commit": "commits"}
 WHOLE_NUMBERS = ("timesteps", "seed", "step", "lag")
 SCHEMA = pa.schema(
     [
@@ -222,5 +223,5 @@ def mixtures(rows: pd.DataFrame) -> list[str]:
         counts = rows.drop_duplicates(["cell", name])[name].fillna("unknown").value_counts()
         if len(counts) > 1:
             told = "; ".join(f"{text} ({counted(count, 'cell')})" for text, count in counts.items())
-            lines.append(f"rows of more than one {name}: {told}")
+            lines.append(f"rows of several {SEVERAL[name]}: {told}")
     return lines

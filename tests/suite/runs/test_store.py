@@ -280,7 +280,7 @@ def test_rows_of_an_old_directory_keep_what_made_them(tmp_path: Path, caplog: py
     }
     assert rows.commit.to_dict() == {"lif": "0123456789ab", "clif": "fedcba987654-dirty"}
     told = table.mixtures(rows.reset_index())
-    assert [line.split(":")[0] for line in told] == ["rows of more than one versions", "rows of more than one commit"]
+    assert [line.split(":")[0] for line in told] == ["rows of several versions", "rows of several commits"]
     assert "torch 2.9.0 (1 cell)" in told[0]
 
 
