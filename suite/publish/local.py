@@ -21,6 +21,7 @@ from suite.publish.names import check_name
 from suite.runs.files import remove_leftovers
 from suite.runs.folders import recover, replacing_folder
 from suite.runs.store import RunError, planned_keys, read_provenance, read_results
+from suite.runs.table import write_parquet
 
 PUBLISHED = Path("results/published")
 LARGEST_BYTES = 20 * 1024 * 1024
@@ -54,7 +55,7 @@ def publish(run: Path, name: str, force: bool, root: Path = PUBLISHED) -> Path:
         if faults and not force:
             raise RunError(f"{run} is not published: {'; '.join(faults)}; --force publishes it all the same")
         if not in_place:
-            _copy(source, target, len(rows))
+            _copy(source, target, rows)
         write_index(root)
     return root / name
 
@@ -135,9 +136,11 @@ def _origin(provenance: Mapping[str, Any]) -> set[tuple[str, str]]:
     }
 
 
-def _copy(source: Path, target: Path, rows: int) -> None:
+def _copy(source: Path, target: Path, rows: pd.DataFrame) -> None:
+    """Copy a run with its rows, which its results.parquet may lack: those of cells that a killed run left."""
     with replacing_folder(target) as new:
         copy_run(source, new, target)
-        if len(read_results(new)) != rows:
+        write_parquet(rows, new / "results.parquet")
+        if len(read_results(source)) != len(rows):
             raise RunError(f"{source} changed while it was published; publish it again")
         read_provenance(new)

@@ -127,8 +127,8 @@ def found(folder: Path) -> set[str]:
 
 
 @pytest.mark.slow
-@settings(max_examples=12, deadline=None, derandomize=True)
-@given(st.lists(st.one_of(runs, harms, moves), min_size=1, max_size=7))
+@settings(max_examples=30, deadline=None, derandomize=True)
+@given(st.lists(st.one_of(runs, harms, moves), min_size=1, max_size=8))
 def test_measured_answers_never_become_fewer(steps: list[tuple[Any, ...]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         place = Place(Path(folder))
