@@ -217,11 +217,28 @@ def _with_origin(rows: pd.DataFrame, provenance: dict[str, Any]) -> pd.DataFrame
 
 
 def mixtures(rows: pd.DataFrame) -> list[str]:
-    """A line for each of commit, versions and machine of which the rows hold several."""
+    """A line for each of commit, versions and machine of which the rows hold several.
+
+    Cells that ran by different packages name different packages; only two versions of one are a mixture.
+    """
+    cells = rows.drop_duplicates("cell")
     lines = []
     for name in ORIGIN:
-        counts = rows.drop_duplicates(["cell", name])[name].fillna("unknown").value_counts()
-        if len(counts) > 1:
-            told = "; ".join(f"{text} ({counted(count, 'cell')})" for text, count in counts.items())
-            lines.append(f"rows of several {SEVERAL[name]}: {told}")
+        counts = cells[name].fillna("unknown").value_counts()
+        for several in _of_packages(counts) if name == "versions" else [dict(counts)]:
+            if len(several) > 1:
+                told = "; ".join(f"{text} ({counted(count, 'cell')})" for text, count in several.items())
+                lines.append(f"rows of several {SEVERAL[name]}: {told}")
     return lines
+
+
+def _of_packages(counts: pd.Series) -> list[dict[str, int]]:
+    """How many cells each version of each package has, from those of each text of versions."""
+    packages: dict[str, dict[str, int]] = {}
+    for text, count in counts.items():
+        for version in str(text).split(", "):
+            known = packages.setdefault(version.partition(" ")[0], {})
+            known[version] = known.get(version, 0) + int(count)
+    if "unknown" in packages and len(counts) > 1:
+        return [{**packages["unknown"], "known": int(counts.drop("unknown").sum())}]
+    return list(packages.values())

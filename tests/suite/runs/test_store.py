@@ -281,7 +281,23 @@ def test_rows_of_an_old_directory_keep_what_made_them(tmp_path: Path, caplog: py
     assert rows.commit.to_dict() == {"lif": "0123456789ab", "clif": "fedcba987654-dirty"}
     told = table.mixtures(rows.reset_index())
     assert [line.split(":")[0] for line in told] == ["rows of several versions", "rows of several commits"]
-    assert "torch 2.9.0 (1 cell)" in told[0]
+    assert told[0] == "rows of several versions: torch 2.9.0 (1 cell); torch 2.14.1 (1 cell)"
+
+
+@pytest.mark.parametrize(
+    ("versions", "lines"),
+    [
+        (["torch 2, triton 3", "torch 2, triton 3"], 0),
+        (["torch 2, triton 3", "torch 2, triton 3, norse 1"], 0),
+        (["torch 2, norse 1", "torch 2, norse 2"], 1),
+        (["torch 2, triton 3", "torch 1, triton 2"], 2),
+        (["torch 2", None], 1),
+        ([None, None], 0),
+    ],
+)
+def test_two_versions_of_one_package_are_a_mixture(versions: list[str | None], lines: int) -> None:
+    rows = pd.DataFrame({"cell": ["a", "b"], "machine": "m", "commit": "c", "versions": versions})
+    assert len(table.mixtures(rows)) == lines
 
 
 def test_old_records_keep_what_made_them(tmp_path: Path) -> None:
