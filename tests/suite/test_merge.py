@@ -296,5 +296,5 @@ def test_the_command_says_what_it_mixed(tmp_path: Path, capsys: pytest.CaptureFi
     command_line(["merge", str(first), str(second), "--out", str(tmp_path / "m")])
     said = capsys.readouterr().out
     assert "2 cells in" in said
-    assert "rows of more than one versions: torch 2.14.1 (1 cell); torch 2.9.0 (1 cell)" in said
-    assert "rows of more than one commit: aaaaaaaaaaaa (1 cell); bbbbbbbbbbbb (1 cell)" in said
+    assert "rows of several versions: torch 2.14.1 (1 cell); torch 2.9.0 (1 cell)" in said
+    assert "rows of several commits: aaaaaaaaaaaa (1 cell); bbbbbbbbbbbb (1 cell)" in said
