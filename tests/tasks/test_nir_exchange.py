@@ -208,6 +208,10 @@ def test_the_time_step_goes_with_the_graph(dt: float, tmp_path: Path) -> None:
     x = 4 * torch.rand(3, 6)
     assert torch.equal(from_graph(path, 4)(x), network(x))
     assert torch.equal(from_graph(str(path), 4, dt=dt)(x), network(x))
+    graph = nir.read(path)
+    for node in graph.nodes.values():
+        node.metadata.clear()
+    assert from_graph(graph, 4).neurons[0].neuron.tau == pytest.approx(2)  # said by the graph alone
     with pytest.raises(InvalidValue, match=rf"written for dt = {dt:g} s, not 0\.5; leave dt out"):
         from_graph(path, 4, dt=0.5)
 
