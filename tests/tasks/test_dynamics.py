@@ -9,7 +9,7 @@ import neurons
 import tasks
 from neurons import BackendUnavailable, peers
 from tasks import Cell
-from tasks.dynamics import autocorrelation, correlation, traces
+from tasks.dynamics import Dynamics, autocorrelation, correlation, traces
 
 
 @pytest.mark.parametrize("name", ["if", "lif", "plif", "klif", "glif", "clif", "relu"])
@@ -61,3 +61,17 @@ def test_a_neuron_of_a_package_has_no_step_to_look_into(task: str, name: str) ->
     settings = {**tasks.get(task).settings, **tasks.get(task).grid("smoke", ["digits"])[0]}
     with pytest.raises(BackendUnavailable, match=rf"{name} has no step of the suite"):
         list(tasks.get(task).run(Cell(task, name, peers.get(name).package, 0, settings)))
+
+
+@pytest.mark.parametrize(("rate", "weight"), [(0.1, 0.9), (0.9, 0.5)])
+def test_input_of_that_rate_and_weight(rate: float, weight: float) -> None:
+    """A ReLU gives back its input: spikes of the seed alone, each worth the weight."""
+    settings = {**Dynamics.settings, "timesteps": 500, "input_rate": rate, "weight": weight}
+    runs = [list(Dynamics().run(Cell("dynamics", "relu", "reference", seed, settings))) for seed in (0, 0, 1)]
+    (mean,) = [value.value for value in runs[0] if value.metric == "firing_rate"]
+    # 500 steps of 64 neurons: the share of spikes lies within 4 standard deviations
+    assert mean / weight == pytest.approx(rate, abs=4 * (rate * (1 - rate) / 32_000) ** 0.5)
+    trace = [value for value in runs[0] if value.metric == "trace"]
+    assert [value.step for value in trace] == list(range(100))
+    assert {round(value.value, 6) for value in trace} == {0.0, weight}
+    assert runs[0] == runs[1] != runs[2]
