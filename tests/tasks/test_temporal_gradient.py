@@ -124,3 +124,9 @@ def test_decay_by_lag_of_any_number(tau: float) -> None:
     values = TemporalGradient().run(Cell("temporal_gradient", "lif", "reference", 0, settings))
     decay = [value.value for value in values if value.metric == "decay_by_lag" and value.layer == "neurons.0"]
     assert decay == pytest.approx([(1 - 1 / tau) ** lag for lag in (1, 2, 3)])
+
+
+def test_seeds_of_each_profile() -> None:
+    """One network is looked at, but in the full profile as many as accuracies are measured on."""
+    task = TemporalGradient()
+    assert [task.seeds(profile, 8) for profile in ("smoke", "quick", "full")] == [1, 1, 8]
