@@ -15,8 +15,8 @@ from suite.statistics.equivalence import (
     equivalence_p_value,
     smallest_effect,
 )
-from suite.statistics.estimate import settled
-from suite.statistics.ranks import Ranks
+from suite.statistics.estimate import Estimate, settled
+from suite.statistics.ranks import Ranks, rank_over_datasets
 
 SAMPLES = [[0.3, -0.1, 0.4, 0.2], [2.5, 3.0, 2.0, 2.2, 2.9], [-1.1, -0.9, -1.4], [0.2, -0.3]]
 
@@ -87,3 +87,10 @@ def test_rounding_is_relative_to_the_values(scale: float) -> None:
     assert same[0] == same[1]
     assert other[0] != other[1]
     assert settled(np.zeros(2)).tolist() == [0, 0]
+
+
+def test_one_value_counts_as_one_and_two_models_have_no_ranks() -> None:
+    assert (Estimate.of([5.0]).count, Estimate.of([]).count, Estimate.of([5.0, 6.0]).count) == (1, 0, 2)
+    table = pd.DataFrame({"a": [1.0, 2, 3], "b": [2.0, 3, 1], "c": [3.0, 1, 2]})
+    assert rank_over_datasets(table) is not None
+    assert rank_over_datasets(table[["a", "b"]]) is None
