@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -42,8 +43,13 @@ def main(options: list[str]) -> None:
 
 
 def install(work: Path) -> Path:
-    """Build the wheel and install it; returns the console script."""
-    call(REPOSITORY, sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", work, REPOSITORY)
+    """Build the wheel from a copy, where no earlier build leaves old files, and install it; the console script."""
+    source = work / "source"
+    for name in git(REPOSITORY, "ls-files", "-z").stdout.split("\0"):
+        if (REPOSITORY / name).is_file() and not name.startswith("results/"):
+            (source / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(REPOSITORY / name, source / name)
+    call(work, sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", work, source)
     (wheel,) = work.glob("*.whl")
     venv.create(work / "venv", with_pip=False, symlinks=True)
     python = work / "venv/bin/python"
