@@ -1,6 +1,6 @@
 """Brings every fault about and writes docs/faults.md: what was done, what the user saw, what was lost.
 
-`python -m tests.faults [NAME …]` runs those alone and prints their lines.
+`python -m tests.faults [NAME …]` brings those alone about and replaces their lines.
 """
 
 from __future__ import annotations
@@ -32,29 +32,33 @@ HEADER = ("| what was done | what the user saw | exit code | lost |", "| --- | -
 
 
 def main(names: list[str]) -> int:
-    lines, faulty = [INTRODUCTION], 0
-    for title, faults in GROUPS.items():
-        chosen = [fault for fault in faults if not names or fault.name in names]
-        if not chosen:
+    lines = known_lines()
+    faulty = 0
+    for fault in (fault for faults in GROUPS.values() for fault in faults):
+        if names and fault.name not in names:
             continue
-        lines += [
-            f"## {title}",
-            "",
-            "| what was done | what the user saw | exit code | lost |",
-            "| --- | --- | --- | --- |",
-        ]
-        for fault in chosen:
-            with tempfile.TemporaryDirectory() as folder:
-                outcome = fault.bring_about(Path(folder))
-            line = row(fault, outcome)
-            print(line, flush=True)
-            lines.append(line)
-            faulty += outcome.faulty
-        lines.append("")
-    if not names:
-        TARGET.parent.mkdir(exist_ok=True)
-        TARGET.write_text("\n".join(lines), encoding="utf-8")
+        with tempfile.TemporaryDirectory() as folder:
+            outcome = fault.bring_about(Path(folder))
+        lines[fault.done] = row(fault, outcome)
+        print(lines[fault.done], flush=True)
+        faulty += outcome.faulty
+    write(lines)
     return 1 if faulty else 0
+
+
+def known_lines() -> dict[str, str]:
+    """The lines of the table as it stands, by what was done."""
+    text = TARGET.read_text(encoding="utf-8") if TARGET.exists() else ""
+    return {line.split(" | ")[0].removeprefix("| "): line for line in text.splitlines() if line.startswith("| ")}
+
+
+def write(lines: dict[str, str]) -> None:
+    """Write the table: the faults of each group that have a line."""
+    text = [INTRODUCTION]
+    for title, faults in GROUPS.items():
+        text += [f"## {title}", "", *HEADER, *(lines[fault.done] for fault in faults if fault.done in lines), ""]
+    TARGET.parent.mkdir(exist_ok=True)
+    TARGET.write_text("\n".join(text), encoding="utf-8")
 
 
 def row(fault: Fault, outcome: Outcome) -> str:
