@@ -87,7 +87,8 @@ def evidence(rows: pd.DataFrame) -> dict[str, Evidence | Check]:
         clif, theirs = joule["clif", model], joule[other, model]
         others = {name: _relative(joule["clif", name], joule[other, name]) for name in ("horowitz45", "lemaire2022")}
         beside = ", ".join(f"{name} {estimate.mean:+.1f} %" for name, estimate in others.items())
-        measured = f"CLIF {mean_of(clif)}, {other.upper()} {mean_of(theirs)} nJ a sample"
+        name = {"relu": "ReLU", "lif": "LIF"}[other]
+        measured = f"CLIF {mean_of(clif)}, {name} {mean_of(theirs)} nJ a sample"
         found[claim] = Evidence(measured, _relative(clif, theirs), f"by {beside}")
     share = {}
     for seed, own in rows[rows.neuron == "clif"].groupby("seed"):
