@@ -147,4 +147,6 @@ def counted(findings: Sequence[Finding], untested: Sequence[Claim]) -> Mapping[s
     """How many claims ended how, those that no study tests included."""
     found = [finding.verdict for finding in findings]
     counts: dict[str, int] = {verdict: found.count(verdict) for verdict in (*VERDICTS, "holds", "fails")}
-    return {**counts, "not testable here": sum(claim.asserts in ("greater", "less", "equal") for claim in untested)}
+    claiming = [claim for claim in untested if claim.asserts not in ("setting", "illustration")]
+    elsewhere = sum(claim.study is not None for claim in claiming)
+    return {**counts, "of studies not in this run": elsewhere, "not testable here": len(claiming) - elsewhere}

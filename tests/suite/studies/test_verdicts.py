@@ -122,8 +122,10 @@ def test_checks_hold_or_fail() -> None:
     found = judge([(claim("check"), Check(True, "0")), (claim("check", name="two"), Check(False, "1"))])
     assert [finding.verdict for finding in found] == ["holds", "fails"]
     assert effect_text(found[0]) == "—"
-    counts = counted([*found, verdict("greater", 2)], [claim("greater"), claim("setting")])
-    assert (counts["holds"], counts["fails"], counts["supported"], counts["not testable here"]) == (1, 1, 1, 1)
+    untestable = Claim("x", "", "", "", "greater", "", "", untested="no data")
+    counts = counted([*found, verdict("greater", 2)], [claim("greater"), claim("setting"), untestable, untestable])
+    assert (counts["holds"], counts["fails"], counts["supported"]) == (1, 1, 1)
+    assert (counts["of studies not in this run"], counts["not testable here"]) == (1, 2)
 
 
 def test_every_claim_of_the_list_is_complete() -> None:
