@@ -46,8 +46,8 @@ def quiet(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         ),
         ("cpu", BAD, False, "  cpu: 2 outputs differ from the reference; 1 of 255"),
         ("reference", BAD, False, "  reference: 2 outputs differ"),
-        ("compile", RuntimeError("line one\nline two"), False, "  compile: failed: RuntimeError: line one"),
-        ("compile", BackendUnavailable("no package"), True, "  compile: unavailable: no package"),
+        ("compile", RuntimeError("line one\nline two"), False, "  compile: refused: "),
+        ("compile", BackendUnavailable("no such step"), False, "  compile: refused: no such step"),
         ("triton", False, False, ""),
     ],
 )
@@ -60,6 +60,15 @@ def test_a_neuron_is_fit_if_every_backend_agrees(
     assert line in said
     assert said.rstrip().endswith("  fit" if fit else "  refused")
     assert ("  speed" in said) is fit
+
+
+def test_what_the_machine_lacks_does_not_count(
+    quiet: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(check, "_missing_here", lambda name, backend: "no compiler" if backend == "cpu" else None)
+    quiet["cpu"] = BAD
+    assert check._check_neuron("plif", Path("plif.py"))
+    assert "  cpu: not compared: no compiler" in capsys.readouterr().out
 
 
 def test_all_neurons_of_a_file_must_be_fit(quiet: dict[str, Any], neuron_file, monkeypatch: pytest.MonkeyPatch) -> None:
