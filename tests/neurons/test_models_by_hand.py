@@ -140,3 +140,16 @@ def test_state_does_not_survive_a_call() -> None:
     layer = neurons.layer("clif")
     x = torch.rand(5, 3, 2)
     assert torch.equal(layer(x), layer(x))
+
+
+def test_plif_published_gradient() -> None:
+    # x = 2 decayed by 1/tau = 1/2 gives u = v_th, where the arctangent of width 1 is 1: ds/dx = 1 · 1/2
+    layer = neurons.layer("plif", backend="reference", protocol="published")
+    x = torch.tensor([[2.0]], requires_grad=True)
+    layer(x).sum().backward()
+    assert x.grad.item() == 0.5
+
+
+def test_klif_published_resets_hard() -> None:
+    # u = 1.2 fires and becomes 0 | 0.9 does not (after a soft reset 0.1 + 0.9 would)
+    assert run("klif", [2.4, 1.8], protocol="published") == [1, 0]

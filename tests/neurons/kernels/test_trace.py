@@ -81,6 +81,10 @@ def test_costs_by_hand() -> None:
     # LIF: ½·u, + x, − v_th, ≥ 0, v_th·s, − : 2 multiplications, 3 additions, 1 comparison
     lif = cost.operations(program_of(neurons.get("lif")()).forward)
     assert dict(lif) == {"multiply": 2, "add": 3, "compare": 1}
+    lif = program_of(neurons.get("lif")())
+    assert cost.kernel_operations(lif, "forward") == 6
+    # ½·u, + x, − v_th, |·|, < w/2, where it holds; −g, ·v_th, + grad, · surrogate, + g, ·½: twelve, and forward again
+    assert cost.kernel_operations(lif, "backward") == 18
     clif = cost.operations(program_of(neurons.get("clif")()).forward)
     assert clif["transcendental"] == 2
 
