@@ -36,7 +36,7 @@ def register(cls: N) -> N:
         NeuronError: one line with file, class and fault, if the class is wrong or its name is taken.
     """
     cls.name = vars(cls).get("name", cls.__name__.lower())
-    fault = find_fault(cls)
+    fault = find_fault(cls) if isinstance(cls.name, str) else f"name must be a text, not {cls.name!r}"
     known = _models.get(cls.name)
     if fault is None and known is not None and source_file(known) != source_file(cls):
         fault = f"the name '{cls.name}' is taken by {known.__name__} in {source_file(known)}; give the class another"

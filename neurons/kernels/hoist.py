@@ -50,24 +50,27 @@ def part(
         results: output and states.  gradients: of `loop_inputs`.
         parameter_gradients: of `trained`; None where there is none.
     """
+    given = [gradient for gradient in parameter_gradients if gradient is not None]
+    finest = _finest([*results, *gradients, *given, *loop_inputs, *cotangents], parameters)
+    # a gradient is linear in the cotangents: one that does not depend on them is zero
+    parameter_gradients = [own if own is None or finest[own] is None else None for own in parameter_gradients]
     wanted = [gradient for gradient in parameter_gradients if gradient is not None]
-    finest = _finest([*results, *gradients, *wanted, *loop_inputs, *cotangents], parameters)
     tails = _tails([*results, *gradients], wanted, finest)
     cuts, per = _cuts(tails, parameter_gradients, [parameters[node] for node in trained], finest)
     sums = tuple(Coefficient(f"sum_{number}", GRANULARITIES[per[cut]]) for number, cut in enumerate(cuts))
     handed = _handed([*results, *gradients, *cuts], finest)
-    coefficients, values, replaced = _coefficients(builder, handed, finest)
+    coefficients, handed_values, replaced = _coefficients(builder, handed, finest)
     places = [replaced[node].sources()[0] if node.mask else replaced[node] for node in handed]
     sum_inputs = [builder.input(total.name) for total in sums]
     after = builder.substitute(wanted, dict(zip(cuts, sum_inputs, strict=True)))
-    given = tuple(parameters)
+    values = tuple(parameters)
     return Parts(
         coefficients=coefficients,
         sums=sums,
-        prologue=Graph(given, tuple(values)),
+        prologue=Graph(values, tuple(handed_values)),
         forward=Graph((*loop_inputs, *places), tuple(builder.substitute(results, replaced))),
         backward=Graph((*loop_inputs, *places, *cotangents), tuple(builder.substitute([*gradients, *cuts], replaced))),
-        epilogue=Graph((*given, *sum_inputs), tuple(after)),
+        epilogue=Graph((*values, *sum_inputs), tuple(after)),
         epilogue_per=tuple(_per(gradient, tails, per) for gradient in parameter_gradients),
     )
 

@@ -56,6 +56,39 @@ FAULTS = {
         "class Bad(Neuron):\n    a = Learnable(1.0, per='neuron')\n    def step(self, x):\n        return (x,)\n",
         "learnable per 'neuron'",
     ),
+    "state twice": (
+        "class Bad(Neuron):\n    states = ('u', 'u')\n    def step(self, x, *u):\n        return (x, *u)\n",
+        "the state 'u' is declared twice",
+    ),
+    "states as text": (
+        "class Bad(Neuron):\n    states = 'u'\n    def step(self, x, u):\n        return (x, u)\n",
+        "states must be a tuple of names",
+    ),
+    **{
+        f"learnable {name}": (
+            f"class Bad(Neuron):\n    {name} = Learnable(0.5)\n    def step(self, x):\n        return (x,)\n",
+            f"a learnable cannot be called '{name}'",
+        )
+        for name in (
+            "channels",
+            "neuron",
+            "training",
+            "register_buffer",
+            "double",
+            "backend",
+            "charge",
+            "decay",
+            "name",
+        )
+    },
+    "name is no text": (
+        "class Bad(Neuron):\n    name = Learnable(0.5)\n    def step(self, x):\n        return (x,)\n",
+        "name must be a text",
+    ),
+    "step is no method": (
+        "class Bad(Neuron):\n    step = Learnable(0.5)\n",
+        "step must be a plain method",
+    ),
     "duplicate": (
         "class LIF(Neuron):\n    def step(self, x):\n        return (x,)\n",
         "the name 'lif' is taken by LIF in",

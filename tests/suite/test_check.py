@@ -46,8 +46,8 @@ def quiet(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         ),
         ("cpu", BAD, False, "  cpu: 2 outputs differ from the reference; 1 of 255"),
         ("reference", BAD, False, "  reference: 2 outputs differ"),
-        ("compile", RuntimeError("line one\nline two"), False, "  compile: refused: "),
-        ("compile", BackendUnavailable("no such step"), False, "  compile: refused: no such step"),
+        ("compile", RuntimeError("line one\nline two"), False, "  compile: refused: RuntimeError: line one"),
+        ("compile", BackendUnavailable("it does not compile"), False, "  compile: refused: it does not compile"),
         ("triton", False, False, ""),
     ],
 )
@@ -120,3 +120,49 @@ def test_predicted_time_is_bytes_over_bandwidth(monkeypatch: pytest.MonkeyPatch)
         ("lif", "cuda:90", 8, 40)
     ] * 2
     assert asked == [("forward", "cuda:90", 8, 64), ("backward", "cuda:90", 8, 64)]
+
+
+def test_a_compiler_that_is_not_here_is_no_fault_of_the_neuron(
+    quiet: dict[str, Any], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("neurons.kernels.cpu_library.no_compiler", lambda: "there is no compiler")
+    assert check._check_neuron("plif", Path("plif.py"))
+    assert "  cpu: not compared: there is no compiler" in capsys.readouterr().out
+
+
+RAISES = """@register
+class Raises(Neuron):
+    states = ("u",)
+    def step(self, x, u):
+        raise ValueError("no")
+"""
+HALVED = """@register
+class Halved(Neuron):
+    states = ("u",)
+    def step(self, x, u):
+        u = self.charge(u, x).half().float()
+        spike = self.spike(u - 1)
+        return spike, u - spike
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (RAISES, 'refused: the step raises: line 8: raise ValueError("no"): ValueError: no'),
+        (HALVED, "u = self.charge(u, x).half().float(): values of float16 in a step on float32 are not known"),
+    ],
+)
+def test_what_is_wrong_in_one_line(body: str, told: str, suite, neuron_file) -> None:
+    done = suite("check", neuron_file(body))
+    assert done.returncode == 1
+    assert told in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("body", ["import sys\nsys.exit(0)\n", "raise SystemExit('bye')\n", "x = 1\n", "1/0\n", "(\n"])
+def test_a_bad_file_in_one_line(body: str, suite, neuron_file) -> None:
+    done = suite("check", neuron_file(body))
+    assert done.returncode == 2
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert done.stdout == ""

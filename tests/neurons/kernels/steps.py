@@ -107,6 +107,13 @@ def product_of_parameters(self, x, u):
     return spike, u - spike
 
 
+@kept(a=Learnable(0.5), b=Learnable(0.7), c=Learnable(0.9))
+def parameters_without_gradient(self, x, u):
+    u = torch.sign(self.a) * self.charge(u, x) * self.b + self.c.detach() * 0.1
+    spike = self.spike(u - 1)
+    return spike, u - spike
+
+
 @kept(k=Learnable(0.5), g=Learnable(0.5, per="channel"))
 def parameters_of_two_kinds(self, x, u):
     a = self.k * self.g
