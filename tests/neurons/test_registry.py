@@ -78,7 +78,6 @@ FAULTS = {
             "backend",
             "charge",
             "decay",
-            "name",
         )
     },
     "name is no text": (
