@@ -154,6 +154,6 @@ def test_the_set_of_measured_rows_never_shrinks() -> None:
     quiet = [HealthCheck.too_slow, HealthCheck.data_too_large]
     run_state_machine_as_test(
         Directories,
-        settings=settings(max_examples=8, stateful_step_count=8, deadline=None, suppress_health_check=quiet,
+        settings=settings(max_examples=20, stateful_step_count=8, deadline=None, suppress_health_check=quiet,
                           derandomize=True),
     )  # fmt: skip
