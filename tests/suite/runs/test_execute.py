@@ -6,7 +6,7 @@ import itertools
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,16 +46,21 @@ class Runner:
         self.folder = folder
         self.results: list[tuple[Cell, Result]] = []
         self.stopping = False
+        self.events: list[str] = []
 
     def run(self, asked: list[Cell], time_limit: float = QUICK, stop_after: int | None = None) -> list[Result]:
         def finished(cell: Cell, result: Result) -> None:
             self.results.append((cell, result))
+            self.events.append("finished")
             self.stopping = stop_after is not None and len(self.results) >= stop_after
 
         def log(cell: Cell) -> Path:
             return self.folder / f"{cell.settings['mode']}{cell.settings['number']}.log"
 
-        executor = LocalExecutor(time_limit, [str(FILE)], log, lambda _: None, finished, lambda: self.stopping)
+        def started(_: Sequence[Cell]) -> None:
+            self.events.append("started")
+
+        executor = LocalExecutor(time_limit, [str(FILE)], log, started, finished, lambda: self.stopping)
         executor.run(asked)
         return [result for _, result in self.results]
 
@@ -167,6 +172,7 @@ def test_side_by_side_on_one_thread_and_alone_on_all(runner: Runner) -> None:
 
 def test_cells_of_their_own_never_overlap(runner: Runner) -> None:
     runner.run(cells("clock", 3, "fake_alone", seconds=0.2))
+    assert runner.events == ["started", "finished"] * 3, "the next is started when the last is over"
     spans = sorted((result.values[0].value, result.values[1].value) for _, result in runner.results)
     assert all(end - begin >= 0.2 for begin, end in spans)
     assert all(end <= begin for (_, end), (begin, _) in itertools.pairwise(spans))
