@@ -8,8 +8,8 @@ RUN/provenance.json    of the latest command; each row says what made it
 RUN/format.json        the version of these files
 
 The cells are the source of the table while they are there; rows whose cells are not (a published or merged run, a lost
-cell) are kept from `results.parquet`. Of several answers to one question the latest that was measured counts, and
-beside it a later one that failed.
+cell) are kept from `results.parquet`. Answers of other machines or versions stand side by side; of several answers to
+one question by the same of both the latest that was measured counts, and beside it a later one that failed.
 """
 
 from __future__ import annotations
@@ -133,8 +133,11 @@ class Store:
             StorageError: it could not be written; it is kept in `unsaved`.
         """
         record = Record(cell, result, origin_of(self.provenance, cell.backend, cell.neuron))
+        path = self._path(self.key(cell))
         try:
-            write_atomically(self._path(self.key(cell)), record_to_text(record))
+            if result.status not in MEASURED and path.exists() and _is_measured(_read_record(path)):
+                self.write_table()  # which keeps what was measured when the cell's file no longer holds it
+            write_atomically(path, record_to_text(record))
         except StorageError:
             self.unsaved[self.key(cell)] = record
             raise
@@ -333,6 +336,10 @@ def _read_record(path: Path) -> Record | None:
         return None
 
 
+def _is_measured(record: Record | None) -> bool:
+    return record is not None and record.result.status in MEASURED
+
+
 def _state_of_cells(root: Path) -> str:
     """A hash of the names, sizes and times of the cells, so that a table can be told from an outdated one."""
     found = [(path.name, known.st_size, known.st_mtime_ns) for path in _cell_files(root) if (known := path.stat())]
@@ -340,7 +347,7 @@ def _state_of_cells(root: Path) -> str:
 
 
 def _latest(rows: pd.DataFrame, kept: int, later: Mapping[str, tuple[bool, str]]) -> pd.DataFrame:
-    """Of several answers to one question, the latest that was measured, and a later one that was not.
+    """Of several answers by the same machine and versions to one question, the latest measured, and a later failure.
 
     Args:
         rows: first those `kept` from the table, then those of cells, which are later.
@@ -352,7 +359,7 @@ def _latest(rows: pd.DataFrame, kept: int, later: Mapping[str, tuple[bool, str]]
     known = [later.get(name, (False, "")) for name in first.cell]
     each = pd.DataFrame(
         {
-            "question": tables.questions(first).to_numpy(),
+            "question": tables.answerers(first).to_numpy(),
             "measured": rows.status.isin(MEASURED).groupby(answer).any().to_numpy(),
             "of_cell": of_cell[first.index].to_numpy(),
             "planned": [planned for planned, _ in known],

@@ -138,6 +138,11 @@ def questions(rows: pd.DataFrame) -> pd.Series:
     return codes.map(dict(enumerate(texts)))
 
 
+def answerers(rows: pd.DataFrame) -> pd.Series:
+    """What each row's cell asks, with the machine and the versions that answered."""
+    return questions(rows) + "\n" + rows.machine.fillna("") + "\n" + rows.versions.fillna("")
+
+
 def _question(own: dict[Any, Any]) -> str:
     asked = {name: value for name, value in json.loads(own.pop("settings") or "{}").items() if value is not None}
     machine = own.pop("machine")

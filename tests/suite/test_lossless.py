@@ -43,13 +43,14 @@ def cell(task: str, neuron: str, seed: int) -> Cell:
 
 
 def measured(folder: Path) -> set[tuple[str, ...]]:
-    """What a directory holds: the questions that are answered, with the place of each measured number.
+    """What a directory holds: questions, machine and versions that answered, with the place of each measured number.
 
-    Of two answers to one question, that of newer code or versions takes the place of the older one.
+    Of two answers to one question by the same machine and versions, that of newer code takes the place of the older.
     """
     rows = read_results(folder)
     rows = rows[rows.status.isin(MEASURED)]
-    return set(rows[[*PLACE]].assign(question=questions(rows)).astype(str).itertuples(index=False, name=None))
+    told = rows[[*PLACE, "machine", "versions"]].assign(question=questions(rows))
+    return set(told.astype(str).itertuples(index=False, name=None))
 
 
 class Directories(RuleBasedStateMachine):
