@@ -130,6 +130,8 @@ def free_space(path: Path) -> str:
 
 
 def _reason(error: OSError) -> str:
-    if error.errno in (errno.ENOENT, errno.ENOTDIR):
+    if error.errno == errno.ENOENT:
         return "its folder is gone (moved or deleted?)"
+    if error.errno in (errno.ENOTDIR, errno.EEXIST):
+        return "a file stands where a folder belongs; move it away"
     return (error.strerror or str(error) or type(error).__name__).splitlines()[0]

@@ -425,6 +425,12 @@ def test_a_folder_that_was_moved_is_named(tmp_path: Path) -> None:
     assert own.save_unsaved() == 0
 
 
+def test_a_file_in_the_place_of_a_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "report").touch()
+    with pytest.raises(store.StorageError, match=r"cannot write .*page: a file stands where a folder belongs"):
+        write_atomically(tmp_path / "report" / "page", "text")
+
+
 def test_leftovers_of_a_killed_run_are_removed(tmp_path: Path) -> None:
     filled(tmp_path, "lif")
     for folder in (tmp_path, tmp_path / "cells"):
