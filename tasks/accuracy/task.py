@@ -98,14 +98,43 @@ class NetworkTask(Task):
     """A task on a whole network, whose time steps are those of the data set where that is a sequence."""
 
     ranges: ClassVar[Mapping[str, Range]] = NETWORK_RANGES
+    parts: ClassVar[Mapping[str, str]] = {"train_samples": "train"}
+    """The settings that are a number of samples, each with the part of the data set that they are taken from."""
+    exchanges = False
+    """Whether its training exchanges the neurons at `exchange_at`."""
 
     def refusal(self, settings: Mapping[str, Any]) -> str | None:
-        """An image network needs a data set of images."""
+        """An image network needs images, samples must be there, and an exchange must fall into the training."""
+        return self._network_refusal(settings) or self._samples_refusal(settings) or self._exchange_refusal(settings)
+
+    def _network_refusal(self, settings: Mapping[str, Any]) -> str | None:
         chosen, usual = settings["network"], datasets.SOURCES[settings["dataset"]].network
         if chosen in (None, usual) or not networks.ARCHITECTURES[chosen].images:
             return None
         dataset = datasets.load(settings["dataset"], settings["delay"])
         return networks.ARCHITECTURES[chosen].refusal(chosen, dataset.features, dataset.name)
+
+    def _samples_refusal(self, settings: Mapping[str, Any]) -> str | None:
+        for name, part in self.parts.items():
+            asked = settings[name]
+            if asked is None or asked == self.settings[name]:  # what nobody asked for is "at most"
+                continue
+            there = len(datasets.load(settings["dataset"], settings["delay"]).part(part)[1])
+            if asked > there:
+                return f"setting {name}={asked}: the {part} set of {settings['dataset']} has {there}"
+        return None
+
+    def _exchange_refusal(self, settings: Mapping[str, Any]) -> str | None:
+        target, at, epochs = (settings[name] for name in ("exchange_to", "exchange_at", "epochs"))
+        if target is None:
+            return f"setting exchange_at={at}: exchange_to=NEURON says for which" if at else None
+        if not self.exchanges:
+            return f"setting exchange_to={target}: {self.name} trains one neuron to the end; accuracy exchanges it"
+        if 1 <= at < epochs:
+            return None
+        if epochs == 1:
+            return f"setting exchange_to={target}: a training of epochs=1 has no epoch after an exchange"
+        return f"setting exchange_at={at}: with epochs={epochs} an exchange is after epoch 1 to {epochs - 1}"
 
     def timesteps(self, cell: Cell) -> int | None:
         dataset = _load(cell)
@@ -148,6 +177,7 @@ class Accuracy(NetworkTask):
     name = "accuracy"
     description = "accuracy of a trained network, learning curves, firing rates"
     settings: ClassVar[dict[str, Any]] = NETWORK_SETTINGS
+    exchanges = True
     sources = ("accuracy", "networks.py", "cache.py")
     metrics = {
         "accuracy_selected": Metric(

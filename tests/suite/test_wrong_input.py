@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from suite import cli
-from suite.runs import execute
+from suite.runs import execute, plan
 from suite.text import plain
 
 RUN = "run --profile smoke --tasks accuracy --datasets digits --neurons lif --out OUT"
 MEMORY = "run --profile smoke --tasks memory --neurons lif --out OUT"
+ENERGY = "run --profile smoke --tasks energy --neurons lif --datasets digits --out OUT"
 GRADIENT = "run --profile smoke --tasks temporal_gradient --neurons lif --out OUT"
 WRONG = {
     # names
@@ -103,6 +104,18 @@ WRONG = {
     "run --tasks throughput --neurons lif --set rounds=0 --out OUT": "setting rounds=0: a whole number at least 1 is",
     "run --tasks startup --neurons lif --set processes=0 --out OUT": "setting processes=0: a whole number at least 1",
     "run --tasks dynamics --neurons lif --set input_rate=2 --out OUT": "at least 0 and at most 1 is wanted",
+    # settings that cannot be honoured
+    f"{RUN} --set train_samples=1258": "setting train_samples=1258: the train set of digits has 1257",
+    f"{RUN.replace('digits', 'digits,delayed_recall')} --set train_samples=5000": "the train set of digits has 1257",
+    f"{ENERGY} --set train_samples=9999": "setting train_samples=9999: the train set of digits has 1257",
+    f"{ENERGY} --set samples=361": "setting samples=361: the test set of digits has 360",
+    f"{GRADIENT} --set samples=100000": "setting samples=100000: the train set of digits has 1257",
+    f"{RUN} --set exchange_to=clif": "exchange_at=0: with epochs=2 an exchange is after epoch 1 to 1",
+    f"{RUN} --set exchange_to=clif --set exchange_at=2": "exchange_at=2: with epochs=2 an exchange is after epoch 1",
+    f"{RUN} --set epochs=9 --set exchange_to=clif --set exchange_at=10": "an exchange is after epoch 1 to 8",
+    f"{RUN} --set epochs=1 --set exchange_to=clif --set exchange_at=1": "epochs=1 has no epoch after an exchange",
+    f"{RUN} --set exchange_at=1": "setting exchange_at=1: exchange_to=NEURON says for which",
+    f"{ENERGY} --set exchange_to=clif --set exchange_at=1": "energy trains one neuron to the end; accuracy exchanges",
     # parameters of neurons
     f"{RUN} --set neuron.foo=1": "unknown parameter of lif 'foo'",
     f"{RUN} --set neuron.=1": "unknown parameter of lif ''",
@@ -225,6 +238,18 @@ def test_what_a_terminal_shows(text: str, shown: str) -> None:
 def test_a_long_text_keeps_its_ends() -> None:
     assert plain("abcdefghij" * 10, 11) == "abcdef…ghij"
     assert plain("abc", 3) == "abc"
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"train_samples": 1257}, {"exchange_to": "clif", "exchange_at": 1}, {"exchange_to": "clif", "exchange_at": 8}],
+    ids=str,
+)
+def test_the_last_setting_that_can_be_honoured_is_taken(settings: dict[str, object]) -> None:
+    asked = {"epochs": 9 if settings.get("exchange_at") == 8 else 2, **settings}
+    request = plan.Request("smoke", tasks=["accuracy"], neurons=["lif"], datasets=["digits"], settings=asked)
+    (cell,) = plan.make(request)
+    assert asked.items() <= cell.settings.items()
 
 
 EQUAL = [
