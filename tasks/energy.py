@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -21,7 +21,7 @@ class Energy(NetworkTask):
     name = "energy"
     description = "operations of a trained network for one sample: MACs, ACs, of neurons, state accesses"
     settings: ClassVar[dict[str, Any]] = NETWORK_SETTINGS | {"samples": 128}
-    parts = NetworkTask.parts | {"samples": "test"}
+    parts: ClassVar[Mapping[str, str]] = {**NetworkTask.parts, "samples": "test"}
     sources = ("accuracy", "networks.py", "cache.py", "measuring/operations.py")
     metrics = {
         "macs": Metric("1/sample", "multiply-accumulates of synapses, biases and batch norm apart", "lower"),

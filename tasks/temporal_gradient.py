@@ -265,7 +265,7 @@ class TemporalGradient(NetworkTask):
     name = "temporal_gradient"
     description = "spatial and temporal gradient by layer, step and lag; ratio and horizon"
     settings: ClassVar[dict[str, Any]] = NETWORK_SETTINGS | {"progress": 1.0, "samples": 64}
-    parts = NetworkTask.parts | {"samples": "train"}
+    parts: ClassVar[Mapping[str, str]] = {**NetworkTask.parts, "samples": "train"}
     ranges = NETWORK_RANGES | {"progress": Range(float, least=0, most=1)}
     sources = ("accuracy", "ablation.py", "networks.py", "cache.py")
     metrics = {
