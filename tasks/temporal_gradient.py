@@ -7,7 +7,7 @@ spatial P[t] = g[t]·J[t, t]; temporal 𝒯[t, t'] = g[t']·J[t', t] for t' > t.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
