@@ -1,17 +1,18 @@
-"""Every form of every operation that the kernels know, as one neuron: step t computes the t-th expression.
+"""Every form of every operation that the kernels know, as neurons whose step t computes the t-th expression.
 
-So one kernel serves all of them. `a` is the input, `b` a parameter per channel; channels hold the pairs of a grid with
+So one kernel serves several. `a` is the input, `b` a parameter per channel; channels hold the pairs of a grid with
 signs, zeros, ties, large numbers, infinities and NaN.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
 from neurons import Learnable, Neuron, NeuronLayer
+from neurons.kernels import verification
 
 INF, NAN = float("inf"), float("nan")
 
@@ -100,36 +101,54 @@ GRID += [4194303.5, -4194304.5, 5000000.5, 8388609.0, 1e30, INF, NAN]
 OTHERS = [-INF, -2.5, -1.0, -0.7, 0.0, 0.5, 1.0, 2.0, 3.0, INF, NAN]
 
 
-def _step(self: Neuron, x: Tensor, place: Tensor) -> tuple[Tensor, ...]:
-    result = torch.zeros_like(x)
-    for number, expression in enumerate(EXPRESSIONS.values()):
-        # `where` before and after, so that no NaN of one expression reaches the gradient of another
-        chosen = place == number
-        result = torch.where(chosen, expression(torch.where(chosen, x, 1.0), torch.where(chosen, self.b, 1.0)), result)
-    return result, place + 1
+def table(names: Sequence[str]) -> type[Neuron]:
+    """A model that hands its input through for LEAD steps, then computes one of the named expressions a step.
+
+    Its input is `a` and its parameter is `b`. The layer's own comparison before first use sees the lead alone: an
+    expression may be NaN where that draws.
+    """
+
+    def step(self: Neuron, x: Tensor, place: Tensor) -> tuple[Tensor, ...]:
+        result = torch.where(place < LEAD, x, 0.0)
+        for number, name in enumerate(names, LEAD):
+            # `where` before and after, so that no NaN of one expression reaches the gradient of another
+            chosen = place == number
+            a, b = torch.where(chosen, x, 1.0), torch.where(chosen, self.b, 1.0)
+            result = torch.where(chosen, EXPRESSIONS[name](a, b), result)
+        return result, place + 1
+
+    declared = {"name": "table", "states": ("place",), "b": Learnable(0.5, per="channel"), "spiking": False}
+    return type("Table", (Neuron,), {**declared, "step": step})
 
 
-Table = type(
-    "Table",
-    (Neuron,),
-    {"name": "table", "states": ("place",), "b": Learnable(0.5, per="channel"), "spiking": False, "step": _step},
-)
+Table = table([*EXPRESSIONS])
+LEAD = verification.STEPS
+PART = 12
+"""Expressions of one kernel: each step computes all of them, so many in one would cost their square."""
 
 
 def results(backend: str, dtype: torch.dtype) -> dict[str, tuple[Tensor, Tensor]]:
     """For each expression its values and its gradients by a, over the grid."""
+    names = [*EXPRESSIONS]
+    found = {}
+    for first in range(0, len(names), PART):
+        found.update(_results(backend, dtype, names[first : first + PART]))
+    return found
+
+
+def _results(backend: str, dtype: torch.dtype, names: Sequence[str]) -> dict[str, tuple[Tensor, Tensor]]:
     pairs = torch.cartesian_prod(torch.tensor(GRID, dtype=torch.float64), torch.tensor(OTHERS, dtype=torch.float64))
-    layer = NeuronLayer(Table(), len(pairs), backend)
+    layer = NeuronLayer(table(names)(), len(pairs), backend)
     real = torch.float64 if dtype == torch.float64 else torch.float32
     layer.to(real)
     layer.b.data.copy_(pairs[:, 1])
-    x = pairs[:, 0].to(dtype).expand(len(EXPRESSIONS), 1, -1).clone()
+    x = pairs[:, 0].to(dtype).expand(LEAD + len(names), 1, -1).clone()
     if backend == "reference":
         x = x.to(real)
     x.requires_grad_()
     output = layer(x)
     output.backward(torch.ones_like(output))
-    return {name: (output.detach()[t, 0], x.grad[t, 0]) for t, name in enumerate(EXPRESSIONS)}
+    return {name: (output.detach()[t, 0], x.grad[t, 0]) for t, name in enumerate(names, LEAD)}
 
 
 def differing(backend: str, dtype: torch.dtype, relative: float) -> dict[str, list[tuple[float, float, float, float]]]:
