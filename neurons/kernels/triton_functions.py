@@ -121,9 +121,10 @@ def remainder(a, b):
 
 @triton.jit
 def power(a, b):
-    """a^b for a ≥ 0; NaN for a < 0 unless b is whole."""
-    size = tl.exp2(b * tl.log2(tl.abs(a)))
+    """a^b; NaN for a < 0 unless b is whole or a infinite."""
+    size = tl.where(tl.abs(a) == 1.0, 1.0, tl.exp2(b * tl.log2(tl.abs(a))))
     whole = tl.floor(b) == b
     odd = whole & (tl.floor(b / 2.0) * 2.0 != b)
-    signed = tl.where(odd, -size, tl.where(whole, size, float("nan")))
+    broken = tl.where(tl.abs(a) == float("inf"), size, float("nan"))
+    signed = tl.where(odd, -size, tl.where(whole, size, broken))
     return tl.where(b == 0.0, 1.0, tl.where(a < 0.0, signed, size))

@@ -28,7 +28,7 @@ def test_equal_to_torch_in_c(dtype: torch.dtype) -> None:
 @pytest.mark.slow
 def test_equal_to_torch_in_tritons_interpreter() -> None:
     code = "import torch; from tests.neurons.kernels.operations_table import differing;"
-    code += "print(differing('triton', torch.float32, 2e-6))"
+    code += "print(differing('triton', torch.float32, 4e-6))"  # a power by exp2 and log2 errs with its exponent
     environment = {**os.environ, "TRITON_INTERPRET": "1", "CUDA_VISIBLE_DEVICES": ""}
     root = Path(__file__).parents[3]
     command = [sys.executable, "-c", code]
