@@ -141,6 +141,6 @@ def _copy(source: Path, target: Path, rows: pd.DataFrame) -> None:
     with replacing_folder(target) as new:
         copy_run(source, new, target)
         write_parquet(rows, new / "results.parquet")
-        if len(read_results(source)) != len(rows):
+        if any(len(read_results(folder)) != len(rows) for folder in (source, new)):
             raise RunError(f"{source} changed while it was published; publish it again")
         read_provenance(new)

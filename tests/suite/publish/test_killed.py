@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from suite.publish import publish
+from suite.publish import local, publish
 from suite.runs import folders
 from suite.runs.store import RunError, read_results
 from tests.suite.made_runs import make_run, tree, with_report
@@ -69,7 +69,8 @@ def test_killed_at_every_step_the_old_or_the_new_run_is_whole(
         monkeypatch.setattr(folders, "_exchange", lambda first, second: False)
     new, root = runs
     old_files = tree(root / "run")
-    new_files = {name: data for name, data in tree(new).items() if name != "results.csv"}
+    publish(new, "run", False, tmp_path / "undisturbed")
+    new_files = tree(tmp_path / "undisturbed" / "run")
     shutil.copytree(root, tmp_path / "before")
     moments = 0
     for at in range(1, 1000):
@@ -108,15 +109,28 @@ def test_a_full_disk_leaves_the_old_run_and_no_half_of_the_new(
     assert tree(root) == before
 
 
+def test_a_run_that_changes_meanwhile_does_not_take_the_place(
+    runs: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new, root = runs
+    before, copyfile = tree(root), shutil.copyfile
+
+    def changing(source: Path, place: Path) -> None:
+        copyfile(source, place)
+        (new / "results.parquet").write_bytes(before["run/results.parquet"])
+
+    monkeypatch.setattr(shutil, "copyfile", changing)
+    with pytest.raises(RunError, match="changed while it was published"):
+        publish(new, "run", False, root)
+    assert tree(root) == before
+
+
 def test_a_copy_that_lacks_rows_does_not_take_the_place(
     runs: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     new, root = runs
     before = tree(root)
-    monkeypatch.setattr(
-        shutil, "copyfile", lambda source, place: Path(place).write_bytes(before["run/" + Path(place).name])
-    )
-    shutil.rmtree(new / "report")
+    monkeypatch.setattr(local, "write_parquet", lambda rows, place: place.write_bytes(before["run/results.parquet"]))
     with pytest.raises(RunError, match="changed while it was published"):
         publish(new, "run", False, root)
     assert tree(root) == before
