@@ -77,37 +77,76 @@ def codes(rows: pd.DataFrame, columns: Sequence[str] = IDENTITY) -> pd.Series:
     return rows.groupby(list(columns), dropna=False, sort=False, observed=True).ngroup()
 
 
-def over_seeds(rows: pd.DataFrame, by: Sequence[str]) -> dict[Any, Estimate]:
+def over_seeds(rows: pd.DataFrame, by: Sequence[str], over: Collection[str] = ()) -> dict[Any, Estimate]:
     """The one average of this project: mean and interval over the seeds of each group, values in order of the seed.
 
     Args:
         rows: of `identified` or `name_conditions`; those without a value are left out.
         by: columns whose values name a group; the keys of the result (tuples where there are several).
+        over: see `of_each_seed`.
 
     Raises:
         MixedConditions: a group holds two conditions, two metrics, layers, steps or lags, or a seed twice.
     """
-    rows = identified(rows[rows.value.notna()])
-    what = codes(rows, [*IDENTITY, *PLACE])
-    groups = codes(rows, by)
-    mixed = what.groupby(groups).nunique()
-    twice = pd.DataFrame({"group": groups, "seed": rows.seed}).duplicated()
-    if (mixed > 1).any() or twice.any():
-        group = mixed.idxmax() if (mixed > 1).any() else groups[twice].iloc[0]
-        raise MixedConditions(_mixed(rows[groups == group], by))
-    rows = rows.sort_values("seed", kind="stable")
+    rows = of_each_seed(rows, by, over).sort_values("seed", kind="stable")
     keys = by[0] if len(by) == 1 else list(by)
     grouped = rows.groupby(keys, dropna=False, sort=False, observed=True).value
     return {key: Estimate.of(list(values)) for key, values in grouped}
 
 
-def _mixed(rows: pd.DataFrame, by: Sequence[str]) -> str:
+def of_each_seed(rows: pd.DataFrame, by: Sequence[str], over: Collection[str] = ()) -> pd.DataFrame:
+    """One row a group and seed, with `by`, `seed` and `value`; what `over_seeds` averages.
+
+    Args:
+        over: what the value of a seed is itself a mean over: columns (layer, lag, timesteps) or settings (progress).
+            A seed that lacks one of those that another seed of its group has is left out.
+    """
+    rows = only_seeds(rows, by, over)
+    keys = [*by, "seed"]
+    if not over or rows.empty:
+        return rows[list(dict.fromkeys([*keys, "value"]))]
+    grouped = rows.groupby(keys, dropna=False, sort=False, observed=True).value
+    means = grouped.agg(["mean", "size"]).reset_index()
+    most = means.groupby(list(by), dropna=False, sort=False, observed=True)["size"].transform("max")
+    return means[means["size"] == most].rename(columns={"mean": "value"}).drop(columns="size")
+
+
+def only_seeds(rows: pd.DataFrame, by: Sequence[str], over: Collection[str] = ()) -> pd.DataFrame:
+    """The identified rows that have a value, every group of which holds one condition, measured once a seed.
+
+    Raises:
+        MixedConditions: a group differs in more than its seed and what is named in `over`.
+    """
+    rows = identified(rows[rows.value.notna()].reset_index(drop=True))
+    groups, parts = codes(rows, by), codes(rows, [*IDENTITY, *PLACE])
+    apart = rows.assign(settings=_without(rows.settings, over))
+    columns = [name for name in (*IDENTITY, *PLACE) if name not in over]
+    mixed = codes(apart, columns).groupby(groups).nunique()
+    twice = pd.DataFrame({"group": groups, "part": parts, "seed": rows.seed}).duplicated()
+    if (mixed > 1).any() or twice.any():
+        group = mixed.idxmax() if (mixed > 1).any() else groups[twice].iloc[0]
+        raise MixedConditions(_mixed(apart[groups == group], by, columns))
+    return rows
+
+
+def _without(settings: pd.Series, names: Collection[str]) -> pd.Series:
+    """The settings of `identified` rows but for those."""
+    known = {text: {name: own for name, own in json.loads(text).items() if name not in names} for text in set(settings)}
+    return settings.map({text: json.dumps(own, sort_keys=True) for text, own in known.items()})
+
+
+def _mixed(rows: pd.DataFrame, by: Sequence[str], columns: Sequence[str]) -> str:
     where = ", ".join(str(rows[name].iloc[0]) for name in by)
-    differing = [name for name in (*IDENTITY, *PLACE) if rows[name].nunique(dropna=False) > 1]
+    differing = differences(rows, columns)
     if not differing:
         return f"{where}: one seed was measured twice; only different seeds are averaged"
-    told = [f"{name} ({', '.join(map(str, rows[name].drop_duplicates().iloc[:3]))})" for name in differing]
-    return f"{where}: rows that differ in {', '.join(told)}; only seeds are averaged"
+    return f"{where}: rows that differ in {differing}; only seeds are averaged"
+
+
+def differences(rows: pd.DataFrame, columns: Sequence[str]) -> str:
+    """The columns of `identified` rows that hold several values, with the first of these; empty if there is none."""
+    differing = [name for name in columns if rows[name].nunique(dropna=False) > 1]
+    return ", ".join(f"{name} ({', '.join(map(str, rows[name].drop_duplicates().iloc[:3]))})" for name in differing)
 
 
 def name_conditions(rows: pd.DataFrame) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from suite.report.conditions import IDENTITY, identified, over_seeds
 from suite.report.groups import Groups
 from suite.report.page import Page
 from suite.report.parts import Parts
@@ -18,7 +19,6 @@ from suite.report.table import Entry, Table, format_estimate
 from suite.runs.store import write_atomically
 from suite.statistics import Estimate
 from suite.studies import Study, studies
-from suite.studies.base import by_seed
 from suite.studies.claims import TESTED, Claim, ClaimError, claims
 from suite.studies.verdicts import Check, Evidence, Finding, counted, effect_text, judge
 
@@ -158,12 +158,12 @@ def scale(rows: pd.DataFrame) -> str:
 def accuracies(rows: pd.DataFrame) -> str:
     """Final and selected accuracy of each neuron of a study, in words; empty where a neuron has several conditions."""
     trained = rows[rows.metric.isin(["accuracy_final", "accuracy_selected"])]
-    conditions = trained.drop_duplicates(["task", "neuron", "network", "dataset", "timesteps", "settings"])
-    if conditions.neuron.duplicated().any():
+    if identified(trained).drop_duplicates(list(IDENTITY)).neuron.duplicated().any():
         return ""
+    found = over_seeds(trained, ["neuron", "metric"])
     words = []
-    for neuron, own in trained.groupby("neuron", sort=False):
-        final, selected = (by_seed(own, f"accuracy_{name}") for name in ("final", "selected"))
-        texts = [format_estimate(Estimate.of(list(values)), 1) for values in (final, selected)]
+    for neuron in trained.neuron.unique():
+        estimates = (found.get((neuron, f"accuracy_{name}"), Estimate.of([])) for name in ("final", "selected"))
+        texts = [format_estimate(own, 1) for own in estimates]
         words.append(f"{neuron} {texts[0]} % final, {texts[1]} % selected")
     return "; ".join(words)

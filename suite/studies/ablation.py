@@ -6,6 +6,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
+from suite.report.conditions import only_seeds
 from suite.report.plots import interval
 from suite.report.table import Table
 from suite.studies.base import Scale, Study, accuracy_contrast, by_seed, by_setting, mean_of, paired, table_of
@@ -89,7 +90,7 @@ def table(rows: pd.DataFrame) -> Table:
 
 def shown(rows: pd.DataFrame) -> pd.DataFrame:
     """What the plot shows."""
-    named = _named(rows[rows.metric.isin(["train_loss", "test_loss"])])
+    named = only_seeds(_named(rows[rows.metric.isin(["train_loss", "test_loss"])]), ["model", "metric", "step"])
     return named.assign(epoch=named.step.astype(int), part=named.metric.str.replace("_loss", ""))
 
 

@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 
 import neurons
 from suite.report import style
+from suite.report.conditions import only_seeds
 from suite.report.plots import interval
 from suite.report.table import Table
 from suite.studies.base import Scale, Study, accuracy_contrast, table_of
@@ -65,7 +66,7 @@ def table(rows: pd.DataFrame) -> Table:
 
 def shown(rows: pd.DataFrame) -> pd.DataFrame:
     """What the plot shows."""
-    return _named(rows)[rows.metric == "accuracy_final"]
+    return only_seeds(_named(rows)[rows.metric == "accuracy_final"], ["neuron"])
 
 
 def draw(data: pd.DataFrame) -> Figure:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 import tasks
+from suite.report.conditions import RAN, MixedConditions, differences, identified, of_each_seed, over_seeds
 from suite.report.plots import Plot
 from suite.report.table import Entry, Table, format_estimate
 from suite.statistics import Estimate
@@ -22,6 +23,8 @@ from tasks import Cell
 PAPER = Path(__file__).resolve().parent.parent.parent / "results" / "paper"
 SEEDS = {"smoke": 2, "quick": 10, "full": 20}
 EPOCHS = {"smoke": 2, "quick": 15, "full": 60}
+ALIKE = (*RAN, "dtype", "protocol")
+"""What all rows of a study share: its claims are about neurons, never about how two runs differ."""
 
 
 @dataclass(frozen=True)
@@ -59,18 +62,33 @@ class Scale:
 class Study:
     """A named experiment: from the rows of its own cells to evidence, a table, and what its plot shows.
 
-    `evidence` gives what the rows say on the claims of results/paper/claims.toml that name the study, by the claim's
-    id; a claim is left out where the rows hold nothing on it.
+    What it says of rows (`evidence`, `table`, `plot`) is refused with MixedConditions where these did not all run
+    alike, and where a number would be a mean over more than the seeds of one condition.
+
+    Attributes:
+        finds: from rows to `evidence`.
+        tabulates: from rows to `table`.
+        shows: from rows to what the plot shows.
     """
 
     name: str
     order: int
     title: str
     grid: Callable[[Scale], list[Cell]]
-    evidence: Callable[[pd.DataFrame], dict[str, Evidence | Check]]
-    table: Callable[[pd.DataFrame], Table]
-    shown: Callable[[pd.DataFrame], pd.DataFrame]
+    finds: Callable[[pd.DataFrame], dict[str, Evidence | Check]]
+    tabulates: Callable[[pd.DataFrame], Table]
+    shows: Callable[[pd.DataFrame], pd.DataFrame]
     draw: Callable[[pd.DataFrame], Figure]
+
+    def evidence(self, rows: pd.DataFrame) -> dict[str, Evidence | Check]:
+        """What the rows say on the claims of results/paper/claims.toml that name the study, by the claim's id.
+
+        A claim is left out where the rows hold nothing on it.
+        """
+        return self.finds(ran_alike(rows))
+
+    def table(self, rows: pd.DataFrame) -> Table:
+        return self.tabulates(ran_alike(rows))
 
     @property
     def source(self) -> str:
@@ -79,7 +97,16 @@ class Study:
 
     @property
     def plot(self) -> Plot:
-        return Plot(f"study_{self.name}", self.title, f"{self.title} ({self.source}).", self.shown, self.draw)
+        description = f"{self.title} ({self.source})."
+        return Plot(f"study_{self.name}", self.title, description, lambda rows: self.shows(ran_alike(rows)), self.draw)
+
+
+def ran_alike(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows; MixedConditions if they differ in how they ran, whichever neuron or seed ran how."""
+    differing = differences(identified(rows), ALIKE)
+    if differing:
+        raise MixedConditions(f"its rows differ in {differing}; a study compares what ran alike, so report them apart")
+    return rows
 
 
 def by_setting(rows: pd.DataFrame, *names: str) -> pd.DataFrame:
@@ -88,12 +115,12 @@ def by_setting(rows: pd.DataFrame, *names: str) -> pd.DataFrame:
     return rows.assign(**{name: settings.map(lambda values, name=name: values.get(name)) for name in names})
 
 
-def by_seed(rows: pd.DataFrame, metric: str, **where: Any) -> pd.Series:
-    """The metric's mean for each seed, among rows with these column values."""
-    chosen = rows[(rows.metric == metric) & rows.value.notna()]
+def by_seed(rows: pd.DataFrame, metric: str, over: Collection[str] = (), **where: Any) -> pd.Series:
+    """The metric for each seed, among rows with these column values; `over` as in `of_each_seed`."""
+    chosen = rows[rows.metric == metric]
     for column, value in where.items():
         chosen = chosen[chosen[column] == value]
-    return chosen.groupby("seed").value.mean()
+    return of_each_seed(chosen, ["metric"], over).set_index("seed").value.sort_index()
 
 
 def paired(first: pd.Series, second: pd.Series) -> Estimate:
@@ -107,30 +134,38 @@ def mean_of(values: pd.Series) -> str:
 
 
 def table_of(
-    name: str, title: str, caption: str, rows: pd.DataFrame, index: str, columns: str, digits: int = 1
+    name: str,
+    title: str,
+    caption: str,
+    rows: pd.DataFrame,
+    index: str,
+    columns: str,
+    digits: int = 1,
+    over: Collection[str] = (),
 ) -> Table:
-    """Mean ± 95 % interval over seeds of `value`, `index` down and `columns` across."""
+    """Mean ± 95 % interval over seeds of `value`, `index` down and `columns` across; `over` as in `of_each_seed`."""
+    estimates = over_seeds(rows, [index, columns], over)
     heads = list(dict.fromkeys(rows[columns]))
     lines = []
     for key in dict.fromkeys(rows[index]):
         entries = []
         for head in heads:
-            cell = rows[(rows[index] == key) & (rows[columns] == head)]
-            values = list(cell.groupby("seed").value.mean())
-            estimate = Estimate.of(values) if values else None
+            estimate = estimates.get((key, head))
             entries.append(Entry(format_estimate(estimate, digits), estimate) if estimate else Entry("—"))
         lines.append((str(key), entries))
     return Table(name, title, caption, [index, *map(str, heads)], lines)
 
 
-def accuracy_contrast(first: pd.DataFrame, second: pd.DataFrame, names: tuple[str, str]) -> Evidence:
+def accuracy_contrast(
+    first: pd.DataFrame, second: pd.DataFrame, names: tuple[str, str], over: Collection[str] = ()
+) -> Evidence:
     """The difference in test accuracy first − second, by seed: after the last epoch, beside the other two readings.
 
     The last epoch decides, because no few samples choose it: the selected one adds the noise of the validation set.
     """
-    final = [by_seed(rows, "accuracy_final") for rows in (first, second)]
+    final = [by_seed(rows, "accuracy_final", over) for rows in (first, second)]
     other = {
-        words: paired(by_seed(first, metric), by_seed(second, metric))
+        words: paired(by_seed(first, metric, over), by_seed(second, metric, over))
         for metric, words in (("accuracy_selected", "selected by validation"), ("accuracy_paper_style", "paper-style"))
     }
     beside = "; ".join(f"{words} {format_estimate(estimate, 2)}" for words, estimate in other.items() if estimate.count)

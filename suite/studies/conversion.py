@@ -5,6 +5,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from suite.report import style
+from suite.report.conditions import only_seeds
 from suite.report.plots import interval
 from suite.report.table import Table
 from suite.studies.base import Scale, Study, by_seed, mean_of, paired, table_of
@@ -35,7 +36,8 @@ def evidence(rows: pd.DataFrame) -> dict[str, Evidence | Check]:
         {neuron: by_seed(part, metric, neuron=neuron) for neuron in ("lif", "clif")}
         for part, metric in ((rows, "accuracy_own"), (rows, "accuracy_soft"), (hard, "accuracy_hard"))
     )
-    best = rows[(rows.metric == "accuracy_hard") & (rows.neuron == "clif")].groupby("seed").value.max()
+    hard_of_clif = rows[(rows.metric == "accuracy_hard") & (rows.neuron == "clif")]
+    best = only_seeds(hard_of_clif, ["lag"]).groupby("seed").value.max()
     loss = paired(soft["lif"], lowest["lif"])
     void = ""
     if not loss.mean >= LARGE_LOSS:
@@ -63,7 +65,7 @@ def table(rows: pd.DataFrame) -> Table:
 
 def shown(rows: pd.DataFrame) -> pd.DataFrame:
     """What the plot shows."""
-    return _named(rows)
+    return only_seeds(_named(rows), ["neuron", "run_with"])
 
 
 def draw(data: pd.DataFrame) -> Figure:

@@ -6,6 +6,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
+from suite.report.conditions import only_seeds, over_seeds
 from suite.report.plots import interval
 from suite.report.table import Table
 from suite.studies.base import Scale, Study, accuracy_contrast, by_setting, table_of
@@ -35,8 +36,8 @@ def _named(rows: pd.DataFrame) -> pd.DataFrame:
 def _best(rows: pd.DataFrame) -> pd.DataFrame:
     """The rows of the setting of best mean validation accuracy; of equal ones the cheapest."""
     keys = ["epochs", "tau", "rate"]
-    validation = rows[rows.metric == "accuracy_validation_best"].groupby(keys).value.mean().round(9)
-    best = validation.idxmax()
+    validation = over_seeds(rows[rows.metric == "accuracy_validation_best"], keys)
+    best = max(sorted(validation), key=lambda key: round(validation[key].mean, 9))
     return rows[(rows[keys] == best).all(axis=1)]
 
 
@@ -72,7 +73,7 @@ def table(rows: pd.DataFrame) -> Table:
 
 def shown(rows: pd.DataFrame) -> pd.DataFrame:
     """What the plot shows."""
-    return _named(rows[rows.metric == "accuracy_final"])
+    return only_seeds(_named(rows[rows.metric == "accuracy_final"]), ["neuron", "rate", "tau", "epochs"])
 
 
 def draw(data: pd.DataFrame) -> Figure:

@@ -5,6 +5,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from suite.report import style
+from suite.report.conditions import only_seeds
 from suite.report.table import Table
 from suite.studies.base import Scale, Study, by_seed, by_setting, mean_of, paired, table_of
 from suite.studies.verdicts import Check, Evidence
@@ -15,6 +16,8 @@ RATES = [0.2, 0.5, 0.8]
 WEIGHTS = [0.5, 0.7, 0.9]
 """Below the threshold of 1: a LIF that every input spike fires copies its input."""
 LAGS = 5
+INPUTS = ("input_rate", "weight")
+"""The settings of the input, over all of which a claim's mean is taken."""
 
 
 def grid(scale: Scale) -> list[Cell]:
@@ -38,7 +41,7 @@ def _relative_to_lag_0(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def evidence(rows: pd.DataFrame) -> dict[str, Evidence | Check]:
-    rate = {name: by_seed(rows, "firing_rate", neuron=name) for name in MODELS}
+    rate = {name: by_seed(rows, "firing_rate", INPUTS, neuron=name) for name in MODELS}
     normalised = _relative_to_lag_0(rows)
     near = normalised[normalised.lag.between(1, LAGS)]
     found: dict[str, Evidence | Check] = {
@@ -49,7 +52,7 @@ def evidence(rows: pd.DataFrame) -> dict[str, Evidence | Check]:
     readings = {"m_remembers_longer": "correlation", "m_remembers_longer_centred": "autocorrelation"}
     for claim, metric in readings.items():
         m, u, own = (
-            by_seed(near, metric, neuron=neuron, layer=layer)
+            by_seed(near, metric, ["lag", *INPUTS], neuron=neuron, layer=layer)
             for neuron, layer in (("clif", "m"), ("lif", "u"), ("clif", "u"))
         )
         beside = f"CLIF's own u: {mean_of(own)}"
@@ -58,7 +61,7 @@ def evidence(rows: pd.DataFrame) -> dict[str, Evidence | Check]:
 
 
 def table(rows: pd.DataFrame) -> Table:
-    chosen = by_setting(rows[rows.metric == "firing_rate"], "input_rate", "weight")
+    chosen = by_setting(rows[rows.metric == "firing_rate"], *INPUTS)
     chosen = chosen.assign(model=chosen.neuron + ", weight " + chosen.weight.astype(str))
     chosen = chosen.sort_values(["weight", "neuron", "input_rate"])
     caption = "Spikes for each step, by rate of the Poisson input (columns). Mean ± 95 % t-interval over seeds."
@@ -69,10 +72,9 @@ def table(rows: pd.DataFrame) -> Table:
 
 def shown(rows: pd.DataFrame) -> pd.DataFrame:
     """What the plot shows."""
-    chosen = by_setting(rows[(rows.metric == "trace") & (rows.seed == 0)], "input_rate", "weight")
+    chosen = by_setting(rows[(rows.metric == "trace") & (rows.seed == 0)], *INPUTS)
     chosen = chosen[(chosen.input_rate == RATES[1]) & (chosen.weight == WEIGHTS[-1]) & (chosen.step < 60)]
-    chosen = chosen.assign(step=chosen.step.astype(int))
-    return chosen
+    return only_seeds(chosen.assign(step=chosen.step.astype(int)), ["neuron", "layer", "step"])
 
 
 def draw(data: pd.DataFrame) -> Figure:

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from suite import energy_models
 from suite.energy_models import LayerCounts
 from suite.report import style
+from suite.report.conditions import only_seeds
 from suite.report.table import Table
 from suite.statistics import Estimate
 from suite.studies.base import Scale, Study, by_seed, mean_of, table_of
@@ -55,6 +56,7 @@ def _share(counts: Mapping[str, Mapping[str, float]], fed: list[str], feeders: M
 
 def energies(rows: pd.DataFrame) -> pd.DataFrame:
     """One row for each neuron, seed and energy model, in nanojoule a sample."""
+    only_seeds(rows, ["neuron", "metric", "layer"])
     result = [
         {"neuron": neuron, "seed": seed, "model": model, "value": picojoule / 1e3}
         for (neuron, seed), own in rows.groupby(["neuron", "seed"])
@@ -100,10 +102,10 @@ def evidence(rows: pd.DataFrame) -> dict[str, Evidence | Check]:
 
 
 def table(rows: pd.DataFrame) -> Table:
-    counts = rows[rows.layer.isna() & rows.metric.isin(COUNTS)][["neuron", "seed", "metric", "value"]]
+    counts = rows[rows.layer.isna() & rows.metric.isin(COUNTS)]
     estimated = energies(rows)
     estimated = estimated.assign(metric=estimated.model + " estimate (nJ)")
-    both = pd.concat([counts, estimated[["neuron", "seed", "metric", "value"]]])
+    both = pd.concat([counts, estimated[["neuron", "seed", "metric", "value"]]], ignore_index=True)
     caption = (
         "For one sample, all time steps (clif_table6: one). Counts are measured, energies are estimates; batch norm is "
         "folded into the weights. Mean ± 95 % t-interval over seeds."

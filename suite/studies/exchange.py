@@ -4,8 +4,9 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
+from suite.report.conditions import only_seeds
 from suite.report.table import Table
-from suite.studies.base import EPOCHS, Scale, Study, by_setting, mean_of, paired, table_of
+from suite.studies.base import EPOCHS, Scale, Study, by_seed, by_setting, mean_of, paired, table_of
 from suite.studies.verdicts import Check, Evidence
 from tasks import Cell
 
@@ -29,30 +30,29 @@ def _named(rows: pd.DataFrame) -> pd.DataFrame:
     return chosen.assign(training=names.where(exchanged, "lif"))
 
 
-def _settled_loss(rows: pd.DataFrame) -> pd.DataFrame:
-    """Training loss by seed and epoch of exchange, mean over the epochs that count."""
+def _settled_loss(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Training loss with and without exchange by seed (down) and epoch of exchange: mean over the epochs that count.
+
+    A seed that lacks one of the exchanges is left out.
+    """
     loss = rows[rows.metric == "train_loss"]
     last = int(loss.step.max())
     exchanged, plain = loss[loss.training != "lif"], loss[loss.training == "lif"]
-    parts = []
-    for when, own in exchanged.groupby(exchanged.exchange_at.astype(int)):
-        first = min(last, int(str(when)) + max(1, round(SETTLED * last)))
-        for name, part in (("exchanged", own), ("lif", plain)):
-            means = part[part.step >= first].groupby("seed").value.mean()
-            parts.append(means.rename("value").reset_index().assign(training=name, when=when))
-    return pd.concat(parts)
+    only_seeds(exchanged, ["metric"], over=["step", "exchange_at"])
+    sides: tuple[dict[int, pd.Series], dict[int, pd.Series]] = ({}, {})
+    for when in sorted(exchanged.exchange_at.astype(int).unique()):
+        first = min(last, when + max(1, round(SETTLED * last)))
+        for side, part in zip(sides, (exchanged[exchanged.exchange_at == when], plain), strict=True):
+            side[when] = by_seed(part[part.step >= first], "train_loss", ["step"])
+    return pd.DataFrame(sides[0]).dropna(), pd.DataFrame(sides[1]).dropna()
 
 
 def evidence(rows: pd.DataFrame) -> dict[str, Evidence | Check]:
-    loss = _settled_loss(_named(rows))
-    exchanged, plain = (loss[loss.training == name] for name in ("exchanged", "lif"))
-    by_seed = [part.groupby("seed").value.mean() for part in (exchanged, plain)]
-    single = [
-        f"at {when}: {mean_of(own.set_index('seed').value - plain[plain.when == when].set_index('seed').value)}"
-        for when, own in exchanged.groupby("when")
-    ]
-    measured = f"training loss exchanged {mean_of(by_seed[0])}, LIF {mean_of(by_seed[1])}"
-    return {"exchange_lowers_the_loss": Evidence(measured, paired(*by_seed), "; ".join(single))}
+    exchanged, plain = _settled_loss(_named(rows))
+    means = exchanged.mean(axis=1), plain.mean(axis=1)
+    single = [f"at {when}: {mean_of((exchanged[when] - plain[when]).dropna())}" for when in exchanged]
+    measured = f"training loss exchanged {mean_of(means[0])}, LIF {mean_of(means[1])}"
+    return {"exchange_lowers_the_loss": Evidence(measured, paired(*means), "; ".join(single))}
 
 
 def table(rows: pd.DataFrame) -> Table:
@@ -64,8 +64,7 @@ def table(rows: pd.DataFrame) -> Table:
 def shown(rows: pd.DataFrame) -> pd.DataFrame:
     """What the plot shows."""
     chosen = _named(rows[rows.metric == "train_loss"])
-    chosen = chosen.assign(epoch=chosen.step.astype(int))
-    return chosen
+    return only_seeds(chosen.assign(epoch=chosen.step.astype(int)), ["training", "epoch"])
 
 
 def draw(data: pd.DataFrame) -> Figure:

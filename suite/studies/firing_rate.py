@@ -5,6 +5,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from suite.report import style
+from suite.report.conditions import only_seeds
 from suite.report.table import Table
 from suite.studies.base import Scale, Study, by_seed, mean_of, paired, table_of
 from suite.studies.verdicts import Check, Evidence
@@ -23,7 +24,7 @@ def _rates(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def evidence(rows: pd.DataFrame) -> dict[str, Evidence | Check]:
-    lif, clif = (by_seed(rows, "firing_rate", neuron=name) for name in ("lif", "clif"))
+    lif, clif = (by_seed(rows, "firing_rate", ["layer"], neuron=name) for name in ("lif", "clif"))
     return {"fires_less": Evidence(f"CLIF {mean_of(clif)}, LIF {mean_of(lif)}", paired(clif, lif))}
 
 
@@ -36,7 +37,7 @@ def table(rows: pd.DataFrame) -> Table:
 
 def shown(rows: pd.DataFrame) -> pd.DataFrame:
     """What the plot shows."""
-    return _rates(rows)
+    return only_seeds(_rates(rows), ["neuron", "layer"])
 
 
 def draw(data: pd.DataFrame) -> Figure:

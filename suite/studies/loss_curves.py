@@ -5,6 +5,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from suite.report import style
+from suite.report.conditions import only_seeds
 from suite.report.plots import interval
 from suite.report.table import Table, format_estimate
 from suite.studies.base import Scale, Study, by_seed, mean_of, paired, table_of
@@ -25,7 +26,7 @@ def epochs_until(rows: pd.DataFrame, goal: pd.Series) -> pd.Series:
     loss = rows[rows.metric == "test_loss"]
     last = int(loss.step.max())
     found = {}
-    for seed, own in loss[loss.seed.isin(goal.index)].groupby("seed"):
+    for seed, own in only_seeds(loss[loss.seed.isin(goal.index)], ["step"]).groupby("seed"):
         reached = own[own.value <= goal[seed]].step
         found[seed] = float(reached.min()) if len(reached) else last + 1.0
     return pd.Series(found, dtype=float)
@@ -54,7 +55,7 @@ def table(rows: pd.DataFrame) -> Table:
 
 def shown(rows: pd.DataFrame) -> pd.DataFrame:
     """What the plot shows."""
-    chosen = rows[rows.metric.isin(["train_loss", "test_loss"])]
+    chosen = only_seeds(rows[rows.metric.isin(["train_loss", "test_loss"])], ["neuron", "metric", "step"])
     chosen = chosen.assign(epoch=chosen.step.astype(int), part=chosen.metric.str.replace("_loss", ""))
     return chosen
 

@@ -6,6 +6,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from suite.report import style
+from suite.report.conditions import of_each_seed, over_seeds
 from suite.report.table import Table
 from suite.statistics import Estimate
 from suite.studies.base import Scale, Study, by_seed, by_setting, mean_of, paired, table_of
@@ -16,6 +17,8 @@ PROGRESS = [0.0, 0.5, 1.0]
 ROUNDING = 1e-5
 """Largest relative error that float32 may leave of an identity."""
 SEEDS = 6
+WHOLE = ("layer", "progress")
+"""A claim's mean is taken over all layers and stages of training."""
 
 
 def grid(scale: Scale) -> list[Cell]:
@@ -31,7 +34,7 @@ def evidence(rows: pd.DataFrame) -> dict[str, Evidence | Check]:
         "reaches_further": "horizon",
     }
     for claim, metric in contrasts.items():
-        of_lif, of_clif = (by_seed(rows, metric, neuron=name) for name in ("lif", "clif"))
+        of_lif, of_clif = (by_seed(rows, metric, WHOLE, neuron=name) for name in ("lif", "clif"))
         beside = f"outside the surrogate: {_outside(rows)}" if claim == "lif_vanishes" else _over_training(rows, metric)
         found[claim] = Evidence(f"CLIF {mean_of(of_clif)}, LIF {mean_of(of_lif)}", paired(of_clif, of_lif), beside)
     clif = rows[rows.neuron == "clif"]
@@ -50,7 +53,7 @@ def evidence(rows: pd.DataFrame) -> dict[str, Evidence | Check]:
 
 
 def _outside(rows: pd.DataFrame) -> str:
-    shares = {name: by_seed(rows, "outside_fraction", neuron=name) for name in ("clif", "lif")}
+    shares = {name: by_seed(rows, "outside_fraction", WHOLE, neuron=name) for name in ("clif", "lif")}
     return f"CLIF {mean_of(shares['clif'])}, LIF {mean_of(shares['lif'])}"
 
 
@@ -59,14 +62,16 @@ def _over_training(rows: pd.DataFrame, metric: str) -> str:
     stages = by_setting(rows, "progress")
     words = []
     for progress, own in stages.groupby("progress"):
-        difference = by_seed(own, metric, neuron="clif") - by_seed(own, metric, neuron="lif")
+        clif, lif = (by_seed(own, metric, ["layer"], neuron=name) for name in ("clif", "lif"))
+        difference = clif - lif
         words.append(f"{progress:.0%} trained {mean_of(difference)}")
     return "; ".join(words)
 
 
 def _by_lag(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
     """The metric by seed (down) and lag (across), mean over layers and stages of training."""
-    return rows[rows.metric == metric].pivot_table(index="seed", columns="lag", values="value", aggfunc="mean")
+    means = of_each_seed(rows[rows.metric == metric], ["lag"], WHOLE)
+    return means.pivot(index="seed", columns="lag", values="value")
 
 
 def _decay_of_m2(rows: pd.DataFrame) -> pd.Series:
@@ -138,7 +143,9 @@ def table(rows: pd.DataFrame) -> Table:
     chosen = chosen.assign(place=chosen.part.map({words: place for place, words in enumerate(order)}))
     chosen = chosen.sort_values(["place", "lag"])
     caption = "Trained network; columns: lag in steps. Mean over layers, ± 95 % t-interval over seeds."
-    return table_of("study_temporal_gradient", "Temporal gradient by lag.", caption, chosen, "part", "lag", digits=-3)
+    return table_of(
+        "study_temporal_gradient", "Temporal gradient by lag.", caption, chosen, "part", "lag", -3, ["layer"]
+    )
 
 
 PARTS = {"temporal_gradient_by_lag": "total", "m1_by_lag": "M1", "m2_by_lag": "M2"}
@@ -150,9 +157,10 @@ def shown(rows: pd.DataFrame) -> pd.DataFrame:
     chosen = chosen.assign(
         part=chosen.metric.map(PARTS), lag=chosen.lag.astype(int), training=chosen.progress.map("{:.0%} trained".format)
     )
-    means = chosen.groupby(["neuron", "part", "lag", "training"], as_index=False).value.mean()
-    means = means[means.value > 1e-12]  # the difference of two Jacobians leaves rounding where a path has none
-    return means
+    names = ["neuron", "part", "lag", "training"]
+    found = over_seeds(chosen, names, ["layer"])
+    means = pd.DataFrame([{**dict(zip(names, key, strict=True)), "value": own.mean} for key, own in found.items()])
+    return means[means.value > 1e-12]  # the difference of two Jacobians leaves rounding where a path has none
 
 
 def draw(data: pd.DataFrame) -> Figure:

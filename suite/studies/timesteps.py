@@ -5,6 +5,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from suite.report import style
+from suite.report.conditions import only_seeds
 from suite.report.plots import interval
 from suite.report.table import Table
 from suite.studies.base import Scale, Study, accuracy_contrast, by_seed, table_of
@@ -17,14 +18,6 @@ STEPS = {"smoke": [1, 2, 4], "quick": [1, 2, 4, 8, 16, 32], "full": [1, 2, 4, 8,
 
 def grid(scale: Scale) -> list[Cell]:
     return [cell for T in STEPS[scale.profile] for cell in scale.cells("accuracy", ["lif", "clif"], timesteps=T)]
-
-
-def _mean_over_lengths(rows: pd.DataFrame) -> pd.DataFrame:
-    """One row a metric and seed: the mean over all T, of those seeds that have all."""
-    chosen = rows[rows.metric.astype(str).str.startswith("accuracy") & rows.value.notna()]
-    lengths = chosen.timesteps.nunique()
-    means = chosen.groupby(["metric", "seed"]).agg(value=("value", "mean"), lengths=("timesteps", "nunique"))
-    return means[means.lengths == lengths].reset_index()
 
 
 def evidence(rows: pd.DataFrame) -> dict[str, Evidence | Check]:
@@ -44,8 +37,8 @@ def evidence(rows: pd.DataFrame) -> dict[str, Evidence | Check]:
     if 2 in lengths:
         found["better_at_two_steps"] = accuracy_contrast(at["clif", 2], at["lif", 2], ("CLIF", "LIF"))
     longer = rows[rows.timesteps >= 2]
-    every = [_mean_over_lengths(longer[longer.neuron == neuron]) for neuron in ("clif", "lif")]
-    found["better_at_every_length"] = accuracy_contrast(every[0], every[1], ("CLIF", "LIF"))
+    every = [longer[longer.neuron == neuron] for neuron in ("clif", "lif")]
+    found["better_at_every_length"] = accuracy_contrast(every[0], every[1], ("CLIF", "LIF"), over=["timesteps"])
     longest = lengths[-1]
     if longest // 2 in lengths and longest >= 4:
         for claim, neuron in (("lif_declines", "lif"), ("clif_keeps_rising", "clif")):
@@ -62,7 +55,8 @@ def table(rows: pd.DataFrame) -> Table:
 
 def shown(rows: pd.DataFrame) -> pd.DataFrame:
     """What the plot shows."""
-    return rows[rows.metric == "accuracy_final"].assign(timesteps=lambda frame: frame.timesteps.astype(int))
+    chosen = only_seeds(rows[rows.metric == "accuracy_final"], ["neuron", "timesteps"])
+    return chosen.assign(timesteps=chosen.timesteps.astype(int))
 
 
 def draw(data: pd.DataFrame) -> Figure:

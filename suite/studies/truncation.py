@@ -4,6 +4,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
+from suite.report.conditions import over_seeds
 from suite.report.table import Table
 from suite.studies.base import Scale, Study, accuracy_contrast, by_seed, by_setting, mean_of, paired, table_of
 from suite.studies.verdicts import Check, Evidence
@@ -59,7 +60,8 @@ def table(rows: pd.DataFrame) -> Table:
 
 def shown(rows: pd.DataFrame) -> pd.DataFrame:
     """What the plot shows."""
-    return _final(rows).groupby(["tau", "k"], as_index=False)[["value"]].mean()
+    means = over_seeds(_final(rows), ["tau", "k"])
+    return pd.DataFrame([{"tau": tau, "k": k, "value": own.mean} for (tau, k), own in sorted(means.items())])
 
 
 def draw(data: pd.DataFrame) -> Figure:
