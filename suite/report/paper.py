@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -34,6 +34,7 @@ def build(report: Path, rows: pd.DataFrame, groups: Groups, parts: Parts) -> Pag
     """The page of the studies of a run, with their tables and plots written; None if it has none."""
     sections: list[dict[str, Any]] = []
     evidence: list[tuple[Claim, Evidence | Check]] = []
+    refused: set[str] = set()
     for name, study in studies().items():
         cells = groups.get(name, [])
         own = rows[rows.cell.isin(cells) & (rows.status == "ok")]
@@ -42,20 +43,21 @@ def build(report: Path, rows: pd.DataFrame, groups: Groups, parts: Parts) -> Pag
         failed = rows[rows.cell.isin(cells) & (rows.status != "ok")].cell.nunique()
         made = parts.make(f"study {name}", partial(_made, study, own))
         if made is None:
+            refused.add(name)
             continue
-        found, table = made
+        found, table, accuracy = made
         table.save(report / "tables")
         plotted = parts.make(f"plot of study {name}", partial(study.plot.save, own, report / "plots"))
         evidence += found
         section: dict[str, Any] = {"study": study, "table": table, "failed": failed, "plotted": plotted}
-        sections.append({**section, "scale": scale(own), "accuracy": accuracies(own)})
+        sections.append({**section, "scale": scale(own), "accuracy": accuracy})
     if not sections:
         return None
     findings = judge(evidence)
     shown = {section["study"].name for section in sections}
     untested = [claim for claim in claims().values() if claim.study not in shown]
     counts, verdicts = counts_table(findings, untested), verdicts_table(findings)
-    for table in (counts, verdicts, checks_table(findings), untested_table(untested)):
+    for table in (counts, verdicts, checks_table(findings), untested_table(untested, refused)):
         table.save(report / "tables")
     write_atomically(report / "findings.json", json.dumps([_record(finding) for finding in findings], indent=1))
     for section in sections:
@@ -66,14 +68,16 @@ def build(report: Path, rows: pd.DataFrame, groups: Groups, parts: Parts) -> Pag
         "effect": effect_text,
         "counts": counts,
         "untested": untested,
+        "refused": refused,
         "verdicts": [finding for finding in findings if finding.claim.asserts in TESTED],
         "checks": [finding for finding in findings if finding.claim.asserts not in TESTED],
     }
     return Page("paper", "The CLIF paper's claims", [counts, outcomes_table(findings)], context)
 
 
-def _made(study: Study, rows: pd.DataFrame) -> tuple[list[tuple[Claim, Evidence | Check]], Table]:
-    return [(known(study, claim), found) for claim, found in study.evidence(rows).items()], study.table(rows)
+def _made(study: Study, rows: pd.DataFrame) -> tuple[list[tuple[Claim, Evidence | Check]], Table, str]:
+    found = [(known(study, claim), own) for claim, own in study.evidence(rows).items()]
+    return found, study.table(rows), accuracies(rows)
 
 
 def known(study: Study, name: str) -> Claim:
@@ -129,12 +133,12 @@ def checks_table(findings: Sequence[Finding]) -> Table:
     return Table("checks", "Identities and definitions.", "They hold or fail, and decide nothing else.", header, lines)
 
 
-def untested_table(untested: Sequence[Claim]) -> Table:
-    """What this run says nothing of, and why."""
-    lines = [
-        (claim.place, [Entry(claim.claim), Entry(claim.paper), Entry(claim.untested or f"study {claim.study}")])
-        for claim in untested
-    ]
+def untested_table(untested: Sequence[Claim], refused: Collection[str] = ()) -> Table:
+    """What this run says nothing of, and why; `refused` are the studies whose rows are there and say nothing."""
+    lines = []
+    for claim in untested:
+        study = f"study {claim.study}" + (", which could not be made" if claim.study in refused else "")
+        lines.append((claim.place, [Entry(claim.claim), Entry(claim.paper), Entry(claim.untested or study)]))
     caption = "Why no study can, or the study that would and is not part of this run."
     return Table("untested", "Claims that this run does not test.", caption, ["place", "claim", "paper", "why"], lines)
 

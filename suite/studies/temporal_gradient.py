@@ -143,9 +143,8 @@ def table(rows: pd.DataFrame) -> Table:
     chosen = chosen.assign(place=chosen.part.map({words: place for place, words in enumerate(order)}))
     chosen = chosen.sort_values(["place", "lag"])
     caption = "Trained network; columns: lag in steps. Mean over layers, ± 95 % t-interval over seeds."
-    return table_of(
-        "study_temporal_gradient", "Temporal gradient by lag.", caption, chosen, "part", "lag", -3, ["layer"]
-    )
+    title = "Temporal gradient by lag."
+    return table_of("study_temporal_gradient", title, caption, chosen, "part", "lag", digits=-3, over=["layer"])
 
 
 PARTS = {"temporal_gradient_by_lag": "total", "m1_by_lag": "M1", "m2_by_lag": "M2"}

@@ -156,22 +156,26 @@ def test_an_identity_that_is_broken_fails(metric: str, value: float, check: str)
     assert findings("temporal_gradient", broken)[check].verdict == "fails"
 
 
-def test_exchange() -> None:
+def exchange_rows() -> pd.DataFrame:
     """From epoch 5 on (exchange at 3, a fifth of ten epochs later) the exchanged network's loss is lower."""
     rows = Rows()
     for epoch in range(1, 11):
         rows.add("train_loss", 1.0, 1.0, neuron="lif", step=epoch, exchange_to=None, exchange_at=0)
         later = 0.5 if epoch >= 5 else 9.0
         rows.add("train_loss", later, 0.7, neuron="lif", step=epoch, exchange_to="clif", exchange_at=3)
-    found = findings("exchange", rows.frame())["exchange_lowers_the_loss"]
+    return rows.frame()
+
+
+def test_exchange() -> None:
+    found = findings("exchange", exchange_rows())["exchange_lowers_the_loss"]
     assert found.verdict == "supported"
     assert found.effect is not None
     assert found.effect.mean == pytest.approx(-0.5)
-    worse = rows.frame().assign(value=lambda frame: -frame.value)
+    worse = exchange_rows().assign(value=lambda frame: -frame.value)
     assert findings("exchange", worse)["exchange_lowers_the_loss"].verdict == "contradicted"
 
 
-def test_loss_curves() -> None:
+def loss_rows() -> pd.DataFrame:
     """CLIF's test loss falls below LIF's last at epoch 2 of 5, and ends lower; its training loss ends higher."""
     rows = Rows()
     for epoch in range(1, 6):
@@ -180,10 +184,14 @@ def test_loss_curves() -> None:
         rows.add("train_loss", 1.0, 0.1, neuron="lif", step=epoch).add(
             "train_loss", 2.0, 0.2, neuron="clif", step=epoch
         )
-    found = findings("loss_curves", rows.frame())
+    return rows.frame()
+
+
+def test_loss_curves() -> None:
+    found = findings("loss_curves", loss_rows())
     assert [found[name].verdict for name in ("loss_falls_faster", "ends_lower")] == ["supported"] * 2
     assert "training loss, CLIF − LIF: 1.00" in found["ends_lower"].beside
-    turned = findings("loss_curves", exchanged(rows.frame(), "neuron", "clif", "lif"))
+    turned = findings("loss_curves", exchanged(loss_rows(), "neuron", "clif", "lif"))
     assert [turned[name].verdict for name in ("loss_falls_faster", "ends_lower")] == ["contradicted"] * 2
 
 
@@ -219,14 +227,18 @@ def test_dynamics() -> None:
     assert [found[name].verdict for name in claims[1:]] == ["contradicted"] * 2
 
 
-def test_firing_rate() -> None:
+def firing_rows() -> pd.DataFrame:
     rows = Rows()
     for layer in ("neurons.0", "neurons.1"):
         rows.add("firing_rate", 0.2, 0.02, neuron="clif", layer=layer).add(
             "firing_rate", 0.25, 0.04, neuron="lif", layer=layer
         )
-    assert findings("firing_rate", rows.frame())["fires_less"].verdict == "supported"
-    turned = exchanged(rows.frame(), "neuron", "clif", "lif")
+    return rows.frame()
+
+
+def test_firing_rate() -> None:
+    assert findings("firing_rate", firing_rows())["fires_less"].verdict == "supported"
+    turned = exchanged(firing_rows(), "neuron", "clif", "lif")
     assert findings("firing_rate", turned)["fires_less"].verdict == "contradicted"
 
 
