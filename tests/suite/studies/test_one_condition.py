@@ -14,7 +14,7 @@ import pytest
 from suite.report import paper, style
 from suite.report.conditions import MixedConditions
 from suite.report.parts import Parts
-from suite.studies import studies
+from suite.studies import Study, studies
 from suite.studies.base import by_seed
 from suite.studies.verdicts import Evidence
 from tests.suite.report.test_conditions import TWO
@@ -102,6 +102,28 @@ def test_rows_doubled_with_another_value_are_refused(name: str, column: str) -> 
             say(both)
 
 
+def evidence_of(study: Study, rows: pd.DataFrame) -> dict[str, Evidence]:
+    return {claim: own for claim, own in study.finds(rows).items() if isinstance(own, Evidence)}
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_each_metric_alone_is_refused_where_a_finding_reads_it(name: str) -> None:
+    """Two devices in the rows of one metric: what is not refused was not read."""
+    study, rows = studies()[name], one_condition(name)
+    alone = evidence_of(study, rows)
+    refused = 0
+    for metric in rows.metric.unique():
+        second = under(rows[rows.metric == metric], "device")
+        both = pd.concat([rows, second.assign(value=1000 * second.value)], ignore_index=True)
+        try:
+            found = evidence_of(study, both)
+        except MixedConditions:
+            refused += 1
+            continue
+        assert found == alone, metric
+    assert refused
+
+
 @pytest.mark.parametrize("name", MADE)
 def test_another_neuron_changes_no_finding(name: str) -> None:
     """It is refused, or named apart: each entry is of one neuron."""
@@ -109,13 +131,12 @@ def test_another_neuron_changes_no_finding(name: str) -> None:
     second = under(rows[rows.neuron == "lif"], "neuron").assign(cell=lambda frame: "other " + frame.cell)
     both = pd.concat([rows, second.assign(value=second.value - 7000)], ignore_index=True)
     both = both[~both.metric.isin(["sum_error", "smallest_psi"])] if name == "temporal_gradient" else both
-    effects = {claim: own.effect for claim, own in study.evidence(rows).items() if isinstance(own, Evidence)}
     try:
-        found = study.evidence(both)
+        found = evidence_of(study, both)
         entries = [entry for _, line in study.table(both).rows for entry in line if entry.estimate]
     except MixedConditions:
         return
-    assert {claim: own.effect for claim, own in found.items() if isinstance(own, Evidence)} == effects
+    assert found == evidence_of(study, rows)
     for entry in entries:
         assert entry.estimate is not None
         assert len({value < -1000 for value in entry.estimate.values}) == 1
