@@ -63,7 +63,7 @@ def test_noise_accuses_nobody(tmp_path: Path) -> None:
 
 
 def test_many_metrics_of_one_p_value_are_corrected(tmp_path: Path) -> None:
-    """Differences of 1, 2, 3 and 2.5 over four seeds: t = 4.98, p = 0.031 with the doubling; 20 of them prove nothing."""
+    """Differences of 1, 2, 3 and 2.5 over four seeds: t = 4.98, p = 0.031 each; 20 prove nothing."""
     before = {f"n{k}": [90.0, 80.0, 85.0, 70.0] for k in range(20)}
     after = {name: [91.0, 82.0, 88.0, 72.5] for name in before}
     assert of(tmp_path / "many", many(before), many(after)).rows == []
