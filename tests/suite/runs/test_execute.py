@@ -6,7 +6,7 @@ import itertools
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,18 +47,23 @@ class Runner:
         self.results: list[tuple[Cell, Result]] = []
         self.stopping = False
         self.events: list[str] = []
+        self.watch: Callable[[str], None] = lambda event: None
 
     def run(self, asked: list[Cell], time_limit: float = QUICK, stop_after: int | None = None) -> list[Result]:
+        def note(event: str) -> None:
+            self.events.append(event)
+            self.watch(event)
+
         def finished(cell: Cell, result: Result) -> None:
             self.results.append((cell, result))
-            self.events.append("finished")
+            note("finished")
             self.stopping = stop_after is not None and len(self.results) >= stop_after
 
         def log(cell: Cell) -> Path:
             return self.folder / f"{cell.settings['mode']}{cell.settings['number']}.log"
 
         def started(_: Sequence[Cell]) -> None:
-            self.events.append("started")
+            note("started")
 
         executor = LocalExecutor(time_limit, [str(FILE)], log, started, finished, lambda: self.stopping)
         executor.run(asked)
@@ -74,6 +79,18 @@ def left_over() -> list[psutil.Process]:
     """Processes of workers that still live: all that carry the mark but the server and the tracker."""
     time.sleep(0.1)
     return [each for each in guardian.marked(processes._mark()) if each.ppid() != os.getpid()]
+
+
+def lives(process: psutil.Process) -> bool:
+    """Whether a process still runs a second from now; one that is killed is gone by then, or waits for its parent."""
+    for _ in range(20):
+        try:
+            if process.status() == psutil.STATUS_ZOMBIE:
+                return False
+        except psutil.NoSuchProcess:
+            return False
+        time.sleep(0.05)
+    return True
 
 
 FAULTS = {
@@ -127,6 +144,23 @@ def test_what_a_cell_leaves_behind_holds_nothing_and_is_ended(mode: str, task: s
     assert time.monotonic() - started < 300, "the slot was held until the limit"
     assert [result.status for result in results] == ["ok", "ok"]
     assert not left_over()
+
+
+@pytest.mark.parametrize("mode", ["child", "daemon", "program"])
+def test_a_cell_of_its_own_begins_when_nothing_of_the_one_before_is_left(mode: str, runner: Runner) -> None:
+    present: list[psutil.Process] = []
+    stayed: list[psutil.Process] = []
+
+    def watch(event: str) -> None:
+        if event == "started":
+            stayed.extend(each for each in present if lives(each))
+        else:
+            present[:] = [each for each in guardian.marked(processes._mark()) if each.ppid() != os.getpid()]
+
+    runner.watch = watch
+    results = runner.run(cells(mode, 3, "fake_alone"))
+    assert [result.status for result in results] == ["ok"] * 3
+    assert stayed == []
 
 
 def test_output_goes_to_a_log_and_its_end_into_the_result(
