@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any, Self
+
+from torch import Tensor
 
 from neurons.model import Granularity
 
@@ -16,3 +20,22 @@ class Coefficient:
 
     name: str
     per: Granularity
+
+
+class Coefficients(tuple[Tensor, ...]):
+    """The coefficients of one call, contiguous. Forward and backward share them, and calls do until a constant changes.
+
+    Attributes:
+        kept: other values of the prologue, which the epilogue starts from.
+        constants: the run-time constants as they were.
+        addresses: what a kernel handed on as addresses once it had checked the tensors, by what it checked.
+    """
+
+    kept: Sequence[Tensor]
+    constants: Sequence[Tensor]
+    addresses: dict[Hashable, Any]
+
+    def __new__(cls, made: Iterable[Tensor], kept: Sequence[Tensor] = (), constants: Sequence[Tensor] = ()) -> Self:
+        self = super().__new__(cls, made)
+        self.kept, self.constants, self.addresses = kept, constants, {}
+        return self

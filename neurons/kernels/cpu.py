@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,9 +12,11 @@ from torch import Tensor
 
 from neurons.errors import BackendUnavailable, InvalidValue
 from neurons.kernels import cpu_library, pool
-from neurons.kernels.checked import check, check_coefficients
+from neurons.kernels.checked import address, coefficient_addresses
+from neurons.kernels.coefficient import Coefficients
 from neurons.kernels.source import KernelSource
 
+NOTHING = torch.empty(0)
 BITS = {torch.float32: (32, 32), torch.float64: (64, 64), torch.bfloat16: (32, 16)}
 """Of the numbers that a step computes with, and of those that input and output hold."""
 
@@ -30,6 +33,8 @@ class CpuKernel:
         self._forward.argtypes = [pointer, pointer, pointer, *sizes]
         self._forward.restype = None
         self._backward.argtypes = [*[pointer] * 5, count, *sizes]
+        self._coefficient_pointers, self._sum_pointers = pointer * len(source.coefficients), pointer * len(source.sums)
+        self._by_channel = any(own.per != "layer" for own in source.coefficients)
 
     def forward(
         self, x: Tensor, coefficients: Sequence[Tensor], for_backward: bool, bptt_steps: int | None
@@ -37,9 +42,9 @@ class CpuKernel:
         """Outputs for contiguous x [T, N, *features], and no checkpoints: backward computes all states again."""
         output = pool.empty_like(x)
         if x.numel():
-            self._check(x, coefficients)
-            self._forward(x.data_ptr(), output.data_ptr(), self._addresses(coefficients), *_sizes(x))
-        return output, x.new_empty(0, dtype=torch.float32)
+            place = _address_of_input(x)
+            self._forward(place, output.data_ptr(), self._addresses(coefficients, x), *_sizes(x))
+        return output, NOTHING
 
     def backward(
         self, grad: Tensor, x: Tensor, checkpoints: Tensor, coefficients: Sequence[Tensor], bptt_steps: int | None
@@ -51,40 +56,55 @@ class CpuKernel:
             grad_x, grads = wide.backward(grad.float(), x.float(), checkpoints, coefficients, bptt_steps)
             return grad_x.to(x.dtype), grads
         grad_x = pool.empty_like(x)
-        sums = [torch.zeros(shape, dtype=torch.float64) for shape in self.source.sum_shapes(x)]
+        shapes = self.source.sum_shapes(x) if self.source.sums else []
+        sizes = [math.prod(shape) for shape in shapes]
+        sums = torch.zeros(sum(sizes), dtype=torch.float64) if sizes else NOTHING  # side by side
         if x.numel():
-            self._check(x, coefficients)
-            check(grad, "the gradient of the output", x, x.dtype, x.numel())
             failed = self._backward(
-                x.data_ptr(),
-                grad.data_ptr(),
+                _address_of_input(x),
+                address(grad, "the gradient of the output", x, x.dtype, x.numel()),
                 grad_x.data_ptr(),
-                self._addresses(coefficients),
-                self._addresses(sums),
+                self._addresses(coefficients, x),
+                self._addresses_of_sums(sums, sizes),
                 bptt_steps or x.shape[0],
                 *_sizes(x),
             )
             if failed:
                 raise MemoryError(f"no memory for the states of {x.shape[0]} time steps")
-        real = torch.float64 if x.dtype == torch.float64 else torch.float32
-        return grad_x, [total.to(real) for total in sums]
+        if not shapes:
+            return grad_x, []
+        parts = sums.to(torch.float64 if x.dtype == torch.float64 else torch.float32).split_with_sizes(sizes)
+        return grad_x, [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]
 
-    def _check(self, x: Tensor, coefficients: Sequence[Tensor]) -> None:
-        if not x.is_cpu:
-            raise InvalidValue(f"the cpu kernel takes an input on the cpu, not on {x.device}")
-        check(x, "the input", x, x.dtype, x.numel())
-        check_coefficients(coefficients, self.source.coefficients, x)
+    def _addresses(self, coefficients: Sequence[Tensor], x: Tensor) -> ctypes.Array[ctypes.c_void_p]:
+        """Of coefficients that fit an input like x: looked at once where they stay what they are."""
+        fit = (x.dtype, x.shape[0], x.shape[2:3]) if self._by_channel else x.dtype
+        known = coefficients.addresses.get(fit) if isinstance(coefficients, Coefficients) else None
+        if known is None:
+            known = self._coefficient_pointers(*coefficient_addresses(coefficients, self.source.coefficients, x))
+            if isinstance(coefficients, Coefficients):
+                coefficients.addresses[fit] = known
+        return known
 
-    def _addresses(self, tensors: Sequence[Tensor]) -> ctypes.Array[ctypes.c_void_p]:
-        return (ctypes.c_void_p * len(tensors))(*(tensor.data_ptr() for tensor in tensors))
+    def _addresses_of_sums(self, sums: Tensor, sizes: Sequence[int]) -> ctypes.Array[ctypes.c_void_p]:
+        place, addresses = sums.data_ptr(), []
+        for size in sizes:
+            addresses.append(place)
+            place += size * sums.itemsize
+        return self._sum_pointers(*addresses)
+
+
+def _address_of_input(x: Tensor) -> int:
+    if not x.is_cpu:
+        raise InvalidValue(f"the cpu kernel takes an input on the cpu, not on {x.device}")
+    return address(x, "the input", x, x.dtype, x.numel())
 
 
 def _sizes(x: Tensor) -> tuple[int, int, int, int, int]:
     """Steps, elements, channels, inner size, threads."""
-    channels = x.shape[2] if x.ndim > 2 else 1
-    elements = x[0].numel()
-    inner = elements // (x.shape[1] * channels)
-    return x.shape[0], elements, channels, inner, torch.get_num_threads()
+    steps, batch, channels = x.shape[:3] if x.ndim > 2 else (*x.shape, 1)
+    elements = x.numel() // steps
+    return steps, elements, channels, elements // (batch * channels), torch.get_num_threads()
 
 
 _kernels: dict[tuple[str, torch.dtype], CpuKernel] = {}

@@ -19,7 +19,7 @@ from neurons.errors import NotFusable
 from neurons.kernels import fused_transforms, verification
 from neurons.kernels.fused_operations import fused_forward
 from neurons.kernels.programs import Program, as_stored, make_known
-from neurons.kernels.source import source_of
+from neurons.kernels.source import Known, source_of
 from neurons.model import Neuron
 
 PLAIN = (Tensor, torch.nn.Parameter)
@@ -38,7 +38,8 @@ class FusedRunner:
         self.kind = kind
         self.bptt_steps = bptt_steps
         self.programs: dict[torch.dtype, Program] = {}
-        self.constants: dict[tuple[torch.dtype, str], list[Tensor]] = {}
+        self.constants: dict[tuple[torch.dtype, torch.device], list[Tensor]] = {}
+        self.known: Known = {}
         self._prepare(torch.float32)
         if kind == "cpu":
             with suppress(NotFusable):  # raised again at the first input of that type
@@ -49,9 +50,9 @@ class FusedRunner:
         if dtype not in self.programs:
             self._prepare(dtype)
         program = self.programs[dtype]
-        own = [parameters[name].to(dtype) for name in program.source.parameters]
+        own = [_of_dtype(parameters[name], dtype) for name in program.source.parameters]
         constants = self._constants(program, dtype, x) if program.source.constants else []
-        needed = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (x, *own))
+        needed = torch.is_grad_enabled() and _any_trained(x, own)
         if torch.compiler.is_compiling():
             values = [value.contiguous() for value in (*own, *constants)]
             return fused_forward(x.contiguous(), values, program.handle, needed)[0]
@@ -64,7 +65,8 @@ class FusedRunner:
             numbers = [float(getattr(self.neuron, name)) for name in program.source.constants]
             fresh = [torch.full((), number, dtype=dtype, device=x.device) for number in numbers]
             return fused_forward(x, [*own, *fresh], program.handle, needed)[0]
-        return _FusedFunction.apply(as_stored(x), program, needed, constants, *(as_stored(value) for value in own))
+        stored = [as_stored(value) for value in own]
+        return _FusedFunction.apply(as_stored(x), program, needed, constants, self.known, *stored)
 
     def _prepare(self, dtype: torch.dtype) -> None:
         source = source_of(self.neuron, dtype)
@@ -75,7 +77,7 @@ class FusedRunner:
             self._constants(self.programs[dtype], dtype, torch.empty(0))
 
     def _constants(self, program: Program, dtype: torch.dtype, x: Tensor) -> list[Tensor]:
-        key = dtype, str(x.device)
+        key = dtype, x.device
         if key not in self.constants:
             self.constants[key] = [self.neuron.held(name, dtype, x.device) for name in program.source.constants]
         return self.constants[key]
@@ -88,29 +90,28 @@ class FusedRunner:
 class _FusedFunction(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, program: Program, needed: bool, constants: list[Tensor], *parameters: Tensor
+        ctx: Any, x: Tensor, program: Program, needed: bool, constants: list[Tensor], known: Known, *parameters: Tensor
     ) -> Tensor:
-        coefficients = program.source.prologue([*parameters, *constants])
+        coefficients = program.source.prologue([*parameters, *constants], known)
         output, checkpoints = program.forward_with(x, coefficients, needed)
         if needed:
             ctx.save_for_backward(x, checkpoints, *parameters)
             # as they are now: backward belongs to this forward, also where a constant is annealed between the two
-            constants = [constant.clone() for constant in constants] if program.source.sums else constants
-            ctx.rest = program, constants, coefficients
+            ctx.rest = program, coefficients
         return output
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, checkpoints, *parameters = ctx.saved_tensors
-        program, constants, coefficients = ctx.rest
-        values = [*parameters, *constants]
+        program, coefficients = ctx.rest
+        values = [*parameters, *coefficients.constants]
         # A second derivative is refused by the function of the transforms, which a graph of the gradient records.
         if torch.is_grad_enabled() or torch._C._are_functorch_transforms_active() or not _plain((grad, x)):
             grad_x, *grads = fused_transforms.Backward.apply(grad, x, checkpoints, program.handle, *values)
         else:
             _refuse_batch(grad, program)
             grad_x, grads = program.backward_with(as_stored(grad), x, checkpoints, values, coefficients)
-        return grad_x, None, None, None, *grads[: len(parameters)]
+        return grad_x, None, None, None, None, *grads[: len(parameters)]
 
     @staticmethod
     def jvp(ctx: Any, *_: Any) -> NoReturn:
@@ -121,7 +122,20 @@ def _plain(tensors: Iterable[Tensor]) -> bool:
     """Whether these tensors are no more than numbers in memory, and nothing watches what is done with them."""
     if torch._C._len_torch_dispatch_stack() or torch._C._dispatch_tls_is_dispatch_key_included(PRE_DISPATCH):
         return False
-    return all(type(tensor) in PLAIN and not tensor.is_meta for tensor in tensors)
+    for tensor in tensors:  # noqa: SIM110 (a generator costs as much again)
+        if type(tensor) not in PLAIN or tensor.is_meta:
+            return False
+    return True
+
+
+def _any_trained(x: Tensor, parameters: Iterable[Tensor]) -> bool:
+    if x.requires_grad:
+        return True
+    return any(value.requires_grad for value in parameters)
+
+
+def _of_dtype(tensor: Tensor, dtype: torch.dtype) -> Tensor:
+    return tensor if tensor.dtype is dtype else tensor.to(dtype)
 
 
 def _refuse_batch(grad: Tensor, program: Program) -> None:

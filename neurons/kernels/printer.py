@@ -58,6 +58,10 @@ class Printer(ABC):
     def assign(self, name: str, expression: str, mask: bool) -> str:
         """A statement that defines a value."""
 
+    def operand(self, value: float) -> Expression:
+        """A real constant on one side of an infix operation."""
+        return self._literal(value)
+
     @abstractmethod
     def constant(self, value: float) -> str:
         """A full value that holds one number everywhere."""
@@ -96,7 +100,8 @@ class Printer(ABC):
 
     def _expression(self, node: Node, written: Mapping[Node, Expression]) -> Expression:
         operation = node.operation
-        arguments = [self._value(argument, written) for argument in node.arguments]
+        number = self.operand if operation in INFIX else self._literal
+        arguments = [written[value] if isinstance(value, Node) else number(value) for value in node.arguments]
         if operation == "constant":
             return self.constant(float(node.arguments[0])), ATOM  # type: ignore[arg-type]
         if operation in INFIX:
@@ -112,9 +117,7 @@ class Printer(ABC):
             return f"~{_wrap(arguments[0], ATOM)}", UNARY
         return self.functions[operation].format(*(text for text, _ in arguments)), ATOM
 
-    def _value(self, value: Node | float, written: Mapping[Node, Expression]) -> Expression:
-        if isinstance(value, Node):
-            return written[value]
+    def _literal(self, value: float) -> Expression:
         text = self.number(value)
         return text, UNARY if text.startswith("-") else ATOM
 

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from neurons.errors import BackendUnavailable
 from neurons.kernels import verification
+from neurons.kernels.coefficient import Coefficients
 from neurons.kernels.cpu import cpu_kernel
 from neurons.kernels.disk_cache import DiskCache
 from neurons.kernels.source import KernelSource
@@ -60,7 +61,8 @@ class Program:
         Args:
             values: parameters and run-time constants, see `KernelSource`.
         """
-        return self.forward_with(x, self.source.prologue(values), for_backward)
+        output, checkpoints = self.forward_with(x, self.source.prologue(values), for_backward)
+        return output, checkpoints if checkpoints.numel() else x.new_empty(checkpoints.shape, dtype=torch.float32)
 
     def backward(
         self, grad: Tensor, x: Tensor, checkpoints: Tensor, values: Sequence[Tensor]
@@ -69,16 +71,16 @@ class Program:
         grad_x, grads = self.backward_with(grad, x, checkpoints, values, self.source.prologue(values))
         return grad_x, [torch.zeros_like(v) if own is None else own for own, v in zip(grads, values, strict=True)]
 
-    def forward_with(self, x: Tensor, coefficients: Sequence[Tensor], for_backward: bool) -> tuple[Tensor, Tensor]:
-        """As `forward`, from what the prologue makes of the values."""
+    def forward_with(self, x: Tensor, coefficients: Coefficients, for_backward: bool) -> tuple[Tensor, Tensor]:
+        """As `forward`, from what the prologue makes of the values; empty checkpoints may be shared between calls."""
         return self._kernel(x).forward(x, coefficients, for_backward, self._window(x))
 
     def backward_with(
-        self, grad: Tensor, x: Tensor, checkpoints: Tensor, values: Sequence[Tensor], coefficients: Sequence[Tensor]
+        self, grad: Tensor, x: Tensor, checkpoints: Tensor, values: Sequence[Tensor], coefficients: Coefficients
     ) -> tuple[Tensor, list[Tensor | None]]:
         """As `backward`, with None for a value that has no gradient."""
         grad_x, sums = self._kernel(x).backward(grad, x, checkpoints, coefficients, self._window(x))
-        return grad_x, self.source.epilogue(values, sums)
+        return grad_x, self.source.epilogue(values, sums, coefficients)
 
     def checkpoint_shape(self, x: Tensor, for_backward: bool) -> tuple[int, ...]:
         """Shape of what `forward` returns beside the output."""
@@ -130,7 +132,7 @@ def _run_once(
     coefficients = source.prologue(values)
     output, checkpoints = kernel.forward(x, coefficients, True, None)
     grad_x, sums = kernel.backward(gradient, x, checkpoints, coefficients, None)
-    grads = source.epilogue(values, sums)
+    grads = source.epilogue(values, sums, coefficients)
     return output, grad_x, [torch.zeros_like(v) if own is None else own for own, v in zip(grads, values, strict=True)]
 
 

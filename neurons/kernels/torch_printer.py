@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from neurons.kernels.graph import Graph, ordered
-from neurons.kernels.printer import Printer, float_text
+from neurons.kernels.graph import INPUT, Builder, Graph, Node, ordered
+from neurons.kernels.printer import ATOM, Expression, Printer, float_text
 from neurons.kernels.trace import Program
 from neurons.model import Granularity
 
@@ -13,7 +13,7 @@ FUNCTIONS = "abs sign floor ceil round trunc exp expm1 log log1p log2 sigmoid ta
 
 
 class TorchPrinter(Printer):
-    """Statements over tensors; `real` makes a tensor of a number, `mask` broadcasts to nothing larger."""
+    """Statements over tensors; `real` makes a tensor of a number, `number` (see `source`) one for a sum or a product."""
 
     comment = "#"
     functions = {
@@ -37,6 +37,9 @@ class TorchPrinter(Printer):
     def constant(self, value: float) -> str:
         return f"real({self.number(value)})"
 
+    def operand(self, value: float) -> Expression:
+        return f'number("{value!r}", dtype)', ATOM
+
     def assign(self, name: str, expression: str, mask: bool) -> str:
         return f"{name} = {expression}"
 
@@ -57,11 +60,16 @@ def {name}(values, dtype, device):
 def print_prologue(program: Program, constant: bool) -> str:
     """A module with `prologue(values, dtype, device)`: parameters and constants to a list of coefficients.
 
-    With `constant` the coefficients that are made of constants alone, else the others.
+    With `constant` the coefficients that are made of constants alone, else the others and what the epilogue starts from.
     """
     pairs = zip(program.prologue.outputs, of_constants(program), strict=True)
     outputs = tuple(node for node, own in pairs if own == constant)
-    return _function("prologue", Graph(program.prologue.inputs, outputs))
+    graph = Graph(program.prologue.inputs, outputs if constant else (*outputs, *_kept(program)))
+    # what is handed on as it came is a tensor of its own: a parameter may be given other memory, a constant another value
+    apart = "clone()" if constant else "detach()"
+    results = [f"result_{place}" for place in range(len(graph.outputs))]
+    pairs = zip(results, graph.outputs, strict=True)
+    return _function("prologue", graph, [f"{own}.{apart}" if node.operation == INPUT else own for own, node in pairs])
 
 
 def of_constants(program: Program) -> tuple[bool, ...]:
@@ -71,16 +79,28 @@ def of_constants(program: Program) -> tuple[bool, ...]:
 
 
 def print_epilogue(program: Program) -> str:
-    """A module with `epilogue(values, …)`: parameters, constants and sums to the gradients of all parameters.
+    """A module with `epilogue(values, …)`: parameters, constants, sums and kept to the gradients of all parameters.
 
     A parameter without gradient gets None.
     """
+    builder = Builder(program.prologue, program.epilogue)
+    places = {node: builder.input(node.name or node.operation) for node in _kept(program)}
+    outputs = tuple(builder.substitute(program.epilogue.outputs, places))
     gradients = iter(range(len(program.epilogue.outputs)))
     returned = [
         "None" if per is None else _reduced(f"result_{next(gradients)}", per, own)
         for per, own in zip(program.epilogue_per, program.granularity, strict=True)
     ]
-    return _function("epilogue", program.epilogue, returned)
+    return _function("epilogue", Graph((*program.epilogue.inputs, *places.values()), outputs), returned)
+
+
+def _kept(program: Program) -> list[Node]:
+    """What the prologue computes for coefficients and the epilogue needs as well, not made of constants alone."""
+    pairs = zip(program.prologue.outputs, of_constants(program), strict=True)
+    computed = set(ordered([node for node, constant in pairs if not constant]))
+    shared = {node: node for node in program.epilogue.nodes if node in computed}
+    reached = ordered(program.epilogue.outputs, stop=shared)
+    return [node for node in reached if node in shared]
 
 
 def _reduced(result: str, per: Granularity, own: Granularity) -> str:

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from neurons.errors import BackendUnavailable, InvalidValue
 from neurons.kernels import triton_functions, triton_layer
-from neurons.kernels.checked import check, check_coefficients
+from neurons.kernels.checked import address, coefficient_addresses
 from neurons.kernels.coefficient import GRANULARITIES
 from neurons.kernels.disk_cache import DiskCache
 from neurons.kernels.source import KernelSource
@@ -123,8 +123,8 @@ class TritonKernel:
         output, checkpoints = torch.empty_like(x), x.new_empty(shape, dtype=torch.float32)
         save = checkpoints.numel() > 0
         if x.numel():
-            check(x, "the input", x, x.dtype, x.numel())
-            check_coefficients(coefficients, self.source.coefficients, x)
+            address(x, "the input", x, x.dtype, x.numel())
+            coefficient_addresses(coefficients, self.source.coefficients, x)
             layout = Layout.of(self.source, x.shape, self.tile)
             triton_layer.forward_kernel[layout.grid](
                 x,
@@ -145,8 +145,8 @@ class TritonKernel:
         """Gradient of x and the sums of the program, from the contiguous gradient of the output."""
         if not x.numel():
             return torch.empty_like(x), [x.new_zeros(shape, dtype=torch.float32) for shape in self.source.sum_shapes(x)]
-        check(grad, "the gradient of the output", x, x.dtype, x.numel())
-        check_coefficients(coefficients, self.source.coefficients, x)
+        address(grad, "the gradient of the output", x, x.dtype, x.numel())
+        coefficient_addresses(coefficients, self.source.coefficients, x)
         layout, steps = Layout.of(self.source, x.shape, self.tile), x.shape[0]
         partials = [x.new_zeros(shape, dtype=torch.float32) for shape in self._partial_shapes(layout, steps)]
         # windows of a truncated gradient add up in grad_x

@@ -176,7 +176,7 @@ def by_graphs(program: Program, neuron: Neuron, parameters: dict[str, Tensor], x
         for total, own, part in zip(sums, program.sums, rest[len(zeros) :], strict=True):
             place = total[t] if own.per == "step_channel" else total
             place.add_(part.sum() if own.per == "layer" else part.sum(0))
-    grads = source.epilogue(values, sums)[: len(program.parameters)]
+    grads = source.epilogue(values, sums, made)[: len(program.parameters)]
     whole = [torch.zeros_like(v) if own is None else own for own, v in zip(grads, values, strict=False)]
     return [torch.stack(outputs), torch.stack(grads_x[::-1]), *whole]
 
