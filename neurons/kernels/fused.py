@@ -40,6 +40,7 @@ class FusedRunner:
         self.programs: dict[torch.dtype, Program] = {}
         self.constants: dict[tuple[torch.dtype, torch.device], list[Tensor]] = {}
         self.known: Known = {}
+        self.asks = True
         self._prepare(torch.float32)
         if kind == "cpu":
             with suppress(NotFusable):  # raised again at the first input of that type
@@ -66,7 +67,7 @@ class FusedRunner:
             fresh = [torch.full((), number, dtype=dtype, device=x.device) for number in numbers]
             return fused_forward(x, [*own, *fresh], program.handle, needed)[0]
         stored = [as_stored(value) for value in own]
-        return _FusedFunction.apply(as_stored(x), program, needed, constants, self.known, *stored)
+        return _FusedFunction.apply(as_stored(x), program, needed, constants, self, *stored)
 
     def _prepare(self, dtype: torch.dtype) -> None:
         source = source_of(self.neuron, dtype)
@@ -90,27 +91,35 @@ class FusedRunner:
 class _FusedFunction(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, program: Program, needed: bool, constants: list[Tensor], known: Known, *parameters: Tensor
+        ctx: Any,
+        x: Tensor,
+        program: Program,
+        needed: bool,
+        constants: list[Tensor],
+        runner: FusedRunner,
+        *parameters: Tensor,
     ) -> Tensor:
-        coefficients = program.source.prologue([*parameters, *constants], known)
+        coefficients = program.source.prologue([*parameters, *constants], runner.known)
         output, checkpoints = program.forward_with(x, coefficients, needed)
         if needed:
             ctx.save_for_backward(x, checkpoints, *parameters)
             # as they are now: backward belongs to this forward, also where a constant is annealed between the two
-            ctx.rest = program, coefficients
+            ctx.rest = program, coefficients, runner
         return output
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, checkpoints, *parameters = ctx.saved_tensors
-        program, coefficients = ctx.rest
+        program, coefficients, runner = ctx.rest
         values = [*parameters, *coefficients.constants]
         # A second derivative is refused by the function of the transforms, which a graph of the gradient records.
         if torch.is_grad_enabled() or torch._C._are_functorch_transforms_active() or not _plain((grad, x)):
             grad_x, *grads = fused_transforms.Backward.apply(grad, x, checkpoints, program.handle, *values)
         else:
             _refuse_batch(grad, program)
-            grad_x, grads = program.backward_with(as_stored(grad), x, checkpoints, values, coefficients)
+            grad_x, sums = program.backward_with(as_stored(grad), x, checkpoints, coefficients)
+            wanted = parameters and _parameters_wanted(ctx, runner)
+            grads = program.source.epilogue(values, sums, coefficients) if wanted else [None] * len(values)
         return grad_x, None, None, None, None, *grads[: len(parameters)]
 
     @staticmethod
@@ -126,6 +135,18 @@ def _plain(tensors: Iterable[Tensor]) -> bool:
         if type(tensor) not in PLAIN or tensor.is_meta:
             return False
     return True
+
+
+def _parameters_wanted(ctx: Any, runner: FusedRunner) -> bool:
+    """Whether this backward goes on to a parameter: where the gradient of x alone is asked for, it does not."""
+    if not runner.asks:
+        return True
+    try:
+        nodes = (node for node, _ in ctx.next_functions[1:] if node is not None)
+        return any(torch._C._will_engine_execute_node(node) for node in nodes)
+    except RuntimeError:  # the engine does not tell of a parameter that `torch.autograd.grad` is asked for
+        runner.asks = False  # an error takes longer than the gradients of all parameters
+        return True
 
 
 def _any_trained(x: Tensor, parameters: Iterable[Tensor]) -> bool:

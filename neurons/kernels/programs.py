@@ -68,7 +68,9 @@ class Program:
         self, grad: Tensor, x: Tensor, checkpoints: Tensor, values: Sequence[Tensor]
     ) -> tuple[Tensor, list[Tensor]]:
         """Gradients of x and of each value, of their dtypes; all tensors as they are stored."""
-        grad_x, grads = self.backward_with(grad, x, checkpoints, values, self.source.prologue(values))
+        coefficients = self.source.prologue(values)
+        grad_x, sums = self.backward_with(grad, x, checkpoints, coefficients)
+        grads = self.source.epilogue(values, sums, coefficients)
         return grad_x, [torch.zeros_like(v) if own is None else own for own, v in zip(grads, values, strict=True)]
 
     def forward_with(self, x: Tensor, coefficients: Coefficients, for_backward: bool) -> tuple[Tensor, Tensor]:
@@ -76,11 +78,10 @@ class Program:
         return self._kernel(x).forward(x, coefficients, for_backward, self._window(x))
 
     def backward_with(
-        self, grad: Tensor, x: Tensor, checkpoints: Tensor, values: Sequence[Tensor], coefficients: Coefficients
-    ) -> tuple[Tensor, list[Tensor | None]]:
-        """As `backward`, with None for a value that has no gradient."""
-        grad_x, sums = self._kernel(x).backward(grad, x, checkpoints, coefficients, self._window(x))
-        return grad_x, self.source.epilogue(values, sums, coefficients)
+        self, grad: Tensor, x: Tensor, checkpoints: Tensor, coefficients: Coefficients
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Gradient of x, and the sums from which the epilogue makes those of the values."""
+        return self._kernel(x).backward(grad, x, checkpoints, coefficients, self._window(x))
 
     def checkpoint_shape(self, x: Tensor, for_backward: bool) -> tuple[int, ...]:
         """Shape of what `forward` returns beside the output."""

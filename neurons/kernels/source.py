@@ -160,6 +160,8 @@ Known = dict[str, tuple[Sequence[Tensor], list[int], Coefficients]]
 """By the digest of a source: constants, their versions, and the coefficients that are made of them alone."""
 _last: Known = {}
 _none = Coefficients(())
+UNTRACKED = -1
+"""The version of a tensor made in inference mode: torch does not count its changes."""
 
 
 def _of_constants(source: KernelSource, values: Sequence[Tensor], last: Known) -> Coefficients:
@@ -167,9 +169,14 @@ def _of_constants(source: KernelSource, values: Sequence[Tensor], last: Known) -
     if not source.constants:
         return _none
     constants = values[len(source.parameters) :]
-    versions = [value._version for value in constants]
+    versions = [UNTRACKED if value.is_inference() else value._version for value in constants]
     known = last.get(source.digest)
-    if known is None or versions != known[1] or any(a is not b for a, b in zip(constants, known[0], strict=True)):
+    if (
+        known is None
+        or UNTRACKED in versions
+        or versions != known[1]
+        or any(a is not b for a, b in zip(constants, known[0], strict=True))
+    ):
         with torch.inference_mode(False), torch.no_grad():
             made = source._computed(source.constant_text, values)
             coefficients = Coefficients(made, constants=[value.clone() for value in constants])

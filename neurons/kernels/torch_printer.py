@@ -13,7 +13,7 @@ FUNCTIONS = "abs sign floor ceil round trunc exp expm1 log log1p log2 sigmoid ta
 
 
 class TorchPrinter(Printer):
-    """Statements over tensors; `real` makes a tensor of a number, `number` (see `source`) one for a sum or a product."""
+    """Statements over tensors; `real` makes a tensor of a number, `number` (see `source`) one for infix operations."""
 
     comment = "#"
     functions = {
@@ -60,16 +60,15 @@ def {name}(values, dtype, device):
 def print_prologue(program: Program, constant: bool) -> str:
     """A module with `prologue(values, dtype, device)`: parameters and constants to a list of coefficients.
 
-    With `constant` the coefficients that are made of constants alone, else the others and what the epilogue starts from.
+    With `constant` the coefficients made of constants alone, else the others, then what the epilogue starts from.
     """
     pairs = zip(program.prologue.outputs, of_constants(program), strict=True)
     outputs = tuple(node for node, own in pairs if own == constant)
     graph = Graph(program.prologue.inputs, outputs if constant else (*outputs, *_kept(program)))
-    # what is handed on as it came is a tensor of its own: a parameter may be given other memory, a constant another value
-    apart = "clone()" if constant else "detach()"
-    results = [f"result_{place}" for place in range(len(graph.outputs))]
-    pairs = zip(results, graph.outputs, strict=True)
-    return _function("prologue", graph, [f"{own}.{apart}" if node.operation == INPUT else own for own, node in pairs])
+    # What is handed on as it came, apart from it: a parameter may be given other memory, a constant another value.
+    apart = ".clone()" if constant else ".detach()"
+    results = [f"result_{place}{apart * (node.operation == INPUT)}" for place, node in enumerate(graph.outputs)]
+    return _function("prologue", graph, results)
 
 
 def of_constants(program: Program) -> tuple[bool, ...]:
