@@ -11,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import neurons
 from neurons import Learnable, Neuron, NeuronLayer
-from neurons.kernels.source import KernelSource
+from neurons.kernels.source import KernelSource, source_of
 
 T, N, C = 5, 6, 4
 
@@ -143,3 +143,13 @@ def test_inference_mode_under_a_mode_that_watches(name: str) -> None:
     layer.neuron.surrogate_width = 1.7
     with torch.inference_mode(), FlopCounterMode(display=False):
         assert torch.equal(other(x.detach()), layer(x.detach()))
+
+
+def test_changes_that_torch_does_not_count_are_seen() -> None:
+    source = source_of(neurons.get("lif")())
+    with torch.inference_mode():
+        width = torch.tensor(1.0)
+        before = [value.clone() for value in source.prologue([width])]
+        width.fill_(4.0)
+        after = source.prologue([width])
+    assert all(not torch.equal(one, other) for one, other in zip(before, after, strict=True))
