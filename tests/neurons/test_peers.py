@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -113,7 +114,7 @@ def test_same_with_other_constants_or_unavailable(name: str, constants: dict[str
     layer = peer_layer(name, **constants)
     if reason := layer.neuron.unlike(layer.neuron.like):
         with pytest.raises(BackendUnavailable, match=re.escape(reason)):
-            layer(torch.zeros(2, 3, CHANNELS))
+            layer(torch.zeros(TIMESTEPS, 3, CHANNELS))
     else:
         found = equivalence.compare(layer)
         assert (found.different_spikes, found.step) == (0, None)
@@ -180,7 +181,7 @@ def test_the_card_of_leaky_same_step() -> None:
     ],
 )
 def test_a_constant_that_a_package_does_not_take_is_refused(name: str, constants: Any, reason: str) -> None:
-    for run in (lambda layer: layer(torch.zeros(2, 3, CHANNELS)), equivalence.compare):
+    for run in (lambda layer: layer(torch.zeros(TIMESTEPS, 3, CHANNELS)), equivalence.compare):
         with pytest.raises(BackendUnavailable, match=reason):
             run(peer_layer(name, **constants))
 
@@ -300,7 +301,7 @@ def test_a_compiled_peer_computes_the_same() -> None:
     assert torch.equal(plain(x), compiled(x))
 
 
-def test_the_gate_asks_the_layer_that_is_timed() -> None:
+def test_the_gate_asks_the_layer_that_is_timed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its constants and its truncation: what is right with them passes, what departs with them is refused."""
     gate(maker("lif", backend="snntorch", reset="hard"))  # right with this constant alone
     gate(maker("clif", backend="cpu", bptt_steps=2))
@@ -309,7 +310,7 @@ def test_the_gate_asks_the_layer_that_is_timed() -> None:
     with pytest.raises(BackendUnavailable, match="with reset='hard' it computes this one"):
         gate(maker("lif", backend="snntorch"))
 
-    layer = neurons.layer("lif", backend="reference")
-    layer.bptt_steps = 2  # said to be truncated, and is not
+    # said to be truncated, and is not
+    monkeypatch.setattr("neurons.backends.reference_loop", lambda neuron, _: partial(reference.step_loop, neuron))
     with pytest.raises(NotConformant, match="lif by reference does not conform: the input gradient is off"):
-        gate(lambda channels, timesteps: layer)
+        gate(maker("lif", backend="reference", bptt_steps=2))
