@@ -14,7 +14,6 @@ from types import ModuleType
 import torch
 from torch import Tensor
 
-from neurons.errors import NotFusable
 from neurons.kernels.trace import in_clean_thread, program_of
 from neurons.model import Neuron
 from neurons.reference import step_loop
@@ -46,10 +45,14 @@ def _declared(cls: type[Neuron]) -> set[str]:
     }
 
 
-def _first_values(neuron: Neuron, seed: int) -> list[tuple[str, list[float]]]:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        initial = neuron.initial_parameters(CHANNELS)
+def _first_values(neuron: Neuron, seed: int) -> object:
+    """The first value of each parameter; what is raised, where a model raises."""
+    try:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            initial = neuron.initial_parameters(CHANNELS)
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
     return [(name, value.flatten().tolist()) for name, value in initial.items()]
 
 
@@ -57,7 +60,7 @@ def _computation(neuron: Neuron) -> list[object]:
     if neuron.runs_over_time():
         try:
             programs = [program_of(neuron, dtype).digest() for dtype in (torch.float32, torch.float64)]
-        except NotFusable:
+        except Exception:  # NotFusable, or whatever the step raises: that is for its cells to tell
             pass
         else:
             return [*programs, [getattr(neuron, name) for name in program_of(neuron).constants]]
@@ -100,26 +103,31 @@ def _is_installed(path: Path) -> bool:
 
 
 def _response(neuron: Neuron) -> object:
-    """Outputs and gradients for a fixed input, to six digits; what is raised, where the model raises."""
+    """Outputs and gradients for a fixed input, to six digits; what is raised, where the model raises.
+
+    One row after the other: this runs in the process that plans, so a step gets no more at once than it got when it was
+    registered. What it does to larger inputs, its cells find out in processes of their own.
+    """
     generator = torch.Generator().manual_seed(0)
-    steps = neuron.timesteps or STEPS
+    shape = (neuron.timesteps or STEPS, ROWS, CHANNELS)
     gain = torch.logspace(-1, 1, ROWS, dtype=torch.float64).unsqueeze(1)
-    x = gain * (0.7 + 0.6 * torch.randn(steps, ROWS, CHANNELS, generator=generator, dtype=torch.float64))
-    gradient = torch.randn(x.shape, generator=generator, dtype=torch.float64)
+    x = gain * (0.7 + 0.6 * torch.randn(shape, generator=generator, dtype=torch.float64))
+    gradient = torch.randn(shape, generator=generator, dtype=torch.float64)
     try:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
-            parameters = {
-                name: value.double().requires_grad_() for name, value in neuron.initial_parameters(CHANNELS).items()
-            }
-            x.requires_grad_()
-            output = _run(neuron, parameters, x)
-            grads: tuple[Tensor, ...] = ()
-            if output.requires_grad:
-                inputs = [x, *parameters.values()]
-                grads = torch.autograd.grad(output, inputs, gradient, materialize_grads=True)
+        return [_row(neuron, x[:, [row]], gradient[:, [row]]) for row in range(ROWS)]
     except Exception as error:
         return f"{type(error).__name__}: {error}"
+
+
+def _row(neuron: Neuron, x: Tensor, gradient: Tensor) -> list[str]:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        initial = neuron.initial_parameters(CHANNELS)
+        parameters = {name: value.double().requires_grad_() for name, value in initial.items()}
+        output = _run(neuron, parameters, x.requires_grad_())
+    grads: tuple[Tensor, ...] = ()
+    if output.requires_grad:
+        grads = torch.autograd.grad(output, [x, *parameters.values()], gradient, materialize_grads=True)
     return [f"{value:.5e}" for tensor in (output, *grads) for value in tensor.flatten().tolist()]
 
 

@@ -26,7 +26,7 @@ from neurons.kernels.hoist import part
 from neurons.kernels.record import NoReading, Recorder, RefusedAt, line_of
 from neurons.model import DERIVED, Granularity, Neuron
 
-EXAMPLE_SHAPE = (4, 4)
+EXAMPLE_SHAPE = (2, 2)
 """Two dimensions, so that what flattens its input shows."""
 
 

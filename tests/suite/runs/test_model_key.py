@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from neurons import Learnable, Neuron
+from neurons.fingerprint import fingerprint
 from suite.runs import cell_key
 from tasks import Cell
 
@@ -78,3 +79,31 @@ def test_the_protocol_and_settings_of_a_neuron_matter(monkeypatch: pytest.Monkey
     cls = model(0.9, published={"v_th": 0.5})
     keys = {key_of(cls, monkeypatch, **own) for own in ({}, {"protocol": "published"}, {"neuron.v_th": 0.7})}
     assert len(keys) == 3
+
+
+def raising(cause: str, size: int = 0) -> type[Neuron]:
+    def step(self: Neuron, x: torch.Tensor, u: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        if x.numel() > size:
+            raise ValueError(cause)
+        return x, u + x
+
+    return type("Keyed", (Neuron,), {"name": "keyed", "states": ("u",), "step": step})
+
+
+def test_what_a_step_raises_is_for_its_cells_to_tell() -> None:
+    assert fingerprint(raising("one")()) == fingerprint(raising("one")()) != fingerprint(raising("two")())
+    late = type("Keyed", (Neuron,), {**vars(model(0.5)), "w": Learnable(lambda neuron: 1 / 0)})
+    assert fingerprint(late()) != fingerprint(model(0.5)())
+
+
+def test_the_process_that_plans_gives_a_step_no_more_than_registration_did() -> None:
+    """What a step does to larger inputs (exit, hang) must happen where only its own cells are lost."""
+    seen = []
+
+    def step(self: Neuron, x: torch.Tensor, u: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        seen.append(x.numel())
+        return x.sign(), u + x * float(x.max())  # cannot be traced
+
+    fingerprint(type("Keyed", (Neuron,), {"name": "keyed", "states": ("u",), "step": step})())
+    assert seen
+    assert max(seen) <= 4
