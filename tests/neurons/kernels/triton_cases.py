@@ -63,7 +63,7 @@ def test_every_tile_gives_the_same(tile: int, features: tuple[int, ...]) -> None
     source = source_of(neurons.get("glif")(5))
     x = 0.7 + 0.6 * torch.randn(5, 3, 6, *features)
     parameters = [torch.rand(6) if name != "conduct" else torch.rand(5, 6) for name in source.parameters]
-    coefficients = [value.contiguous() for value in source.prologue(*parameters)]
+    coefficients = source.prologue([*parameters, torch.tensor(1.0)])
     results = []
     for size in (tile, TILES[0]):
         kernel = TritonKernel(source, size)
