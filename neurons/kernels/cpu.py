@@ -73,7 +73,8 @@ class CpuKernel:
                 raise MemoryError(f"no memory for the states of {x.shape[0]} time steps")
         if not shapes:
             return grad_x, []
-        parts = sums.to(torch.float64 if x.dtype == torch.float64 else torch.float32).split_with_sizes(sizes)
+        sums = sums.to(torch.float64 if x.dtype == torch.float64 else torch.float32)
+        parts = sums.split_with_sizes(sizes) if len(sizes) > 1 else (sums,)
         return grad_x, [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]
 
     def _addresses(self, coefficients: Sequence[Tensor], x: Tensor) -> ctypes.Array[ctypes.c_void_p]:
