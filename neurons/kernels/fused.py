@@ -142,10 +142,7 @@ def _parameters_wanted(ctx: Any, runner: FusedRunner) -> bool:
     if not runner.asks:
         return True
     try:
-        for node, _ in ctx.next_functions[1:]:
-            if node is not None and torch._C._will_engine_execute_node(node):
-                return True
-        return False
+        return any(node is not None and torch._C._will_engine_execute_node(node) for node, _ in ctx.next_functions[1:])
     except RuntimeError:  # the engine does not tell of a parameter that `torch.autograd.grad` is asked for
         runner.asks = False  # an error takes longer than the gradients of all parameters
         return True
