@@ -48,14 +48,14 @@ def peak_bytes(work: Callable[[], None], device: torch.device) -> int:
         work()
         torch.cuda.synchronize(device)
         return torch.cuda.max_memory_allocated(device) - before
-    _return_free_memory()
+    return_free_memory()
     Path("/proc/self/clear_refs").write_text("5")
     before = _process_bytes("VmRSS")
     work()
     return max(0, _process_bytes("VmHWM") - before)
 
 
-def _return_free_memory() -> None:
+def return_free_memory() -> None:
     """Give freed memory back, or reuse of it would hide from the peak (musl's C library keeps none)."""
     pool.release()
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)

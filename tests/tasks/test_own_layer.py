@@ -29,6 +29,8 @@ PEERS = ["spikingjelly.klif", "snntorch.leaky"]
 NEITHER = {"conversion": ["klif", *PEERS], "energy": PEERS, "dynamics": PEERS, "equivalence": PEERS, "ablation": PEERS}
 """Neurons that a task refuses: those with parameters cannot be exchanged, a package's has no step to look into (and
 `equivalence` runs it without a layer)."""
+BESIDE = {("conversion", ""): "lif", ("temporal_gradient", "clif"): "clif_backward_lif"}
+"""Other neurons that a task runs by intention: what LIF's own paths carry of CLIF's gradient."""
 UNTRAINED = ("memory", "throughput", "equivalence", "startup", "dynamics")
 
 
@@ -82,7 +84,7 @@ def test_settings_are_those_of_the_layer_that_ran(
         if others and number > 0:
             expected = {name: value for name, value in expected.items() if name not in ("reset", "v_reset")}
         assert {name: getattr(layer.neuron, name) for name in expected} == expected
-        assert layer.neuron.name in ((neuron, "lif") if task == "conversion" else (neuron,))
+        assert layer.neuron.name in (neuron, BESIDE.get((task, neuron), BESIDE.get((task, ""), neuron)))
         assert layer.bptt_steps == settings.get("bptt_steps")
         assert layer.backend == backend
         if first is not None and task in UNTRAINED:
