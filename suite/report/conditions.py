@@ -274,9 +274,16 @@ def mean_over_layers(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def same_for_all(rows: pd.DataFrame) -> str:
-    """What is the same for all conditions of the rows, as the sentence that a caption ends with."""
+    """What is the same for all conditions of the rows, as the sentence that a caption ends with.
+
+    T is the one that ran, if all ran over the same; what was asked for says nothing of sequences.
+    """
     facts = common(rows)
-    told = [f"{'T' if name == 'timesteps' else name}={value}" for name, value in facts.items()]
+    lengths = (rows.ran if "ran" in rows else rows.timesteps).dropna().unique()
+    facts.pop("timesteps", None)
+    if len(lengths) == 1:
+        facts["T"] = int(lengths[0])
+    told = [f"{name}={value}" for name, value in facts.items()]
     return f"Same for all: {', '.join(told)}." if told else ""
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from suite.report.conditions import IDENTITY, MixedConditions, common, name_conditions, over_seeds
+from suite.report.conditions import IDENTITY, MixedConditions, common, name_conditions, over_seeds, same_for_all
 from tests.suite.report.handmade import accuracy, rows
 
 TWO: dict[str, tuple[Any, Any]] = {
@@ -130,3 +130,14 @@ def test_versions_that_follow_from_the_backend_are_not_named() -> None:
         "lif (norse, torch 2.14)",
         "lif (cpu, torch 2.13)",
     }
+
+
+@pytest.mark.parametrize(("lengths", "told"), [([28, 28], "T=28"), ([4, 28], None)])
+def test_the_steps_that_are_the_same_for_all_are_those_that_ran(lengths: list[int], told: str | None) -> None:
+    """Both were asked for T = 4; a sequence has its own."""
+    made = rows([row for name in ("digits", "mnist5k_rows") for row in accuracy("lif", name, [97.0])])
+    asked = made.settings.map(lambda text: json.dumps({**json.loads(text or "{}"), "timesteps": 4}))
+    named = name_conditions(made.assign(timesteps=pd.array(lengths, "Int64"), settings=asked))
+    sentence = same_for_all(named)
+    assert "T=4" not in sentence
+    assert (told in sentence) if told else ("T=" not in sentence)
