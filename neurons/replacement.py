@@ -70,16 +70,14 @@ def replace(
     Raises:
         InvalidValue: nothing in the model could be replaced; the message lists what was found.
     """
-    found = [(path, module) for path, module in model.named_modules() if _convention(module) is not None]
-    channels = _channels(model, [path for path, _ in found], example)
+    found = [(path, module, adapt) for path, module in model.named_modules() if (adapt := _convention(module))]
+    channels = _channels(model, [path for path, *_ in found], example)
     report, stand_ins = Replacement(model), {}
-    for path, module in found:
+    for path, module, adapt in found:
 
         def make(path: str = path) -> NeuronLayer:
             return layer(name, channels.get(path), timesteps, backend, protocol, **parameters)
 
-        adapt = _convention(module)
-        assert adapt is not None
         try:
             stand_ins[path] = adapt(module, make)
         except NotReplaceable as reason:
