@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
-from types import BuiltinFunctionType, FunctionType, MethodType
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 from weakref import WeakMethod
 
@@ -59,7 +60,7 @@ class Learnable:
 DERIVED = ("_derived", "_mutable", "_held", "_listeners", "_changes")
 """Attributes of a model that are made again where they are missing."""
 VALUES = (int, float, complex, str, bytes, type(None), Learnable)
-CODE = (type, FunctionType, BuiltinFunctionType, MethodType, property, classmethod, staticmethod)
+CODE = (type, ModuleType, FunctionType, BuiltinFunctionType, MethodType, property, classmethod, staticmethod)
 
 
 class NeuronType(type):
@@ -292,6 +293,13 @@ class Neuron(metaclass=NeuronType):
             vars(bound).pop(name, None)
         vars(bound).update(parameters)
         return bound
+
+    def snapshot(self) -> Self:
+        """A copy that keeps the attributes of this model as they are, also what mutable ones hold now."""
+        own = self.bind({})
+        mutable = set(self._mutable_attributes()) & set(vars(own))
+        vars(own).update({name: deepcopy(vars(own)[name]) for name in mutable})
+        return own
 
     def _check_constants(self) -> None:
         if self.surrogate not in SURROGATES:

@@ -62,7 +62,8 @@ def start(process: BaseProcess) -> None:
     a package. Signals of the terminal do not reach it: this process alone decides what they end.
     """
     paths = os.pathsep.join(os.path.abspath(path) for path in sys.path)
-    resource_tracker.ensure_running()  # first, because it unblocks signals when it starts
+    with _signals_blocked():
+        resource_tracker.ensure_running()  # first and alone, because it unblocks some signals when it has started
     with _environment(PYTHONPATH=paths, PYTHONSAFEPATH="1", **{guardian.VARIABLE: _mark()}), _signals_blocked():
         multiprocessing.forkserver.ensure_running()
     process.start()
@@ -93,10 +94,16 @@ def _signals_blocked() -> Iterator[None]:
 
 
 def enter_session() -> None:
-    """In a worker: lead a session of its own, by which its children are known, and take signals again."""
+    """In a worker: lead a session of its own, by which its children are known, and take signals again.
+
+    What the terminal sent while the worker was still of the run's session was for the run, and is dropped.
+    """
     os.setsid()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)  # drops what waits
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+    for number in set(SIGNALS) - {signal.SIGINT}:
+        signal.signal(number, signal.SIG_DFL)
 
 
 def end(process: BaseProcess, grace: float = 0.0) -> None:

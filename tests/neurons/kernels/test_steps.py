@@ -149,6 +149,32 @@ def test_changed_after_creation(change: str, backend: str, monkeypatch: pytest.M
     assert not torch.equal(assert_as_reference(layer), before)
 
 
+OTHERS = {
+    "class": lambda layer: setattr(type(layer.neuron), "v_th", 0.4),
+    "list": lambda layer: layer.neuron.numbers["leak"].__setitem__(0, 0.99),
+    "attribute": lambda layer: setattr(layer.neuron, "v_th", 0.3),
+}
+
+
+@pytest.mark.parametrize("change", OTHERS)
+@pytest.mark.parametrize("called", [True, False])
+@pytest.mark.parametrize("backend", ["cpu", "compile"])
+def test_what_changes_another_changes_nothing_here(backend: str, called: bool, change: str) -> None:
+    """Two that compute the same when they are made, the first of which changes before or after the second is made."""
+    made = []
+    for _ in range(3):
+        cls = type("Twin", (Listed,), {"name": "twin", "v_th": 1.0})
+        layer = NeuronLayer(cls(), backend=backend)
+        layer.neuron.numbers = {"leak": [0.1]}
+        if called:
+            assert_as_reference(layer)
+        made.append(layer)
+        OTHERS[change](made[0])
+    outputs = [assert_as_reference(layer) for layer in made]
+    assert torch.equal(outputs[1], outputs[2])
+    assert not torch.equal(outputs[0], outputs[1])
+
+
 def test_a_list_that_changed_inside() -> None:
     layer = NeuronLayer(Listed(), backend="cpu")
     before = assert_as_reference(layer)

@@ -148,6 +148,25 @@ def test_killed_it_leaves_nobody(mode: str, start: Callable[..., Run]) -> None:
     assert not run.left_over()
 
 
+@pytest.mark.parametrize("number", interrupt.SIGNALS, ids=str)
+def test_a_signal_before_a_worker_has_its_session_is_for_the_run(number: signal.Signals) -> None:
+    """It waits, because the server's children begin with signals blocked, and is dropped; a later one is taken."""
+    program = f"""if True:
+        import os, signal
+        from suite.interrupt import SIGNALS
+        from suite.runs import processes
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        os.kill(os.getpid(), {int(number)})
+        processes.enter_session()
+        print("lives", flush=True)
+        os.kill(os.getpid(), {int(number)})
+        print("lives on", flush=True)
+    """
+    done = subprocess.run([sys.executable, "-c", program], check=False, cwd=REPOSITORY, capture_output=True, text=True)
+    ignored = number == signal.SIGINT
+    assert (done.returncode, done.stdout) == ((0, "lives\nlives on\n") if ignored else (-number, "lives\n"))
+
+
 def test_in_another_program_signals_stay_as_they_were() -> None:
     before = signal.getsignal(signal.SIGINT)
     with StopRequest("never"):
