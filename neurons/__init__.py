@@ -8,6 +8,8 @@
 from neurons.errors import BackendUnavailable, InvalidValue, NeuronError, UnknownName
 from neurons.model import Learnable, Neuron
 from neurons.registry import get, load_file, names, register
+from neurons.selection import select
+from neurons.source import Source
 
 from neurons.layer import NeuronLayer, layer  # isort: skip (needs the registry)
 from neurons.replacement import replace, reset  # isort: skip
@@ -19,6 +21,7 @@ __all__ = [
     "Neuron",
     "NeuronError",
     "NeuronLayer",
+    "Source",
     "UnknownName",
     "get",
     "layer",
@@ -27,4 +30,5 @@ __all__ = [
     "register",
     "replace",
     "reset",
+    "select",
 ]

@@ -20,6 +20,8 @@ from neurons.reference import step_loop
 
 CHANNELS, STEPS, ROWS = 3, 8, 16
 PLAIN = (bool, int, float, str, tuple)
+WORDS = ("tags", "used")
+"""Attributes that decide no value."""
 
 
 def fingerprint(neuron: Neuron) -> str:
@@ -41,7 +43,7 @@ def _declared(cls: type[Neuron]) -> set[str]:
         name
         for attributes in own
         for name, value in attributes.items()
-        if isinstance(value, PLAIN) and not name.startswith("_") and name not in cls.constants() and name != "used"
+        if isinstance(value, PLAIN) and not name.startswith("_") and name not in (*cls.constants(), *WORDS)
     }
 
 

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from neurons.checks import like, whole_number
 from neurons.errors import InvalidValue, UnknownName
+from neurons.source import Source
 from neurons.surrogate import SURROGATES, spike
 
 Granularity = Literal["layer", "channel", "step_channel"]
@@ -59,7 +60,7 @@ class Learnable:
 
 DERIVED = ("_derived", "_mutable", "_held", "_listeners", "_changes")
 """Attributes of a model that are made again where they are missing."""
-VALUES = (int, float, complex, str, bytes, type(None), Learnable)
+VALUES = (int, float, complex, str, bytes, type(None), Learnable, Source)
 CODE = (type, ModuleType, FunctionType, BuiltinFunctionType, MethodType, property, classmethod, staticmethod)
 
 
@@ -101,6 +102,9 @@ class Neuron(metaclass=NeuronType):
     """Constants that the model's own paper used, where they differ from the controlled protocol."""
     spiking: ClassVar[bool] = True
     """False for a baseline with real-valued output."""
+    source: ClassVar[Source | None] = None
+    tags: ClassVar[tuple[str, ...]] = ()
+    """What a model is, in words to choose it by; "standard" ones are compared where nobody names any."""
 
     tau: Any = 2.0
     v_th: Any = 1.0
@@ -174,12 +178,21 @@ class Neuron(metaclass=NeuronType):
         """Leak and integrate: decay·u + x, the input scaled by 1/tau where the protocol decays it."""
         return self.decay * u + (x * self.inverse_tau if self.decay_input else x)
 
-    def fire_reset(self, u: Tensor, spike: Tensor) -> Tensor:
-        """The potential after a spike: u − v_th·spike (soft) or u·(1 − spike) + v_reset·spike (hard)."""
+    @property
+    def output_range(self) -> tuple[float, float]:
+        """The lowest and the highest value that a spiking model may put out in a step."""
+        return 0, 1
+
+    def fire_reset(self, u: Tensor, spike: Tensor, threshold: Tensor | None = None) -> Tensor:
+        """The potential after a spike: u − v_th·spike (soft) or u·(1 − spike) + v_reset·spike (hard).
+
+        Args:
+            threshold: what a soft reset takes away, where that is not v_th.
+        """
         if self.detach_reset:
             spike = spike.detach()
         if self.reset == "soft":
-            return u - spike * self.v_th
+            return u - spike * (self.v_th if threshold is None else threshold)
         return u * (1 - spike) + self.v_reset * spike
 
     @classmethod

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from neurons import Neuron, register
+from neurons import Neuron, Source, register
 
 
 @register
@@ -14,6 +14,8 @@ class CLIF(Neuron):
     through time by m also where the path through u is cut.
     """
 
+    source = Source("Huang et al., ICML 2024", 2024, "Algorithm 1")
+    tags = ("standard",)
     states = ("u", "m")
 
     def step(self, x: Tensor, u: Tensor, m: Tensor) -> tuple[Tensor, ...]:

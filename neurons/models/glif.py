@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from neurons import Learnable, Neuron, register
+from neurons import Learnable, Neuron, Source, register
 from neurons.model import logit
 
 
@@ -15,6 +15,8 @@ class GLIF(Neuron):
     near 1/2, drawn per channel. The threshold is learned, so `v_th` of the protocol does not apply.
     """
 
+    source = Source("Yao et al., NeurIPS 2022", 2022, "eq. 4-9", "fangwei123456/spikingjelly: activation_based/neuron")
+    tags = ("standard",)
     states = ("u", "spike")
     gate_leak = Learnable(0.0, per="channel", spread=0.1)
     gate_input = Learnable(0.0, per="channel", spread=0.1)

@@ -9,6 +9,7 @@ from neurons import Neuron, register
 class IF(Neuron):
     """Integrate-and-fire, a LIF without its leak: u = u + x; s = Θ(u − v_th); u is reset where it spiked."""
 
+    tags = ("standard",)
     states = ("u",)
 
     def step(self, x: Tensor, u: Tensor) -> tuple[Tensor, ...]:

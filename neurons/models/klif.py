@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from neurons import Learnable, Neuron, register
+from neurons import Learnable, Neuron, Source, register
 
 
 @register
@@ -14,6 +14,8 @@ class KLIF(Neuron):
     reset, arctangent surrogate, as in the PLIF code that it builds on.
     """
 
+    source = Source("Jiang & Zhang, arXiv 2302.09238", 2023)
+    tags = ("standard",)
     states = ("u",)
     published = {"decay_input": True, "reset": "hard", "surrogate": "atan", "surrogate_width": 1.0}
     k = Learnable(1.0)

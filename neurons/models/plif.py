@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from neurons import InvalidValue, Learnable, Neuron, register
+from neurons import InvalidValue, Learnable, Neuron, Source, register
 
 
 @register
@@ -15,6 +15,8 @@ class PLIF(Neuron):
     w starts at −ln(tau − 1). Published: input decays with the leak, hard reset, arctangent surrogate (α = 2).
     """
 
+    source = Source("Fang et al., ICCV 2021", 2021, code="fangwei123456/spikingjelly: activation_based/neuron")
+    tags = ("standard",)
     states = ("u",)
     published = {"decay_input": True, "reset": "hard", "surrogate": "atan", "surrogate_width": 1.0}
     w = Learnable(lambda neuron: _w(neuron.tau))

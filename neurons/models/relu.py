@@ -10,6 +10,7 @@ from neurons import Neuron, register
 class ReLU(Neuron):
     """Rectified linear unit: no state, real-valued output, applied at each step on its own."""
 
+    tags = ("standard",)
     spiking = False
 
     def step(self, x: Tensor) -> tuple[Tensor, ...]:

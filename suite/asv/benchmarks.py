@@ -17,7 +17,7 @@ from tasks.memory import peak_bytes, saved_bytes
 from tasks.temporal_gradient import decompose, temporal_jacobian
 from tasks.workload import LayerWorkload, drive
 
-MODELS = neurons.names()
+MODELS = neurons.select(["default"])
 STEPS = [8, 64]
 ELEMENTS = 1 << 16
 TRAINING = {"epochs": 6, "train_samples": None}

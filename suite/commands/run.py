@@ -13,7 +13,13 @@ HELP = "run tasks over neurons"
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--profile", default="quick", help="smoke, quick (default) or full")
     parser.add_argument("--tasks", type=names, default=(), metavar="A,B", help="default: all")
-    parser.add_argument("--neurons", type=names, default=(), metavar="A,B", help="default: all")
+    parser.add_argument(
+        "--neurons",
+        type=names,
+        default=(),
+        metavar="A,B",
+        help="names, tag:T, kind:K or all; default: the standard ones, and those of --neuron-file",
+    )
     parser.add_argument("--backends", type=names, default=("auto",), metavar="A,B", help="default: auto")
     parser.add_argument("--datasets", type=names, default=(), metavar="A,B", help="default: all of the profile")
     parser.add_argument("--seeds", type=int, metavar="N", help="seeds 0 to N - 1; default by profile")

@@ -17,7 +17,7 @@ from tasks.workload import LayerWorkload
 
 @pytest.mark.parametrize("steps", [8, 64])
 @pytest.mark.parametrize("backend", ["reference", "cpu", "spikingjelly"])
-@pytest.mark.parametrize("name", neurons.names())
+@pytest.mark.parametrize("name", neurons.select(["default"]))
 def test_forward_backward(benchmark: Any, name: str, backend: str, steps: int) -> None:
     """Forward and backward of 65,536 neurons; a backend that does not conform is not timed."""
     torch.set_num_threads(1)

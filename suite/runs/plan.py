@@ -30,7 +30,7 @@ SMOKE_DATASETS = ["digits", "delayed_recall"]
 
 @dataclass(frozen=True)
 class Request:
-    """What the user asked for; empty lists mean all."""
+    """What the user asked for; empty lists mean all, of neurons the default ones (see `neurons.selection`)."""
 
     profile: str = "quick"
     tasks: Sequence[str] = ()
@@ -65,7 +65,7 @@ def make(request: Request) -> list[Cell]:
     if request.profile not in SEEDS:
         raise UnknownName("profile", request.profile, SEEDS)
     chosen = [tasks.get(name) for name in request.tasks or tasks.MAIN_TASKS]
-    models = [neurons.get(name).name for name in request.neurons or neurons.names()]
+    models = neurons.select(request.neurons or ["default"])
     for name in request.backends:
         if name != "auto":
             backends.get_backend(name)

@@ -78,7 +78,7 @@ def test_seeds_needed() -> None:
 
 @pytest.mark.parametrize("profile", ["quick", "full"])
 def test_a_profile_has_the_seeds_that_a_claim_needs(profile):
-    comparisons = len(neurons.names()) - 1
+    comparisons = len(neurons.select(["default"])) - 1
     differences = np.ones(SEEDS[profile])
     assert comparisons * paired_p_value(differences) < 0.05
 
