@@ -18,6 +18,7 @@ from tasks.temporal_gradient import (
     count_zeros,
     decompose,
     describe,
+    describe_paths,
     jacobian_by_first_step,
     jacobian_of_lif,
     jacobian_through_u,
@@ -49,6 +50,83 @@ def test_horizon_is_at_one_percent() -> None:
         jacobian = BY_HAND.clone()
         jacobian[2, 0] = value
         assert decompose(jacobian.reshape(3, 3, 1, 1), torch.ones(3, 1, 1)).horizon() == horizon
+
+
+def test_horizon_is_a_share_of_the_spatial_gradient() -> None:
+    """Of g = 1/4 everywhere: 1 % of mean |P| is 0.0025."""
+    gradient = torch.full((3, 1, 1), 0.25)
+    for value, horizon in ((0.0101, 2), (0.0099, 1)):
+        jacobian = BY_HAND.clone()
+        jacobian[2, 0] = value
+        assert decompose(jacobian.reshape(3, 3, 1, 1), gradient).horizon() == horizon
+
+
+def record_of(name: str, steps: int = 5) -> Recorded:
+    """A layer as a network's loss would leave it, in float64."""
+    layer = neurons.layer(name, channels=3, timesteps=steps, backend="reference").double()
+    x = (0.9 + 0.5 * torch.randn(steps, 2, 3, generator=torch.Generator().manual_seed(3))).double()
+    gradient = torch.randn(x.shape, generator=torch.Generator().manual_seed(4)).double()
+    output = layer(x).detach().requires_grad_()
+    output.grad = gradient
+    return Recorded(layer, x, output)
+
+
+def rows_by_metric(record: Recorded, jacobian: Tensor) -> dict[str, dict[int | None, float]]:
+    rows: dict[str, dict[int | None, float]] = {}
+    for value in describe_paths(record, jacobian, "neurons.0"):
+        assert value.layer == "neurons.0"
+        rows.setdefault(value.metric, {})[value.lag] = value.value
+    return rows
+
+
+BY_STATES = {"through_u_by_lag", "through_others_by_lag", "m1_by_lag", "m2_by_lag"}
+BESIDE_LIF = {"lif_paths_by_lag", "beyond_lif_by_lag"}
+
+
+@pytest.mark.parametrize(
+    ("name", "metrics"),
+    [
+        ("lif", {"decay_by_lag"}),
+        ("plif", set()),
+        ("glif", {"smallest_psi"} | BY_STATES),
+        ("clif", {"smallest_psi", "decay_by_lag"} | BY_STATES | BESIDE_LIF),
+    ],
+)
+def test_which_rows_a_model_has(name: str, metrics: set[str]) -> None:
+    record = record_of(name)
+    rows = rows_by_metric(record, temporal_jacobian(record.layer, record.current))
+    assert set(rows) == metrics | {"sum_error"}
+    for metric in metrics & (BY_STATES | BESIDE_LIF | {"decay_by_lag"}):
+        assert list(rows[metric]) == [1, 2, 3, 4]
+
+
+def test_the_rows_of_paths_are_the_means_of_their_parts() -> None:
+    record = record_of("clif")
+    jacobian = temporal_jacobian(record.layer, record.current)
+    rows = rows_by_metric(record, jacobian)
+    first = jacobian_by_first_step(record.layer, record.current)
+    through_u, of_lif = jacobian_through_u(record.layer, record.current), jacobian_of_lif(record.layer, record.current)
+    parts = {
+        "m1_by_lag": first.by_state["u"],
+        "m2_by_lag": first.by_state["m"],
+        "through_u_by_lag": through_u,
+        "through_others_by_lag": jacobian - through_u,
+        "lif_paths_by_lag": of_lif,
+        "beyond_lif_by_lag": jacobian - of_lif,
+    }
+    for metric, part in parts.items():
+        for lag in (1, 2, 3, 4):
+            pairs = [(record.gradient[t + lag] * part[t + lag, t]).abs().mean() for t in range(5 - lag)]
+            assert rows[metric][lag] == pytest.approx(float(torch.stack(pairs).mean()), rel=1e-12), (metric, lag)
+    assert rows["smallest_psi"][None] == float(first.local["m"].min())
+
+
+@pytest.mark.parametrize("name", ["lif", "clif", "glif"])
+def test_the_error_of_the_sum_is_relative_to_the_largest_gradient(name: str) -> None:
+    record = record_of(name)
+    jacobian = temporal_jacobian(record.layer, record.current)
+    assert rows_by_metric(record, jacobian)["sum_error"][None] < 1e-12
+    assert rows_by_metric(record, 3 * jacobian)["sum_error"][None] == pytest.approx(2)
 
 
 def test_the_rows_of_three_steps() -> None:

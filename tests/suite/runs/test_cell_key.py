@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import re
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -31,6 +33,17 @@ def test_versions_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     before = cell_key.key(cell)
     monkeypatch.setattr(cell_key, "versions", lambda: {"torch": "0"})
     assert cell_key.key(cell) != before
+
+
+def test_versions_are_those_of_what_is_installed() -> None:
+    found = cell_key.versions()
+    assert found["torch"] == metadata.version("torch")
+    assert found == {name: metadata.version(name) for name in cell_key.PACKAGES if name in found}
+    assert {"torch", "numpy"} <= set(found)
+
+
+def test_a_key_is_the_name_of_a_file() -> None:
+    assert re.fullmatch("[0-9a-f]{20}", cell_key.key(Cell("accuracy", "lif", "reference", 0)))
 
 
 def test_the_kernels_c_source_matters(monkeypatch: pytest.MonkeyPatch) -> None:
