@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
 from suite import energy_models
 from suite.energy_models import LayerCounts
+from suite.energy_tables import Connection
 from suite.studies.energy import energies, layers_of
 from tests.suite.studies.made_rows import Rows
 from tests.suite.studies.test_evidence import findings
@@ -100,6 +103,64 @@ def test_lemaire_by_hand() -> None:
     layer = LayerCounts(FIRST | {"outputs_per_step": 10.0, "channels_out": 10.0}, {}, "lif", 6)
     operations = 640 * 0.1 + 640 * 3.1
     assert energy_models.lemaire2022([layer]) == pytest.approx(operations + 64 * 10 + 640 * 10 + 10 * 10)
+
+
+SPIKING = SECOND | {"outputs_per_step": 10.0, "channels_out": 10.0}
+NEURONS = OF_NEURONS | {"spikes": 12.0, "state_reads": 50.0, "state_writes": 70.0}
+
+
+def test_lemaire_of_spiking_neurons_by_hand() -> None:
+    """120 accumulations of 12 spikes, which 10 neurons take up at 6 steps: every access costs 10 pJ, all are small."""
+    additions = 120 + 180
+    operations = additions * 0.1 + 60 * 3.1
+    synapse_memory = 12 * 10 + 120 * 10
+    potentials = ((120 + 50) + (120 + 70)) * 10 + 12 * 10
+    addresses = 12 * 2 * (0.1 + 3.1) + 120 * 0.1
+    layer = LayerCounts(SPIKING, NEURONS, "lif", 6)
+    assert energy_models.lemaire2022([layer]) == pytest.approx(operations + synapse_memory + potentials + addresses)
+
+
+@pytest.mark.parametrize("what", ["weights", "outputs_per_step"])
+def test_words_have_four_bytes(what: str) -> None:
+    """5,120 words are 20 kB: half way from 10 pJ (8 kB) to 20 (32 kB)."""
+    dearer = LayerCounts(SPIKING | {what: 5120.0}, NEURONS, "lif", 6)
+    accesses = 120 if what == "weights" else (120 + 50) + (120 + 70)
+    difference = energy_models.lemaire2022([dearer]) - energy_models.lemaire2022(
+        [LayerCounts(SPIKING, NEURONS, "lif", 6)]
+    )
+    assert difference == pytest.approx(5 * accesses)
+
+
+def counted(outputs: int, channels: int, kernel: int, stride: int, weights: int, **own: float) -> LayerCounts:
+    sizes = {"outputs_per_step": float(outputs), "channels_out": float(channels), "weights": float(weights)}
+    synapse = {"macs": 0.0, "acs": 90.0, "input_spikes": 30.0, "kernel": float(kernel), "stride": float(stride)} | sizes
+    return LayerCounts(synapse | own, {"spikes": 18.0}, "lif", 6)
+
+
+@pytest.mark.parametrize(
+    ("layer", "expected"),
+    [
+        (counted(10, 10, 1, 1, 640), Connection(64, 1, 10, 1, 0, 1, 5.0, 3.0, False, False, 0, True)),
+        (counted(160, 10, 1, 1, 640), Connection(64, 4, 10, 4, 1, 1, 5.0, 3.0, False, False, 0, True)),
+        (counted(160, 10, 3, 2, 270), Connection(3, 8, 10, 4, 3, 2, 5.0, 3.0, False, False, 0, True)),
+        (counted(160, 10, 3, 2, 270, macs=9.0), Connection(3, 8, 10, 4, 3, 2, 192.0, 3.0, True, False, 0, True)),
+    ],
+    ids=["linear", "1x1 convolution", "3x3, stride 2", "analog"],
+)
+def test_a_counted_synapse_as_the_papers_tables_describe_one(layer: LayerCounts, expected: Connection) -> None:
+    """Spikes are those of one step: 30 in and 18 out over 6."""
+    assert energy_models.connection(layer) == expected
+    silent = LayerCounts(layer.synapse, {}, "lif", 6)
+    assert energy_models.connection(silent) == replace(expected, spikes_out=0.0, neurons=False)
+
+
+def test_table7_of_a_linear_layer_by_hand() -> None:
+    """As the authors' script: the spikes in are multiplied by all inputs and outputs, addresses cost additions alone."""
+    found = energy_models.table7_of([counted(10, 10, 1, 1, 640)])
+    macs = 6 * 10 * 1
+    additions = 5 * 64 * 10 + 6 * 3 * 1
+    assert found.operations == pytest.approx(additions * 0.1 + macs * 3.2)
+    assert found.addressing == pytest.approx(5 * 10 * 1 * 0.1)
 
 
 def test_the_papers_tables_say_nothing_of_other_neurons() -> None:
