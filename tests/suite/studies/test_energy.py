@@ -155,7 +155,7 @@ def test_a_counted_synapse_as_the_papers_tables_describe_one(layer: LayerCounts,
 
 
 def test_table7_of_a_linear_layer_by_hand() -> None:
-    """As the authors' script: the spikes in are multiplied by all inputs and outputs, addresses cost additions alone."""
+    """As the authors' script: spikes times all inputs and outputs; addresses cost additions alone."""
     found = energy_models.table7_of([counted(10, 10, 1, 1, 640)])
     macs = 6 * 10 * 1
     additions = 5 * 64 * 10 + 6 * 3 * 1
