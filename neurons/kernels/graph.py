@@ -124,3 +124,10 @@ def users(nodes: Iterable[Node]) -> dict[Node, list[Node]]:
         for source in node.sources():
             found.setdefault(source, []).append(node)
     return found
+
+
+def is_zero(value: Node | float) -> bool:
+    """Whether a value is the number 0 everywhere."""
+    if isinstance(value, Node):
+        return value.operation == "constant" and value.arguments[0] == 0
+    return value == 0

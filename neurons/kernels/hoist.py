@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from neurons.kernels.coefficient import GRANULARITIES, Coefficient
-from neurons.kernels.graph import INPUT, Builder, Graph, Node, ordered, users
+from neurons.kernels.graph import INPUT, Builder, Graph, Node, is_zero, ordered, users
+from neurons.kernels.shared_gradient import is_linear
 from neurons.model import Granularity
 
 CONSTANT = -1
@@ -52,8 +53,7 @@ def part(
     """
     given = [gradient for gradient in parameter_gradients if gradient is not None]
     finest = _finest([*results, *gradients, *given, *loop_inputs, *cotangents], parameters)
-    # a gradient is linear in the cotangents: one that does not depend on them is zero
-    parameter_gradients = [own if own is None or finest[own] is None else None for own in parameter_gradients]
+    parameter_gradients = [None if own is None or is_zero(own) else own for own in parameter_gradients]
     wanted = [gradient for gradient in parameter_gradients if gradient is not None]
     tails = _tails([*results, *gradients], wanted, finest)
     cuts, per = _cuts(tails, parameter_gradients, [parameters[node] for node in trained], finest)
@@ -129,37 +129,16 @@ def _tails(loop_outputs: Sequence[Node], wanted: Sequence[Node], finest: Finest)
     needed = set(ordered(loop_outputs))
     candidates = [node for node in ordered(wanted) if node not in needed and finest[node] is None]
     used_by = users(candidates)
+    varying = {node for node, value in finest.items() if value is None}
     linear: set[Node] = set()
     for node in reversed(candidates):
-        if _is_linear(node, finest) and all(user in linear for user in used_by.get(node, ())):
+        if is_linear(node, varying) and all(user in linear for user in used_by.get(node, ())):
             linear.add(node)
     tails: dict[Node, None] = {}
     for node in candidates:  # without a factor of its own nothing is won by doing it later
         if node in linear and any(source in tails or _of_parameters(source, finest) for source in node.sources()):
             tails[node] = None
     return list(tails)
-
-
-def _is_linear(node: Node, finest: Finest) -> bool:
-    """Whether a node is linear in the values that differ between neurons."""
-    varies = [isinstance(value, Node) and finest[value] is None for value in node.arguments]
-    if node.operation in ("add", "sub", "neg"):
-        return all(varies)
-    if node.operation == "mul":
-        return varies.count(True) == 1
-    if node.operation == "div":
-        return varies == [True, False]
-    if node.operation == "where":
-        return not varies[0] and all(
-            own or _is_zero(value) for own, value in zip(varies[1:], node.arguments[1:], strict=True)
-        )
-    return False
-
-
-def _is_zero(value: Node | float) -> bool:
-    if isinstance(value, Node):
-        return value.operation == "constant" and value.arguments[0] == 0
-    return value == 0
 
 
 def _cuts(
@@ -177,7 +156,7 @@ def _cuts(
         return node
 
     inside = set(tails)
-    cuts = {gradient for gradient in gradients if gradient is not None and finest[gradient] is None} - inside
+    cuts = {gradient for gradient in gradients if gradient is not None} - inside
     for node in tails:
         for source in node.sources():
             if finest[source] is None:

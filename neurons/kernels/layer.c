@@ -93,10 +93,9 @@ static void assign_slots(Tile *tile, const Shape *shape) {
 static void fill_coefficient(Tile *tile, const Shape *shape, int c, int64_t step) {
     const real *values = shape->coefficient[c] + (granularity[c] == PER_STEP_CHANNEL ? step * shape->channels : 0);
     for (int64_t slot = 0; slot < (BY_CHANNEL ? tile->slots : 1); slot++) {
-        real lanes[WIDTH];  // not lane by lane into the vector: gcc 12 at -O2 loses such stores
+        real *lanes = (real *)&tile->coefficient[slot][c];  // by an address: gcc 12 below -O3 loses other stores
         for (int lane = 0; lane < WIDTH; lane++)
             lanes[lane] = values[granularity[c] == PER_LAYER ? 0 : tile->channel[slot][lane]];
-        memcpy(&tile->coefficient[slot][c], lanes, sizeof lanes);
     }
 }
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import linecache
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from functools import cache
 from types import CodeType, FrameType
 from typing import Any, NoReturn
@@ -22,6 +22,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from neurons.kernels.graph import Builder, Node
 from neurons.kernels.lowering import COPIES, FORMS, Call, Refused, kind_of, lower, operation_name
+from neurons.kernels.shared_gradient import Origin, SharedGradients
 
 READING = ("item", "_local_scalar_dense", "is_nonzero", "equal", "allclose")
 UNDEFINED = ("empty", "empty_strided")
@@ -43,9 +44,18 @@ class Recorder(TorchDispatchMode):
         code: of the step, whose lines are noted.
         owner: the class whose properties (`decay`) give names to what they compute.
         real: dtype of the given tensors.
+        shared: those of them whose values neurons share, parameters and constants.
     """
 
-    def __init__(self, builder: Builder, given: Mapping[Node, Tensor], code: CodeType, owner: type, real: torch.dtype):
+    def __init__(
+        self,
+        builder: Builder,
+        given: Mapping[Node, Tensor],
+        code: CodeType,
+        owner: type,
+        real: torch.dtype,
+        shared: Container[Node],
+    ) -> None:
         super().__init__()
         self.builder = builder
         self.code = code
@@ -54,12 +64,15 @@ class Recorder(TorchDispatchMode):
         self.shape = next(iter(given.values())).shape
         self.made: list[tuple[str, str | None, Node]] = []
         """Line of the step, property and node of each operation, in their order."""
+        self.backward: SharedGradients | None = None
         self._refused: RefusedAt | None = None
         self._tensors: list[Tensor] = []  # kept, so that an id stays that of its tensor
         self._nodes: dict[int, Node] = {}
+        self._origins: dict[int, Origin] = {}
         self._inputs = {id(tensor) for tensor in given.values()}
         for node, tensor in given.items():
             self.note(tensor, node)
+            self._origins[id(tensor)] = None, node in shared
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -87,9 +100,10 @@ class Recorder(TorchDispatchMode):
         except Refused as error:
             self.refuse(str(error))
 
-    def refuse(self, reason: str) -> NoReturn:
-        """Refuse what the step does at the line that is running, for good: the step cannot catch it."""
-        self._refused = RefusedAt(reason, self._place()[0])
+    def refuse(self, reason: str, line: str | None = None) -> NoReturn:
+        """Refuse what the step does at a line (else the one that is running) for good: the step cannot catch it."""
+        line = line or self._place()[0] or (self.backward.line() if self.backward else None)
+        self._refused = RefusedAt(reason, line)
         raise self._refused from None
 
     def raise_refused(self) -> None:
@@ -125,7 +139,11 @@ class Recorder(TorchDispatchMode):
         else:
             node = lower(Call(self.builder, name, values, kind_of(result.dtype, self.real), kinds), defaults)
         self.note(result, node)
+        if self.backward is not None:
+            self.backward.follow(node, (value for value in values.values() if isinstance(value, Node)))
         line, attribute = self._place()
+        tensors = [value for value in given.values() if isinstance(value, Tensor)]
+        self._origins[id(result)] = line, all(self._origins.get(id(value), (None, True))[1] for value in tensors)
         if line is not None and name not in COPIES:
             self.made.append((line, attribute, node))
         return result
@@ -134,6 +152,11 @@ class Recorder(TorchDispatchMode):
         """From now on, `tensor` is `node`."""
         self._tensors.append(tensor)
         self._nodes[id(tensor)] = node
+
+    def watch_backward(self, outputs: Iterable[Tensor], cotangents: Iterable[Node]) -> None:
+        """From now on operations are those of the backward pass from `outputs`."""
+        made = [(tensor, self._origins[id(tensor)]) for tensor in self._tensors if id(tensor) in self._origins]
+        self.backward = SharedGradients(outputs, cotangents, made, self._value, self.refuse)
 
     def _value(self, tensor: Tensor) -> Node | float:
         """The node of a tensor, or the number of a constant one."""

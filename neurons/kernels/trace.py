@@ -133,7 +133,8 @@ class _Trace:
 
     def program(self) -> Program:
         given = {**self.inputs, **self.parameters, **self.constants, **self.cotangents}
-        recorder = Recorder(self.builder, given, self.code, type(self.neuron), self.dtype)
+        shared = {**self.parameters, **self.constants}
+        recorder = Recorder(self.builder, given, self.code, type(self.neuron), self.dtype, shared)
         results, gradients = self._recorded(recorder)
         self._name(recorder)
         used = set(ordered([*results, *(gradient for gradient in gradients if gradient is not None)]))
@@ -173,11 +174,16 @@ class _Trace:
                 if not isinstance(outputs, tuple) or len(outputs) != len(self.cotangents):
                     raise RefusedAt(f"does not return {len(self.cotangents)} tensors, the output and the states", None)
                 results = [recorder.node_of(value) for value in outputs]
+                if any(tensor._backward_hooks for tensor in self.parameters.values()):
+                    raise RefusedAt(
+                        "a hook on a Learnable, of which every step adds one; hook what is made of it", None
+                    )
                 pulled = [pair for pair in zip(outputs, self.cotangents.values(), strict=True) if pair[0].requires_grad]
                 gradients: Sequence[Tensor | None] = [None] * len(leaves)
                 if pulled:
                     end = _Pull.apply(*(tensor for pair in pulled for tensor in pair))
                     recorder.note(end, self.builder.node("constant", 0.0))
+                    recorder.watch_backward(outputs, self.cotangents)
                     gradients = torch.autograd.grad(end, leaves, allow_unused=True)
                 recorder.raise_refused()
                 pulled_back = [None if value is None else recorder.node_of(value) for value in gradients]

@@ -26,10 +26,11 @@ def kept(*states: str, **attributes: Any) -> Callable[[Step], Step]:
     return add
 
 
-def refused(line: str, reason: str) -> Callable[[Step], Step]:
+def refused(line: str, reason: str, **attributes: Any) -> Callable[[Step], Step]:
     def add(step: Step) -> Step:
         name = step.__name__
-        REFUSED[name] = type(name, (Neuron,), {"name": name, "states": ("u",), "step": step}), line, reason
+        cls = type(name, (Neuron,), {"name": name, "states": ("u",), "step": step, **attributes})
+        REFUSED[name] = cls, line, reason
         return step
 
     return add
@@ -59,6 +60,48 @@ class ClipGradient(torch.autograd.Function):
         return gradient.clamp(-0.5, 0.5)
 
 
+class Doubled(torch.autograd.Function):
+    """A backward pass that is linear: of twice the gradient, in two parts."""
+
+    @staticmethod
+    def forward(ctx, value):
+        ctx.save_for_backward(value)
+        return value.clone()
+
+    @staticmethod
+    def backward(ctx, gradient):
+        (value,) = ctx.saved_tensors
+        return torch.where(value > 0, 3 * gradient, 0.0) - gradient * value / value
+
+
+class Constant(torch.autograd.Function):
+    """A backward pass that asks for no gradient."""
+
+    @staticmethod
+    def forward(ctx, value):
+        return value.clone()
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return torch.full_like(gradient, 0.1)
+
+
+class Nothing(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, value):
+        return value.clone()
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return torch.zeros_like(gradient)
+
+
+def hooked(value, hook):
+    if value.requires_grad:
+        value.register_hook(hook)
+    return value
+
+
 SCALE = torch.tensor(0.7)
 
 
@@ -82,6 +125,39 @@ def own_function_of_a_parameter(self, x, u):
     u = rounded * u + x * FastSigmoid.apply(self.k - 0.5)
     spike = self.spike(u - 1)
     return spike, u - spike
+
+
+TWO_KINDS = {"k": Learnable(0.6), "g": Learnable(0.8, per="channel")}
+
+
+@kept(**TWO_KINDS)
+def linear_functions_of_parameters(self, x, u):
+    u = Doubled.apply(torch.sigmoid(self.k) * self.g) * u + x + 0.1 * Doubled.apply(self.k).mul_(2)
+    u = u + Nothing.apply(torch.sigmoid(self.k) * self.g) + hooked(self.g * 1.0, lambda gradient: -2 * gradient) * 0.1
+    spike = self.spike(u - 1)
+    return spike, u - spike
+
+
+@kept(**TWO_KINDS)
+def any_function_of_what_each_neuron_has(self, x, u):
+    u = ClipGradient.apply(self.k * u + x * self.g)
+    u = hooked(u + self.k, torch.sign) + 0.1 * ClipGradient.apply(torch.zeros_like(x) + self.g)
+    spike = self.spike(u - 1)
+    return spike, u - spike
+
+
+@kept(**TWO_KINDS)
+def gradients_that_nothing_decides(self, x, u):
+    u = Constant.apply(self.k + 0.5 * u + x) + Constant.apply(x + self.g)
+    spike = self.spike(u - 1)
+    return spike, u - spike
+
+
+@kept("u", "v", k=Learnable(0.6))
+def a_state_of_parameters_alone(self, x, u, v):
+    u = self.charge(u, x) + ClipGradient.apply(v)
+    spike = self.spike(u - 1)
+    return spike, u - spike, self.k * 0.5
 
 
 @kept("u", "m")
@@ -314,5 +390,41 @@ WEIGHT = torch.nn.Parameter(torch.tensor(0.5))
 @refused("WEIGHT", "declare it as Learnable")
 def parameter_of_its_own(self, x, u):
     u = self.charge(u, x) * WEIGHT
+    spike = self.spike(u - 1)
+    return spike, u - spike
+
+
+@refused("ClipGradient.apply(self.k)", "the backward pass of ClipGradient is not linear in the gradient", **TWO_KINDS)
+def clipped_parameter(self, x, u):
+    u = ClipGradient.apply(self.k) * u + x
+    spike = self.spike(u - 1)
+    return spike, u - spike
+
+
+@refused("ClipGradient.apply(a)", "the backward pass of ClipGradient is not linear in the gradient", **TWO_KINDS)
+def clipped_coefficient(self, x, u):
+    a = torch.sigmoid(self.k) * self.g
+    a = ClipGradient.apply(a) * 2
+    spike = self.spike(a * u + x - 1)
+    return spike, a * u + x - spike
+
+
+@refused("Constant.apply(self.g).mul_(2)", "has a part that does not depend on the gradient", **TWO_KINDS)
+def constant_gradient_of_a_parameter(self, x, u):
+    u = Constant.apply(self.g).mul_(2) * u + x
+    spike = self.spike(u - 1)
+    return spike, u - spike
+
+
+@refused("hooked(self.g * 2, torch.sign)", "a hook is not linear in the gradient", **TWO_KINDS)
+def hooked_coefficient(self, x, u):
+    u = hooked(self.g * 2, torch.sign) * u + x
+    spike = self.spike(u - 1)
+    return spike, u - spike
+
+
+@refused("", "a hook on a Learnable, and each step adds one", **TWO_KINDS)
+def hooked_parameter(self, x, u):
+    u = hooked(self.k, lambda gradient: 2 * gradient) * u + x
     spike = self.spike(u - 1)
     return spike, u - spike

@@ -45,6 +45,7 @@ ONE += ["torch.sign({a})", "{a}.detach()", "{a}.data * {n}", "-{a}", "{a}.clamp(
 ONE += ["({a} > {n}) * 0.5", "{a} * ~({a} > {n})", "1 - ({a} < {n}).to({a}.dtype)", "{a}.bool() * {n}"]
 ONE += ["torch.div({a}, {n}, rounding_mode='floor')", "torch.div({a}, {n}, rounding_mode='trunc')", "{a} % {n}"]
 ONE += ["torch.fmod({a}, {n})", "{a} / {n}", "{n} / (1.5 + {a} * {a})", "2 - {a}", "OWN({a} - {n})", "CLIP({a})"]
+ONE += ["SIGN({a})", "LINEAR({a})", "HOOK({a})"]
 ONE += [
     "torch.nn.functional.softplus({a})",
     "torch.nn.functional.elu({a})",
@@ -91,6 +92,35 @@ class Clip(torch.autograd.Function):
         return gradient.clamp(-0.7, 0.7)
 
 
+class Sign(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, value: Tensor) -> Tensor:
+        return value * 2
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
+        return torch.where(gradient > 0, 0.5, gradient)
+
+
+class Linear(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, value: Tensor) -> Tensor:
+        ctx.save_for_backward(value)
+        return value.clone()
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
+        (value,) = ctx.saved_tensors
+        return torch.where(value > 0.5, gradient, 0.0) - 0.3 * gradient
+
+
+def hooked(value: Tensor) -> Tensor:
+    value = value * 1.0
+    if value.requires_grad:
+        value.register_hook(torch.tanh)
+    return value
+
+
 @st.composite
 def neurons_of_chance(draw: st.DrawFn) -> tuple[str, type[Neuron]]:
     """The text of a step, and its class."""
@@ -122,6 +152,7 @@ def neurons_of_chance(draw: st.DrawFn) -> tuple[str, type[Neuron]]:
     body = "".join(f"    {line}\n" for line in lines)
     text = f"def step(self, x, {', '.join(states)}):\n{body}"
     scope = {"torch": torch, "BETA": 0.6, "SCALE": torch.tensor(0.8), "OWN": Own.apply, "CLIP": Clip.apply}
+    scope |= {"SIGN": Sign.apply, "LINEAR": Linear.apply, "HOOK": hooked}
     exec(compile(text, "<fuzz>", "exec"), scope)
     surrogate = draw(st.sampled_from(["rectangle", "triangle", "atan", "sigmoid"]))
     attributes |= {"name": "chance", "states": tuple(states), "step": scope["step"], "surrogate": surrogate}
@@ -212,7 +243,9 @@ def test_random_steps(drawn: tuple[str, type[Neuron]], seed: int) -> None:
     assume(all(bool(value.isfinite().all()) for value in right))
     program, refusal = traced(neuron)
     if program is None:
-        assert re.search(r"decimals=1|float16|whole|gives float32", refusal), f"{refusal}\n{text}"
+        assert re.search(r"decimals=1|float16|whole|gives float32|not linear in the gradient", refusal), (
+            f"{refusal}\n{text}"
+        )
         assert "step, line" in refusal
         return
     assert_same(by_graphs(program, neuron, parameters, x, gradient), right, 1e-9, text)
