@@ -6,7 +6,8 @@
 """
 
 from neurons.errors import BackendUnavailable, InvalidValue, NeuronError, UnknownName
-from neurons.model import Learnable, Neuron
+from neurons.learnable import Following, Learnable, LogUniform, Normal, Uniform
+from neurons.model import Neuron
 from neurons.registry import get, load_file, names, register
 from neurons.selection import select
 from neurons.source import Source
@@ -16,12 +17,16 @@ from neurons.replacement import replace, reset  # isort: skip
 
 __all__ = [
     "BackendUnavailable",
+    "Following",
     "InvalidValue",
     "Learnable",
+    "LogUniform",
     "Neuron",
     "NeuronError",
     "NeuronLayer",
+    "Normal",
     "Source",
+    "Uniform",
     "UnknownName",
     "get",
     "layer",

@@ -60,7 +60,7 @@ class Reference(Backend):
         if not neuron.runs_over_time():
             if bptt_steps is not None:
                 raise BackendUnavailable(f"{neuron.name} is not a step over time: its gradient cannot be truncated")
-            return lambda parameters, x: neuron.forward(x, parameters)  # type: ignore[attr-defined]
+            return neuron.run
         return reference_loop(neuron, bptt_steps)
 
 
@@ -82,7 +82,7 @@ class Compile(Backend):
     def prepare(self, neuron: Neuron, bptt_steps: int | None) -> Runner:
         if isinstance(neuron, Peer):
             _refuse_truncation(neuron.package, bptt_steps)
-            return torch.compile(lambda parameters, x: neuron.forward(x, parameters), dynamic=False)
+            return torch.compile(neuron.run, dynamic=False)
         computed = _computed_by(neuron)
         if computed is None:
             return self._compiled(neuron.snapshot(), bptt_steps)
@@ -178,7 +178,7 @@ class Package(Backend):
     def prepare(self, neuron: Neuron, bptt_steps: int | None) -> Runner:
         _refuse_truncation(self.name, bptt_steps)
         peer = neuron if isinstance(neuron, Peer) else self._fitting(neuron)[0].of(neuron)
-        return lambda parameters, x: peer.forward(x, parameters)
+        return peer.run
 
     def _fitting(self, neuron: Neuron) -> list[type[Peer]]:
         known = peers.counterparts(self.name, neuron.name)

@@ -79,7 +79,7 @@ def compare(layer: NeuronLayer, x: Tensor, gradient: Tensor) -> Agreement:
     exact_parameters = {name: value.detach().double().requires_grad_() for name, value in layer.named_parameters()}
     exact_layer = partial(_reference(layer), exact_parameters)
     exact, exact_x, exact_grads = _gradients(exact_layer, exact_parameters, x.double(), gradient.double())
-    if layer.neuron.spiking:
+    if layer.neuron.spiking and layer.neuron.bits == 1:
         wrong = output != exact.to(x.dtype)
     else:
         wrong = (output.double() - exact).abs() > TOLERANCE[x.dtype] * exact.abs().clamp(min=1)
@@ -101,7 +101,7 @@ def compare(layer: NeuronLayer, x: Tensor, gradient: Tensor) -> Agreement:
 def _reference(layer: NeuronLayer) -> Callable[..., Tensor]:
     if layer.neuron.runs_over_time():
         return reference_loop(layer.neuron, layer.bptt_steps)
-    return lambda parameters, x: layer.neuron.forward(x, parameters)  # type: ignore[attr-defined]
+    return layer.neuron.run
 
 
 def _error(value: Tensor, exact: Tensor, floor: float) -> float:
@@ -132,6 +132,7 @@ def _near_jumps(layer: NeuronLayer, x: Tensor) -> Tensor:
     if not neuron.runs_over_time():
         return near
     spike, width, margin = neuron.spike, neuron.surrogate_width, ROUNDING[x.dtype]
+    levels = neuron.levels
     edges = [0.0, *{"rectangle": [width / 2], "triangle": [width]}.get(neuron.surrogate, [])]
 
     def watched(distance: Tensor) -> Tensor:
@@ -140,7 +141,14 @@ def _near_jumps(layer: NeuronLayer, x: Tensor) -> Tensor:
             near.logical_or_((size - edge).abs() < margin * (1 + size))
         return spike(distance)
 
+    def watched_levels(value: Tensor, low: float, high: float) -> Tensor:
+        size = value.abs()
+        for edge in ((value - low).abs(), (value - high).abs(), (value - value.floor() - 0.5).abs()):
+            near.logical_or_(edge < margin * (1 + size))
+        return levels(value, low, high)
+
     vars(neuron)["spike"] = watched
+    vars(neuron)["levels"] = watched_levels
     step_loop(neuron, {name: value.double() for name, value in layer.named_parameters()}, x.double())
     return near
 
@@ -164,8 +172,7 @@ def gate(make: Callable[[int, int], NeuronLayer]) -> None:
         equivalence.gate(make(equivalence.CHANNELS, equivalence.TIMESTEPS))
         return
     x = 0.7 + 0.6 * torch.randn(9, 51, 5, generator=generator)
-    if neuron.decay_input and isinstance(neuron.tau, (int, float)):
-        x = x * neuron.tau  # so that it fires as often as without
+    x = x * neuron.input_scale  # so that it fires as often as others
     found = compare(layer, x, torch.randn(x.shape, generator=generator))
     fault = found.fault
     if fault is None and 2 * found.undecided > found.neurons:

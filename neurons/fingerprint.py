@@ -136,5 +136,4 @@ def _row(neuron: Neuron, x: Tensor, gradient: Tensor) -> list[str]:
 def _run(neuron: Neuron, parameters: dict[str, Tensor], x: Tensor) -> Tensor:
     if neuron.runs_over_time():
         return step_loop(neuron, parameters, x)
-    output: Tensor = neuron.forward(x, parameters)  # type: ignore[attr-defined]
-    return output
+    return neuron.run(parameters, x)

@@ -85,6 +85,13 @@ class NeuronLayer(nn.Module):
         """Output and next state of one time step, for the input current x [N, *features]."""
         return step(self, x, state)
 
+    @torch.no_grad()
+    def project(self) -> None:
+        """Put parameters that have bounds within them, as after a step of an optimiser (see `neurons.Learnable`)."""
+        for name, declared in self.neuron.learnables().items():
+            if declared.bounded:
+                getattr(self, name).clamp_(declared.low, declared.high)
+
     def _parameters_on(self, x: Tensor) -> Mapping[str, Tensor]:
         """The declared parameters by name, whoever holds them: a replica, a parametrization, pruning, a buffer."""
         found, device = {name: getattr(self, name) for name in self._parameter_names}, x.device

@@ -6,11 +6,12 @@ Everything the suite knows of a model (reference, fused kernels, gradients, cost
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Hashable, Mapping
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import replace
+from functools import lru_cache
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Self
 from weakref import WeakMethod
 
 import torch
@@ -18,45 +19,15 @@ from torch import Tensor
 
 from neurons.checks import like, whole_number
 from neurons.errors import InvalidValue, UnknownName
+from neurons.learnable import Draw, Learnable, broadcastable
+from neurons.levels import levels
 from neurons.source import Source
 from neurons.surrogate import SURROGATES, spike
 
-Granularity = Literal["layer", "channel", "step_channel"]
-CONSTANTS = ("tau", "v_th", "v_reset", "surrogate", "surrogate_width", "reset", "decay_input", "detach_reset")
-
-
-@dataclass(frozen=True)
-class Learnable:
-    """A trainable parameter of a neuron, declared as a class attribute.
-
-    Args:
-        initial: its first value, or a function of the neuron that gives it (so that it can follow `tau`, `v_th`,
-            `timesteps`).
-        per: "layer" (a scalar), "channel" (one value for each entry of input dimension 2) or "step_channel"
-            (one for each time step and channel).
-        spread: half-width of a uniform draw around the initial value; 0 starts every entry alike.
-    """
-
-    initial: float | Callable[[Any], float]
-    per: Granularity = "layer"
-    spread: float = 0.0
-
-    if TYPE_CHECKING:
-
-        def __get__(self, instance: object, owner: type) -> Tensor: ...  # inside `step` it is the bound tensor
-
-    def shape(self, channels: int | None, timesteps: int | None) -> tuple[int, ...]:
-        """The stored shape: (), (channels,) or (timesteps, channels)."""
-        if self.per == "layer":
-            return ()
-        if channels is None:
-            raise InvalidValue(f"a parameter per {self.per} needs the number of channels: layer(..., channels=64)")
-        if self.per == "channel":
-            return (channels,)
-        if timesteps is None:
-            raise InvalidValue("a parameter per step_channel needs the number of steps: layer(..., timesteps=8)")
-        return (timesteps, channels)
-
+CONSTANTS = (
+    *("tau", "v_th", "v_reset", "surrogate", "surrogate_width", "surrogate_gain", "reset", "decay_input"),
+    "detach_reset",
+)
 
 DERIVED = ("_derived", "_mutable", "_held", "_listeners", "_changes")
 """Attributes of a model that are made again where they are missing."""
@@ -90,7 +61,7 @@ class Neuron(metaclass=NeuronType):
     Attributes (the controlled protocol; a class attribute or a keyword of `layer` overrides each):
         tau: membrane time constant in steps; the decay of a step is 1 − 1/tau.
         v_th: firing threshold.  v_reset: potential after a hard reset.
-        surrogate, surrogate_width: derivative used for the spike, see `neurons.surrogate`.
+        surrogate, surrogate_width, surrogate_gain: derivative used for the spike, see `neurons.surrogate`; times gain.
         reset: "soft" subtracts the threshold, "hard" sets `v_reset`.
         decay_input: scale the input by 1/tau, as the leak of the membrane does.
         detach_reset: keep the reset out of the gradient.
@@ -98,6 +69,8 @@ class Neuron(metaclass=NeuronType):
 
     name: ClassVar[str]
     states: ClassVar[tuple[str, ...]] = ()
+    causal: ClassVar[bool] = True
+    """False for a model without a step whose outputs depend on later inputs."""
     published: ClassVar[Mapping[str, Any]] = {}
     """Constants that the model's own paper used, where they differ from the controlled protocol."""
     spiking: ClassVar[bool] = True
@@ -111,6 +84,7 @@ class Neuron(metaclass=NeuronType):
     v_reset: float = 0.0
     surrogate: str = "rectangle"
     surrogate_width: float = 1.0
+    surrogate_gain: float = 1.0
     annealed: ClassVar[tuple[str, ...]] = ("surrogate_width",)
     """Constants that may change from call to call, as annealing does, without a kernel made anew."""
     _changes: int = 0
@@ -124,7 +98,7 @@ class Neuron(metaclass=NeuronType):
         learnables = self.learnables()
         for key, value in overrides.items():
             if key in learnables:
-                setattr(self, key, Learnable(float(like(key, value, 0.0)), learnables[key].per))
+                setattr(self, key, replace(learnables[key], initial=float(like(key, value, 0.0)), spread=0.0))
             elif key in self.constants():
                 setattr(self, key, like(key, value, getattr(type(self), key)))
             else:
@@ -156,6 +130,19 @@ class Neuron(metaclass=NeuronType):
         """For copies and pickles: without what can be derived again."""
         return {name: value for name, value in vars(self).items() if name not in DERIVED}
 
+    def run(self, parameters: Mapping[str, Tensor], x: Tensor) -> Tensor:
+        """A model without a step: its `forward` over x [T, N, *features], its parameters broadcast to x."""
+        shaped = {}
+        for name, declared in self.learnables().items():
+            if declared.shape is not None:
+                shaped[name] = parameters[name].to(x.dtype)
+            elif declared.per == "step_channel":
+                shaped[name] = broadcastable(parameters[name], x, True).unsqueeze(1)
+            else:
+                shaped[name] = broadcastable(parameters[name], x, False)
+        found: Tensor = self.bind(shaped).forward(x)  # type: ignore[attr-defined]
+        return found
+
     def step(self, *args: Any, **kwargs: Any) -> tuple[Tensor, ...]:
         """step(x, *states): one time step, (output, *states) from input current and states; pointwise, of one shape."""
         raise NotImplementedError
@@ -172,16 +159,30 @@ class Neuron(metaclass=NeuronType):
 
     def spike(self, distance: Tensor) -> Tensor:
         """Θ(distance) with the model's surrogate gradient; `distance` is the potential minus the threshold."""
-        return spike(distance, self.surrogate, self.surrogate_width)
+        return spike(distance, self.surrogate, self.surrogate_width, self.surrogate_gain)
+
+    def levels(self, value: Tensor, low: float, high: float) -> Tensor:
+        """`value` clipped to [low, high] and rounded, with a straight-through gradient inside of the bounds."""
+        return levels(value, low, high)
 
     def charge(self, u: Tensor, x: Tensor) -> Tensor:
         """Leak and integrate: decay·u + x, the input scaled by 1/tau where the protocol decays it."""
         return self.decay * u + (x * self.inverse_tau if self.decay_input else x)
 
     @property
-    def output_range(self) -> tuple[float, float]:
-        """The lowest and the highest value that a spiking model may put out in a step."""
-        return 0, 1
+    def input_scale(self) -> float:
+        """The input that moves the potential as far as an input of 1 moves that of a LIF without input decay."""
+        return float(self.tau) if self.decay_input and isinstance(self.tau, (int, float)) else 1.0
+
+    @property
+    def events(self) -> int:
+        """The most events that one output may stand for, each an accumulation in every synapse behind it."""
+        return 1
+
+    @property
+    def bits(self) -> int:
+        """How many bits tell the values of one output of a spiking model apart."""
+        return 1
 
     def fire_reset(self, u: Tensor, spike: Tensor, threshold: Tensor | None = None) -> Tensor:
         """The potential after a spike: u − v_th·spike (soft) or u·(1 − spike) + v_reset·spike (hard).
@@ -277,21 +278,21 @@ class Neuron(metaclass=NeuronType):
 
     def initial_parameters(self, channels: int | None) -> dict[str, Tensor]:
         """First values of the trainable parameters, float32, drawn from torch's global generator."""
-        values = {}
+        values: dict[str, Tensor] = {}
         for name in self.learnables():
             declared: Learnable = getattr(self, name)
-            shape = declared.shape(channels, self.timesteps)
-            value = torch.full(shape, self._first_value(name, declared))
-            if declared.spread:
-                value += (2 * torch.rand(value.shape) - 1) * declared.spread
-            values[name] = value
+            shape = declared.stored_shape(self, channels)
+            values[name] = declared.values(self._first_value(name, declared), shape, values)
         return values
 
-    def _first_value(self, name: str, declared: Learnable) -> float:
+    def _first_value(self, name: str, declared: Learnable) -> float | Draw:
+        if isinstance(declared.initial, Draw):
+            return declared.initial
         if not callable(declared.initial):
             return float(declared.initial)
         try:
-            return float(declared.initial(self))
+            found = declared.initial(self)
+            return found if isinstance(found, Draw) else float(found)
         except (ArithmeticError, TypeError, ValueError) as error:
             if isinstance(error, TypeError) and self.timesteps is None:
                 raise InvalidValue(f"{self.name} needs the number of steps: layer(..., timesteps=8)") from error
@@ -299,12 +300,15 @@ class Neuron(metaclass=NeuronType):
             raise InvalidValue(f"{self.name}: {name} has no first value at {constants} ({error})") from error
 
     def bind(self, parameters: Mapping[str, Any]) -> Self:
-        """A copy whose trainable parameters are the given tensors, so that `step` can use them."""
+        """A copy whose trainable parameters are the given tensors, within their bounds, so that `step` can use them."""
         bound = object.__new__(type(self))
         vars(bound).update(vars(self))
         for name in DERIVED:
             vars(bound).pop(name, None)
         vars(bound).update(parameters)
+        for name, declared in _bounded(type(self), NeuronType.changes):
+            if name in parameters:
+                vars(bound)[name] = declared.within(parameters[name])
         return bound
 
     def snapshot(self) -> Self:
@@ -321,8 +325,15 @@ class Neuron(metaclass=NeuronType):
             raise UnknownName("reset", self.reset, ("soft", "hard"))
         if isinstance(self.tau, (int, float)) and not (self.tau >= 1 and math.isfinite(self.tau)):
             raise InvalidValue(f"tau must be at least 1 step (1 keeps nothing of the potential), not {self.tau}")
-        if not self.surrogate_width > 0:
-            raise InvalidValue(f"surrogate_width must be above 0, not {self.surrogate_width}")
+        for name in ("surrogate_width", "surrogate_gain"):
+            if not getattr(self, name) > 0:
+                raise InvalidValue(f"{name} must be above 0, not {getattr(self, name)}")
+
+
+@lru_cache(256)
+def _bounded(cls: type[Neuron], changes: int) -> tuple[tuple[str, Learnable], ...]:
+    """The learnables of a class that have bounds; `changes` tells when they may be others."""
+    return tuple((name, declared) for name, declared in cls.learnables().items() if declared.bounded)
 
 
 def _is_fixed(value: Any) -> bool:

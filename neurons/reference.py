@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import torch
 from torch import Tensor
 
+from neurons.learnable import broadcastable
 from neurons.model import Neuron
 
 
@@ -34,15 +35,3 @@ def _full(value: Tensor, x: Tensor) -> Tensor:
 def per_step_names(neuron: Neuron) -> set[str]:
     """The parameters that have a value for each time step."""
     return {name for name, declared in neuron.learnables().items() if declared.per == "step_channel"}
-
-
-def broadcastable(parameter: Tensor, x: Tensor, per_step: bool) -> Tensor:
-    """Shape [C] or [T, C] so that its channels line up with dimension 1 of one step of `x` [N, C, *spatial].
-
-    A scalar gets the dimensions of a step too: torch lets a number without dimensions follow the dtype of the tensors
-    that it meets, so float32 of a truth value times a number would make a float64 parameter float32.
-    """
-    if parameter.ndim == 0:
-        return parameter.to(x.dtype).reshape([1] * (x.ndim - 1))
-    lead = parameter.shape[:1] if per_step else ()
-    return parameter.to(x.dtype).reshape(*lead, parameter.shape[-1], *[1] * (x.ndim - 3))

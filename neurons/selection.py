@@ -20,7 +20,7 @@ def kind_of(model: type[Neuron]) -> str:
         return "sequence"
     if not model.spiking:
         return "real"
-    return "spikes" if model().output_range == (0, 1) else "levels"
+    return "spikes" if model().bits == 1 else "levels"
 
 
 def default() -> list[str]:

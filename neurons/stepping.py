@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from neurons.errors import BackendUnavailable, InvalidValue
-from neurons.reference import broadcastable, per_step_names
+from neurons.learnable import broadcastable
+from neurons.reference import per_step_names
 
 if TYPE_CHECKING:
     from neurons.layer import NeuronLayer

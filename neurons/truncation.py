@@ -12,8 +12,9 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from neurons.learnable import broadcastable
 from neurons.model import Neuron
-from neurons.reference import broadcastable, per_step_names, step_loop, steps
+from neurons.reference import per_step_names, step_loop, steps
 
 
 def reference_loop(neuron: Neuron, bptt_steps: int | None) -> Callable[[Mapping[str, Tensor], Tensor], Tensor]:

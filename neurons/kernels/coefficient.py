@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from torch import Tensor
 
-from neurons.model import Granularity
+from neurons.learnable import Granularity
 
 GRANULARITIES: list[Granularity] = ["layer", "channel", "step_channel"]
 """From coarse to fine: a coefficient made of several parameters has the finest of theirs."""

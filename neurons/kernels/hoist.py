@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from neurons.kernels.coefficient import GRANULARITIES, Coefficient
 from neurons.kernels.graph import INPUT, Builder, Graph, Node, is_zero, ordered, users
 from neurons.kernels.shared_gradient import is_linear
-from neurons.model import Granularity
+from neurons.learnable import Granularity
 
 CONSTANT = -1
 """Made of numbers alone; other values of `finest` are indices into GRANULARITIES, None what differs between neurons."""

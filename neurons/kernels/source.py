@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from neurons.kernels.coefficient import Coefficient, Coefficients
-from neurons.model import Granularity, Neuron
+from neurons.learnable import Granularity
+from neurons.model import Neuron
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from neurons.kernels.graph import INPUT, Builder, Graph, Node, ordered
 from neurons.kernels.printer import ATOM, Expression, Printer, float_text
 from neurons.kernels.trace import Program
-from neurons.model import Granularity
+from neurons.learnable import Granularity
 
 FUNCTIONS = "abs sign floor ceil round trunc exp expm1 log log1p log2 sigmoid tanh sin cos atan erf sqrt rsqrt relu"
 

@@ -24,7 +24,8 @@ from neurons.kernels.coefficient import Coefficient
 from neurons.kernels.graph import Builder, Graph, Node, ordered
 from neurons.kernels.hoist import part
 from neurons.kernels.record import NoReading, Recorder, RefusedAt, line_of
-from neurons.model import DERIVED, Granularity, Neuron
+from neurons.learnable import Granularity
+from neurons.model import DERIVED, Neuron
 
 EXAMPLE_SHAPE = (2, 2)
 """Two dimensions, so that what flattens its input shows."""
@@ -163,12 +164,13 @@ class _Trace:
 
     def _recorded(self, recorder: Recorder) -> tuple[list[Node], list[Node | None]]:
         """The nodes of output and states, and of the gradients of inputs and parameters (None: has none)."""
-        given = {**self.parameters, **self.constants}
-        bound = self.neuron.bind({str(node.name): value for node, value in given.items()})
-        before = dict(vars(bound))
+        given = {str(node.name): value for node, value in {**self.parameters, **self.constants}.items()}
+        bound, before = self.neuron, dict(vars(self.neuron))
         leaves = [*self.inputs.values(), *self.parameters.values()]
         try:
             with recorder, NoReading(recorder):
+                bound = self.neuron.bind(given)
+                before = dict(vars(bound))
                 outputs = bound.step(*self.inputs.values())
                 recorder.raise_refused()
                 if not isinstance(outputs, tuple) or len(outputs) != len(self.cotangents):

@@ -136,7 +136,7 @@ def _draw(
     steps = min(STEPS, neuron.timesteps or STEPS)
     generator = torch.Generator().manual_seed(seed)
     gain = torch.logspace(math.log10(gains[0]), math.log10(gains[1]), ROWS).unsqueeze(1)
-    x = gain * (0.7 + 0.6 * torch.randn(steps, ROWS, CHANNELS, generator=generator))
+    x = neuron.input_scale * gain * (0.7 + 0.6 * torch.randn(steps, ROWS, CHANNELS, generator=generator))
     gradient = torch.randn(x.shape, generator=generator)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

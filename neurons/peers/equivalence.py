@@ -119,7 +119,7 @@ def drives(model: Neuron, seed: int) -> dict[str, Tensor]:
     pause = torch.ones(TIMESTEPS, 1, 1, dtype=torch.float64)
     pause[TIMESTEPS // 4 : 3 * TIMESTEPS // 4] = 0
     found |= {"grid": grid, "silence": noise(FEW_SAMPLES) * pause, "large": 1e4 * noise(FEW_SAMPLES)}
-    leak = model.tau if model.decay_input else 1.0  # so that neurons whose input leaks fire as often as the others
+    leak = model.input_scale  # so that neurons whose input leaks fire as often as the others
     # A power of two keeps the grid exact; where the constants are none, no potential meets the threshold by rounding.
     exact = 2.0 ** round(math.log2(leak * abs(model.v_th or 1.0)))
     return {name: x * (exact if name == "grid" else leak) for name, x in found.items()}

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from neurons import registry
-from neurons.model import CONSTANTS, Learnable, Neuron
+from neurons.learnable import Learnable
+from neurons.model import CONSTANTS, Neuron
 
 Trace = tuple[Tensor, Tensor | None]
 """Spikes, and the membrane potential after each step where the package shows it."""
@@ -46,7 +47,7 @@ class _OfModel:
 class Peer(Neuron):
     """Another package's neuron, held against a model of the suite.
 
-    It has no step of its own: `forward` runs the package. State begins at zero at each call and none is left.
+    It has no step of its own: `run` runs the package. State begins at zero at each call and none is left.
 
     Attributes:
         package, class_name: where it comes from.
@@ -100,7 +101,11 @@ class Peer(Neuron):
                 return f"{cls.class_name} has {name}={has!r} and no other, not {asked!r}"
         return None
 
-    def forward(self, x: Tensor, parameters: Mapping[str, Tensor]) -> Tensor:
+    @classmethod
+    def runs_over_time(cls) -> bool:
+        return False
+
+    def run(self, parameters: Mapping[str, Tensor], x: Tensor) -> Tensor:
         return self.trace(x, parameters)[0]
 
     @abstractmethod

@@ -29,7 +29,7 @@ class SnnTorch(Peer):
     package = "snntorch"
     model = "lif"
     options: ClassVar[Mapping[str, Any]] = {}
-    takes: ClassVar[Collection[str]] = ("tau", "v_th", "surrogate", "surrogate_width")
+    takes: ClassVar[Collection[str]] = ("tau", "v_th", "surrogate", "surrogate_width", "surrogate_gain")
     carried: ClassVar[int] = 1
 
     def trace(self, x: Tensor, parameters: Mapping[str, Tensor]) -> Trace:

@@ -57,6 +57,8 @@ class Node(Peer):
     def unlike(cls, model: Neuron) -> str | None:
         if model.surrogate not in _SURROGATES:
             return _NO_SURROGATE.format(model.surrogate)
+        if model.surrogate_gain != 1:
+            return f"spikingjelly's surrogates have no gain such as surrogate_gain={model.surrogate_gain}"
         if model.reset == "hard" and model.v_reset != 0:
             return "spikingjelly's potential starts at v_reset and leaks towards v_reset, the suite's to 0"
         return super().unlike(model)

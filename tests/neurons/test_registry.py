@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import neurons
-from neurons import BackendUnavailable, InvalidValue, Neuron, NeuronError, UnknownName, registry
+from neurons import BackendUnavailable, InvalidValue, Learnable, Neuron, NeuronError, UnknownName, registry
 
 
 def test_all_models_are_found() -> None:
@@ -158,10 +158,12 @@ def test_model_with_its_own_forward_runs_by_reference_only() -> None:
     class Parallel(Neuron):
         name = "parallel"
 
-        def forward(self, x: torch.Tensor, parameters: dict[str, torch.Tensor]) -> torch.Tensor:
-            return x.cumsum(0)
+        gain = Learnable(3.0)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.gain * x.cumsum(0)
 
     x = torch.ones(3, 2)
-    assert torch.equal(neurons.NeuronLayer(Parallel(), backend="reference")(x), x.cumsum(0))
+    assert torch.equal(neurons.NeuronLayer(Parallel(), backend="reference")(x), 3 * x.cumsum(0))
     with pytest.raises(BackendUnavailable, match="not a step over time"):
         neurons.NeuronLayer(Parallel(), backend="compile")(x)

@@ -35,7 +35,7 @@ def branching(beta: float) -> type[Neuron]:
 
 
 def sequence(beta: float) -> type[Neuron]:
-    def forward(self: Neuron, x: torch.Tensor, parameters: object) -> torch.Tensor:
+    def forward(self: Neuron, x: torch.Tensor) -> torch.Tensor:
         return beta * x.cumsum(0)
 
     return type("Keyed", (Neuron,), {"name": "keyed", "forward": forward})
