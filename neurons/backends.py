@@ -12,7 +12,7 @@ from torch import Tensor
 
 from neurons import peers
 from neurons.errors import BackendUnavailable, NotFusable, UnknownName
-from neurons.kernels import cpu
+from neurons.kernels.cpu import kernel as cpu
 from neurons.kernels.fused import FusedRunner
 from neurons.kernels.source import source_of
 from neurons.model import Neuron
@@ -129,7 +129,7 @@ class Triton(Backend):
     def unavailable(self, neuron: Neuron, device: torch.device) -> str | None:
         if importlib.util.find_spec("triton") is None:
             return "the triton backend needs the package triton, which this platform has not: use reference or compile"
-        from neurons.kernels import triton_launch
+        from neurons.kernels.gpu import launch as triton_launch
 
         return _no_step(self.name, neuron) or triton_launch.unavailable(device) or _not_fusable(neuron)
 

@@ -16,7 +16,8 @@ import torch
 import neurons
 from neurons import BackendUnavailable, backends, conformance
 from neurons.errors import NotFusable
-from neurons.kernels import cost, cpu_library
+from neurons.kernels import cost
+from neurons.kernels.cpu import library as cpu_library
 from neurons.kernels.trace import Program, program_of
 from tasks.timing import interleave
 from tasks.workload import drive

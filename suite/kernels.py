@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import neurons
-from neurons.kernels import ahead_of_time, cost
+from neurons.kernels import cost
+from neurons.kernels.gpu import ahead_of_time
 from neurons.kernels.source import source_of
 from neurons.kernels.trace import program_of
 from suite.listing import print_listing

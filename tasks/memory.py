@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
 from neurons.conformance import gate
-from neurons.kernels import pool
+from neurons.kernels.cpu import pool
 from tasks.base import Cell, Metric, Task, Value
 from tasks.workload import CHANNELS, DTYPE_RANGE, LayerWorkload
 

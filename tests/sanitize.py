@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 
 import neurons
-from neurons.kernels import pool
+from neurons.kernels.cpu import pool
 
 DTYPES = (torch.float32, torch.float64, torch.bfloat16)
 SHAPES = [

@@ -18,7 +18,7 @@ from torch import Tensor
 from neurons.errors import BackendUnavailable
 from neurons.kernels import verification
 from neurons.kernels.coefficient import Coefficients
-from neurons.kernels.cpu import cpu_kernel
+from neurons.kernels.cpu.kernel import cpu_kernel
 from neurons.kernels.disk_cache import DiskCache
 from neurons.kernels.source import KernelSource
 
@@ -87,7 +87,7 @@ class Program:
         """Shape of what `forward` returns beside the output."""
         if self.kind == "cpu" or not for_backward:
             return (0,)
-        from neurons.kernels.triton_launch import checkpoint_shape
+        from neurons.kernels.gpu.launch import checkpoint_shape
 
         return checkpoint_shape(self.source, x.shape, self._window(x))
 
@@ -109,7 +109,7 @@ class Program:
     def _compiled(self, x: Tensor) -> Kernel:
         if self.kind == "cpu":
             return cpu_kernel(self.source, x.dtype)
-        from neurons.kernels.triton_launch import triton_kernel
+        from neurons.kernels.gpu.launch import triton_kernel
 
         return triton_kernel(self.source)
 

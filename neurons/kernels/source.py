@@ -133,10 +133,10 @@ def source_of(neuron: Neuron, dtype: torch.dtype = torch.float32) -> KernelSourc
 
 
 def _generate(neuron: Neuron, dtype: torch.dtype) -> KernelSource:
-    from neurons.kernels.c_printer import print_c
+    from neurons.kernels.cpu.printer import print_c
+    from neurons.kernels.gpu.printer import print_triton
     from neurons.kernels.torch_printer import of_constants, print_epilogue, print_prologue
     from neurons.kernels.trace import program_of
-    from neurons.kernels.triton_printer import print_triton
 
     program = program_of(neuron, dtype)
     return KernelSource(

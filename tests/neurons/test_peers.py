@@ -274,7 +274,7 @@ def test_old_or_missing_package(package: str, monkeypatch: pytest.MonkeyPatch) -
 
 def test_gate_refuses_a_backend_that_is_off(monkeypatch: pytest.MonkeyPatch) -> None:
     """A kernel that loses a hundredth of its gradient is not timed."""
-    from neurons.kernels.cpu import CpuKernel
+    from neurons.kernels.cpu.kernel import CpuKernel
 
     gate(maker("lif", backend="cpu"))
     right = CpuKernel.backward

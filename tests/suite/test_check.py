@@ -125,7 +125,7 @@ def test_predicted_time_is_bytes_over_bandwidth(monkeypatch: pytest.MonkeyPatch)
 def test_a_compiler_that_is_not_here_is_no_fault_of_the_neuron(
     quiet: dict[str, Any], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("neurons.kernels.cpu_library.no_compiler", lambda: "there is no compiler")
+    monkeypatch.setattr("neurons.kernels.cpu.library.no_compiler", lambda: "there is no compiler")
     assert check._check_neuron("plif", Path("plif.py"))
     assert "  cpu: not compared: there is no compiler" in capsys.readouterr().out
 

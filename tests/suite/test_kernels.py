@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from neurons.kernels import ahead_of_time
+from neurons.kernels.gpu import ahead_of_time
 from suite import kernels
 
 

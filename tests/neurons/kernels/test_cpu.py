@@ -16,7 +16,9 @@ from hypothesis import strategies as st
 import neurons
 from neurons import BackendUnavailable
 from neurons.conformance import compare
-from neurons.kernels import cpu, cpu_library, pool
+from neurons.kernels.cpu import kernel as cpu
+from neurons.kernels.cpu import library as cpu_library
+from neurons.kernels.cpu import pool
 from neurons.surrogate import SURROGATES
 from tasks.memory import saved_bytes
 from tests.neurons.kernels.cases import PROTOCOLS, STEPS, agreement, assert_agrees

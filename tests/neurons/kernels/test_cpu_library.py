@@ -16,7 +16,9 @@ import torch
 
 import neurons
 from neurons import BackendUnavailable
-from neurons.kernels import cpu, cpu_library, disk_cache, programs
+from neurons.kernels import disk_cache, programs
+from neurons.kernels.cpu import kernel as cpu
+from neurons.kernels.cpu import library as cpu_library
 from neurons.kernels.source import source_of
 
 GCC = shutil.which("gcc")

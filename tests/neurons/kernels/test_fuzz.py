@@ -18,7 +18,7 @@ from torch import Tensor
 
 from neurons import BackendUnavailable, Learnable, Neuron, NeuronLayer
 from neurons.errors import NotFusable
-from neurons.kernels import cpu_library
+from neurons.kernels.cpu import library as cpu_library
 from neurons.kernels.graph import Graph
 from neurons.kernels.source import _function, source_of
 from neurons.kernels.torch_printer import _function as print_function

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 import neurons
-from neurons.kernels.c_printer import print_c
+from neurons.kernels.cpu.printer import print_c
+from neurons.kernels.gpu.printer import print_triton
 from neurons.kernels.trace import Program, program_of
-from neurons.kernels.triton_printer import print_triton
 
 FOLDER = Path(__file__).parent / "snapshots"
 PRINTERS: dict[str, Callable[[Program], str]] = {"h": print_c, "py.txt": print_triton}

@@ -14,7 +14,7 @@ import neurons
 from neurons import BackendUnavailable, InvalidValue, Learnable, Neuron, NeuronLayer
 from neurons.conformance import compare
 from neurons.errors import NotFusable
-from neurons.kernels import cpu_library
+from neurons.kernels.cpu import library as cpu_library
 from neurons.kernels.trace import program_of
 from neurons.reference import step_loop
 from tests.neurons.kernels.steps import KEPT, REFUSED

@@ -9,7 +9,7 @@ import neurons
 from neurons import Learnable, Neuron
 from neurons.errors import NotFusable
 from neurons.kernels import cost
-from neurons.kernels.keep import split_adjoint
+from neurons.kernels.cpu.keep import split_adjoint
 from neurons.kernels.trace import program_of
 
 

@@ -12,10 +12,11 @@ import torch
 
 import neurons
 from neurons import BackendUnavailable
-from neurons.kernels import ahead_of_time, cost
+from neurons.kernels import cost
+from neurons.kernels.gpu import ahead_of_time
+from neurons.kernels.gpu.launch import TritonKernel, interval_of
 from neurons.kernels.programs import Program
 from neurons.kernels.source import source_of
-from neurons.kernels.triton_launch import TritonKernel, interval_of
 
 MODELS = [name for name in neurons.names() if neurons.get(name).runs_over_time()]
 

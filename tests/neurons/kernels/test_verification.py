@@ -10,8 +10,9 @@ from torch import Tensor
 
 import neurons
 from neurons import BackendUnavailable, Learnable, Neuron, NeuronLayer
-from neurons.kernels import cpu, programs, verification
-from neurons.kernels.c_printer import CPrinter
+from neurons.kernels import programs, verification
+from neurons.kernels.cpu import kernel as cpu
+from neurons.kernels.cpu.printer import CPrinter
 from neurons.kernels.source import KernelSource
 
 

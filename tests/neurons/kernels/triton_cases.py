@@ -6,8 +6,8 @@ import pytest
 import torch
 
 import neurons
+from neurons.kernels.gpu.launch import TILES, TritonKernel
 from neurons.kernels.source import source_of
-from neurons.kernels.triton_launch import TILES, TritonKernel
 from neurons.surrogate import SURROGATES
 from tests.neurons.kernels.cases import PROTOCOLS, STEPS, agreement, assert_agrees
 

@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 
 from neurons.kernels.coefficient import Coefficient
+from neurons.kernels.cpu.keep import split_adjoint
 from neurons.kernels.graph import Graph
-from neurons.kernels.keep import split_adjoint
 from neurons.kernels.printer import Printer, float_text
 from neurons.kernels.trace import Program
 

@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 
 from neurons.errors import BackendUnavailable, InvalidValue
-from neurons.kernels import cpu_library, pool
 from neurons.kernels.checked import address, coefficient_addresses
 from neurons.kernels.coefficient import Coefficients
+from neurons.kernels.cpu import library as cpu_library
+from neurons.kernels.cpu import pool
 from neurons.kernels.source import KernelSource
 
 NOTHING = torch.empty(0)

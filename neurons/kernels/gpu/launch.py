@@ -16,10 +16,11 @@ import triton
 from torch import Tensor
 
 from neurons.errors import BackendUnavailable, InvalidValue
-from neurons.kernels import triton_functions, triton_layer
 from neurons.kernels.checked import address, coefficient_addresses
 from neurons.kernels.coefficient import GRANULARITIES
 from neurons.kernels.disk_cache import DiskCache
+from neurons.kernels.gpu import functions as triton_functions
+from neurons.kernels.gpu import layer as triton_layer
 from neurons.kernels.source import KernelSource
 
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)

@@ -19,9 +19,9 @@ from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
 from neurons.errors import InvalidValue, UnknownName
-from neurons.kernels import triton_layer
+from neurons.kernels.gpu import layer as triton_layer
+from neurons.kernels.gpu.launch import LAUNCH, TILE_NEURONS, Layout, TritonKernel, interval_of
 from neurons.kernels.source import KernelSource
-from neurons.kernels.triton_launch import LAUNCH, TILE_NEURONS, Layout, TritonKernel, interval_of
 
 TARGETS = {
     "cuda:80": GPUTarget("cuda", 80, 32),

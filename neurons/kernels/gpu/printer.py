@@ -1,4 +1,4 @@
-"""Prints a program's step as Triton functions, which `triton_layer` runs over time."""
+"""Prints a program's step as Triton functions, which `layer` runs over time."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def print_triton(program: Program) -> str:
     helpers = [*HELPERS_OF_ONE.split(), *HELPERS_OF_TWO.split(), "square", "is_nan"]
     used = [name for name in helpers if any(f" {name}(" in line or f"({name}(" in line for line in functions)]
     imports = ["import triton", "import triton.language as tl"]
-    imports += ["", f"from neurons.kernels.triton_functions import {', '.join(sorted(used))}"] if used else []
+    imports += ["", f"from neurons.kernels.gpu.functions import {', '.join(sorted(used))}"] if used else []
     return "\n".join(['"""Generated from the step of a neuron."""', "", *imports, "", "", *functions]) + "\n"
 
 

@@ -115,7 +115,7 @@ def _flags(real_bits: int, item_bits: int) -> list[str]:
 
 
 def _hand_written() -> dict[str, str]:
-    folder = resources.files("neurons.kernels")
+    folder = resources.files("neurons.kernels.cpu")
     return {name: (folder / name).read_text(encoding="utf-8") for name in HAND_WRITTEN}
 
 

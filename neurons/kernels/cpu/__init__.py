@@ -1,0 +1,1 @@
+"""The fused C kernels of the CPU: printed, compiled, cached, called."""
