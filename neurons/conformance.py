@@ -124,32 +124,54 @@ def _gradients(
     return output.detach(), grad_x, dict(zip(parameters, grads, strict=True))
 
 
+class _Watch:
+    """Runs a step with an eye on its jumps: how far every spike and every level is from the nearest one.
+
+    Attributes:
+        jumps: |distance| to each jump and the size of the value, in the order in which they are met.
+    """
+
+    def __init__(self, layer: NeuronLayer) -> None:
+        self.neuron = layer.neuron.bind({})
+        self.spike, self.levels = self.neuron.spike, self.neuron.levels
+        width = self.neuron.surrogate_width
+        self.edges = [0.0, *{"rectangle": [width / 2], "triangle": [width]}.get(self.neuron.surrogate, [])]
+        self.jumps: list[tuple[Tensor, Tensor]] = []
+        vars(self.neuron).update(spike=self._watched_spike, levels=self._watched_levels)
+
+    def run(self, layer: NeuronLayer, x: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """The jumps that the reference meets in the dtype of x."""
+        self.jumps = []
+        step_loop(self.neuron, {name: value.to(x.dtype) for name, value in layer.named_parameters()}, x)
+        return self.jumps
+
+    def _watched_spike(self, distance: Tensor) -> Tensor:
+        self.jumps += [(distance.abs() - edge, distance.abs()) for edge in self.edges]
+        return self.spike(distance)
+
+    def _watched_levels(self, value: Tensor, low: float, high: float) -> Tensor:
+        places = value - low, value - high, value - value.floor() - 0.5
+        for place in places:  # halfway and at a bound exactly, every backend decides alike: there is nothing to round
+            self.jumps.append((place.masked_fill(place == 0, float("inf")), value.abs()))
+        return self.levels(value, low, high)
+
+
 @torch.no_grad()
 def _near_jumps(layer: NeuronLayer, x: Tensor) -> Tensor:
-    """Which neurons [N, *features] come within rounding of a jump of the spike or of its surrogate, at any step."""
-    neuron = layer.neuron.bind({})
+    """Which neurons [N, *features] come within rounding of a jump of the spike or of its surrogate, at any step.
+
+    Rounding is that of one step, or four times what the step itself gathers in float32 where that is more: in neurons
+    that forget slowly, or that oscillate.
+    """
     near = torch.zeros(x.shape[1:], dtype=torch.bool, device=x.device)
-    if not neuron.runs_over_time():
+    if not layer.neuron.runs_over_time():
         return near
-    spike, width, margin = neuron.spike, neuron.surrogate_width, ROUNDING[x.dtype]
-    levels = neuron.levels
-    edges = [0.0, *{"rectangle": [width / 2], "triangle": [width]}.get(neuron.surrogate, [])]
-
-    def watched(distance: Tensor) -> Tensor:
-        size = distance.abs()
-        for edge in edges:
-            near.logical_or_((size - edge).abs() < margin * (1 + size))
-        return spike(distance)
-
-    def watched_levels(value: Tensor, low: float, high: float) -> Tensor:
-        size = value.abs()
-        for edge in ((value - low).abs(), (value - high).abs(), (value - value.floor() - 0.5).abs()):
-            near.logical_or_(edge < margin * (1 + size))
-        return levels(value, low, high)
-
-    vars(neuron)["spike"] = watched
-    vars(neuron)["levels"] = watched_levels
-    step_loop(neuron, {name: value.double() for name, value in layer.named_parameters()}, x.double())
+    watch, margin = _Watch(layer), ROUNDING[x.dtype]
+    exact = watch.run(layer, x.double())
+    rounded = exact if x.dtype == torch.float64 else watch.run(layer, x.float())
+    for (gap, size), (other, _) in zip(exact, rounded, strict=True):
+        gathered = 4 * (gap - other).abs()
+        near.logical_or_(gap.abs() < torch.maximum(margin * (1 + size), gathered))
     return near
 
 

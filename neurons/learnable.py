@@ -70,13 +70,17 @@ class Following(Draw):
         return self.function(drawn[self.name]).expand(shape).clone()
 
 
+First = float | Draw | Tensor
+"""What gives first values: a number, a draw, or the values themselves."""
+
+
 @dataclass(frozen=True)
 class Learnable:
     """A trainable parameter of a neuron, declared as a class attribute.
 
     Args:
-        initial: its first value; a draw (`Uniform`, `Normal`, `LogUniform`, `Following`); or a function of the neuron
-            that gives either, so that it can follow `tau`, `v_th`, `timesteps`.
+        initial: its first value; a draw (`Uniform`, `Normal`, `LogUniform`, `Following`); the values as a tensor; or a
+            function of the neuron that gives one of these, so that it can follow `tau`, `v_th`, `timesteps`.
         per: "layer" (a scalar), "channel" (one value for each entry of input dimension 2, which is each neuron of a
             linear layer) or "step_channel" (one for each time step and channel).
         spread: half-width of a uniform draw around a first value that is a number; 0 starts every entry alike.
@@ -85,7 +89,7 @@ class Learnable:
             model gets it as it is stored.
     """
 
-    initial: float | Draw | Callable[[Any], float | Draw]
+    initial: First | Callable[[Any], First]
     per: Granularity = "layer"
     spread: float = 0.0
     low: float = -math.inf
@@ -111,7 +115,10 @@ class Learnable:
     def stored_shape(self, neuron: Any, channels: int | None) -> tuple[int, ...]:
         """The stored shape: (), (channels,), (timesteps, channels), or the model's own."""
         if self.shape is not None:
-            return self.shape(neuron, channels or 1)
+            shape = self.shape(neuron, channels or 1)
+            if None in shape:
+                raise InvalidValue(f"{neuron.name} needs the number of steps: layer(..., timesteps=8)")
+            return shape
         if self.per == "layer":
             return ()
         if channels is None:
@@ -122,10 +129,12 @@ class Learnable:
             raise InvalidValue("a parameter per step_channel needs the number of steps: layer(..., timesteps=8)")
         return (neuron.timesteps, channels)
 
-    def values(self, initial: float | Draw, shape: tuple[int, ...], drawn: Mapping[str, Tensor]) -> Tensor:
+    def values(self, initial: First, shape: tuple[int, ...], drawn: Mapping[str, Tensor]) -> Tensor:
         """First values of that shape, float32, from what `initial` gave."""
         if isinstance(initial, Draw):
             return initial(shape, drawn)
+        if isinstance(initial, Tensor):
+            return initial.expand(shape).float().clone()
         value = torch.full(shape, float(initial))
         if self.spread:
             value += (2 * torch.rand(shape) - 1) * self.spread

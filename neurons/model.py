@@ -19,7 +19,7 @@ from torch import Tensor
 
 from neurons.checks import like, whole_number
 from neurons.errors import InvalidValue, UnknownName
-from neurons.learnable import Draw, Learnable, broadcastable
+from neurons.learnable import Draw, First, Learnable, broadcastable
 from neurons.levels import levels
 from neurons.source import Source
 from neurons.surrogate import SURROGATES, spike
@@ -285,14 +285,14 @@ class Neuron(metaclass=NeuronType):
             values[name] = declared.values(self._first_value(name, declared), shape, values)
         return values
 
-    def _first_value(self, name: str, declared: Learnable) -> float | Draw:
-        if isinstance(declared.initial, Draw):
+    def _first_value(self, name: str, declared: Learnable) -> First:
+        if isinstance(declared.initial, (Draw, Tensor)):
             return declared.initial
         if not callable(declared.initial):
             return float(declared.initial)
         try:
             found = declared.initial(self)
-            return found if isinstance(found, Draw) else float(found)
+            return found if isinstance(found, (Draw, Tensor)) else float(found)
         except (ArithmeticError, TypeError, ValueError) as error:
             if isinstance(error, TypeError) and self.timesteps is None:
                 raise InvalidValue(f"{self.name} needs the number of steps: layer(..., timesteps=8)") from error
