@@ -33,7 +33,11 @@ def run(options: argparse.Namespace, arguments: list[str]) -> int:
     from neurons.kernels.gpu.ahead_of_time import TARGETS
     from suite import kernels
 
-    names = [neurons.get(options.neuron).name] if options.neuron else neurons.names()
+    names = (
+        [neurons.get(options.neuron).name]
+        if options.neuron
+        else [name for name in neurons.names() if neurons.get(name).runs_over_time()]
+    )
     if options.source:
         print(kernels.source(names, options.timesteps), end="")
         return 0

@@ -21,28 +21,29 @@ from neurons.kernels.cpu import library as cpu_library
 from neurons.kernels.cpu import pool
 from neurons.surrogate import SURROGATES
 from tasks.memory import saved_bytes
-from tests.neurons.kernels.cases import PROTOCOLS, STEPS, agreement, assert_agrees
-
-MODELS = [name for name in neurons.names() if neurons.get(name).runs_over_time()]
+from tests.neurons.kernels.cases import MODELS, STANDARD, STEPS, agreement, assert_agrees, float32_cases
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS)
-@pytest.mark.parametrize("elements", [1, 255, 1023])
-@pytest.mark.parametrize("steps", STEPS)
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize(("name", "steps", "elements", "protocol"), float32_cases(STEPS, [33, 4]))
 def test_float32(name: str, steps: int, elements: int, protocol: str) -> None:
     assert_agrees(agreement(name, "cpu", steps, elements, protocol=protocol))
 
 
 @pytest.mark.parametrize("steps", STEPS)
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", STANDARD)
 def test_float64(name: str, steps: int) -> None:
     assert_agrees(agreement(name, "cpu", steps, 1023, torch.float64))
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("name", [name for name in MODELS if name not in STANDARD])
+def test_other_dtypes(name: str, dtype: torch.dtype) -> None:
+    assert_agrees(agreement(name, "cpu", 17, 255, dtype))
+
+
 @pytest.mark.parametrize("elements", [1, 255, 1023])
 @pytest.mark.parametrize("steps", STEPS)
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", STANDARD)
 def test_bfloat16(name: str, steps: int, elements: int) -> None:
     assert_agrees(agreement(name, "cpu", steps, elements, torch.bfloat16))
 
@@ -77,13 +78,13 @@ def test_bfloat16_keeps_nan_and_infinity() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", STANDARD)
 def test_over_a_million_elements(name: str) -> None:
     assert_agrees(agreement(name, "cpu", 4, 1_000_003))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", STANDARD)
 def test_results_larger_than_the_cache(name: str) -> None:
     """64 MiB and aligned: written past the cache."""
     assert_agrees(agreement(name, "cpu", 16, 1 << 20))
@@ -127,7 +128,7 @@ def test_the_kernels_get_the_threads_of_torch(two_threads: int, monkeypatch: pyt
 
 
 @pytest.mark.parametrize("kind", SURROGATES)
-@pytest.mark.parametrize("name", [name for name in MODELS if neurons.get(name).spiking])
+@pytest.mark.parametrize("name", [name for name in STANDARD if neurons.get(name).spiking])
 def test_every_surrogate(name: str, kind: str) -> None:
     assert_agrees(agreement(name, "cpu", 8, 255, surrogate=kind, surrogate_width=0.8))
     layer = neurons.layer(name, 4, 1, "cpu", surrogate=kind)
@@ -147,7 +148,7 @@ SHAPES = st.tuples(st.integers(1, 6), st.integers(1, 9), st.lists(st.integers(1,
 
 @settings(max_examples=60, deadline=None)
 @given(
-    name=st.sampled_from(MODELS),
+    name=st.sampled_from(STANDARD),
     steps=st.integers(1, 12),
     shape=SHAPES,
     tau=st.floats(1.1, 8),

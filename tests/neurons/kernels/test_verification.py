@@ -116,5 +116,5 @@ def test_most_neurons_are_compared_for_every_model() -> None:
         decided = verification._decided(case, torch.float32, 1e-4)
         assert decided.float().mean() >= 0.9
         output, grad_x, _ = case.reference(torch.float64)
-        assert output.mean() > 0
+        assert (output != 0).any()
         assert grad_x[:, decided].abs().max() > 0

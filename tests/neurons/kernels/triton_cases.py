@@ -9,31 +9,31 @@ import neurons
 from neurons.kernels.gpu.launch import TILES, TritonKernel
 from neurons.kernels.source import source_of
 from neurons.surrogate import SURROGATES
-from tests.neurons.kernels.cases import PROTOCOLS, STEPS, agreement, assert_agrees
+from tests.neurons.kernels.cases import MODELS, STANDARD, STEPS, agreement, assert_agrees, float32_cases
 
-MODELS = [name for name in neurons.names() if neurons.get(name).runs_over_time()]
+OTHERS = [name for name in MODELS if name not in STANDARD]
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS)
-@pytest.mark.parametrize("elements", [1, 255, 1023])
-@pytest.mark.parametrize("steps", STEPS)
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize(("name", "steps", "elements", "protocol"), float32_cases(STEPS, [17]))
 def test_float32(name: str, steps: int, elements: int, protocol: str) -> None:
-    if protocol == "published" and not neurons.get(name).published:
-        pytest.skip("the same as controlled")
     if steps == 128 and elements == 1023:
         elements = 300  # the interpreter is slow
     assert_agrees(agreement(name, "triton", steps, elements, protocol=protocol))
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", STANDARD)
 def test_half_precision_inputs(name: str, dtype: torch.dtype) -> None:
     assert_agrees(agreement(name, "triton", 9, 255, dtype))
 
 
+@pytest.mark.parametrize("name", OTHERS)
+def test_half_precision_inputs_of_others(name: str) -> None:
+    assert_agrees(agreement(name, "triton", 9, 255, torch.bfloat16))
+
+
 @pytest.mark.parametrize("kind", SURROGATES)
-@pytest.mark.parametrize("name", [name for name in MODELS if neurons.get(name).spiking])
+@pytest.mark.parametrize("name", [name for name in STANDARD if neurons.get(name).spiking])
 def test_every_surrogate(name: str, kind: str) -> None:
     assert_agrees(agreement(name, "triton", 3, 255, surrogate=kind, surrogate_width=0.8))
 
@@ -76,7 +76,7 @@ def test_every_tile_gives_the_same(tile: int, features: tuple[int, ...]) -> None
 
 @pytest.mark.parametrize("features", [(), (40,)])
 @pytest.mark.parametrize("bptt_steps", [1, 3, 9])
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", STANDARD)
 def test_truncation_agrees_with_the_reference(name: str, bptt_steps: int, features: tuple[int, ...]) -> None:
     torch.manual_seed(0)
     exact = neurons.layer(name, 6, 7, "reference", bptt_steps=bptt_steps)

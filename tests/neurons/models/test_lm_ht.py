@@ -22,9 +22,8 @@ def test_the_gradient_goes_by_the_mixture_alone() -> None:
 def test_keep_and_mixture() -> None:
     layer = neurons.layer("lm_ht", 1, 2, "reference").double()
     layer.keep.data.fill_(-100.0)  # σ → 0: half of the potential is kept
-    layer.mixture.data = torch.tensor(
-        [[100.0, -100.0], [-100.0, 100.0]], dtype=torch.float64
-    )  # each step its own input
+    own = torch.tensor([[100.0, -100.0], [-100.0, 100.0]], dtype=torch.float64)
+    layer.mixture.data = own  # each step gets its own input
     # u = 2·0.8/2 = 0.8; 0.4 + 0.9 = 1.3 fires
     x = torch.tensor([0.8, 0.9], dtype=torch.float64).reshape(2, 1, 1)
     assert layer(x).flatten().tolist() == [0, 1]

@@ -33,9 +33,10 @@ def test_first_values() -> None:
         neurons.layer("psn")
 
 
-@pytest.mark.parametrize(
-    ("name", "class_name", "settings"), [("psn", "PSN", {}), ("masked_psn", "MaskedPSN", {"k": 3})]
-)
+CASES = [("psn", "PSN", {}), ("masked_psn", "MaskedPSN", {"k": 3})]
+
+
+@pytest.mark.parametrize(("name", "class_name", "settings"), CASES)
 def test_equal_to_spikingjelly(name: str, class_name: str, settings: dict[str, int]) -> None:
     theirs = getattr(pytest.importorskip("spikingjelly.activation_based.neuron"), class_name)
     more = {"lambda_init": 1.0, "step_mode": "m"} if settings else {}
