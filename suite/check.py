@@ -19,8 +19,8 @@ from neurons.errors import NotFusable
 from neurons.kernels import cost
 from neurons.kernels.cpu import library as cpu_library
 from neurons.kernels.trace import Program, program_of
-from tasks.timing import interleave
-from tasks.workload import drive
+from tasks.measuring.timing import interleave
+from tasks.measuring.workload import drive
 
 STEPS, SAMPLES, CHANNELS = 19, 50, 5
 TIMED_STEPS, TIMED_ELEMENTS, ROUNDS = 8, 1 << 17, 5

@@ -16,7 +16,7 @@ import tasks
 from neurons import UnknownName, backends
 from suite import studies
 from suite.text import plain
-from tasks.accuracy import datasets
+from tasks import data
 
 Entry = dict[str, Any]
 
@@ -52,7 +52,7 @@ def _tasks() -> list[Entry]:
 def _datasets() -> list[Entry]:
     return [
         {"name": name, "description": source.description, "network": source.network}
-        for name, source in datasets.SOURCES.items()
+        for name, source in data.SOURCES.items()
     ]
 
 

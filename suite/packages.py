@@ -14,8 +14,8 @@ import tasks
 from neurons import peers
 from neurons.peers import Peer
 from tasks import Cell
-from tasks.accuracy.task import budget
-from tasks.workload import CHANNELS
+from tasks.measuring.workload import CHANNELS
+from tasks.training.network_task import budget
 
 GROUP = "packages"
 TIMESTEPS = [1, 4, 8, 32, 100]

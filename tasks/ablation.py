@@ -11,8 +11,9 @@ from torch import Tensor
 
 import neurons
 from neurons import InvalidValue, Neuron, NeuronLayer, UnknownName
-from tasks.accuracy.task import NETWORK_SETTINGS, Accuracy
+from tasks.accuracy import Accuracy
 from tasks.base import Cell, Value
+from tasks.training.network_task import NETWORK_SETTINGS
 
 
 @cache

@@ -149,6 +149,7 @@ class Task(ABC):
     """A measurement shared by all neurons.
 
     Attributes:
+        main: a run measures it unless told otherwise.
         exclusive: the cell must run alone on the machine (timings, memory).
         settings: every setting with its default; `--set key=value` may change these and no others.
         ranges: what the settings may be, beside COMMON_RANGES; one in neither may be what is like its default.
@@ -158,6 +159,7 @@ class Task(ABC):
 
     name: ClassVar[str]
     description: ClassVar[str]
+    main: ClassVar[bool] = False
     exclusive: ClassVar[bool] = False
     settings: ClassVar[Mapping[str, Any]]
     ranges: ClassVar[Mapping[str, Range]] = {}

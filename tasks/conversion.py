@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from neurons.models.lif import LIF
-from tasks.accuracy.task import NETWORK_SETTINGS, NetworkTask, budget, exchange, prepare
-from tasks.accuracy.training import Recipe, evaluate, train
 from tasks.base import Cell, Metric, Value
+from tasks.training.loop import evaluate, train
+from tasks.training.network_task import NETWORK_SETTINGS, NetworkTask, budget, exchange, prepare
+from tasks.training.recipe import Recipe
 
 HARD_RESETS = (0.0, -0.02, -0.04, -0.06, -0.08, -0.1)
 
@@ -24,7 +25,7 @@ class Conversion(NetworkTask):
     name = "conversion"
     description = "accuracy of a trained network run with LIF neurons instead of its own"
     settings: ClassVar[dict[str, Any]] = NETWORK_SETTINGS
-    sources = ("accuracy", "networks.py", "cache.py")
+    sources = ("training", "networks", "data")
     metrics = {
         "accuracy_own": Metric("%", "test accuracy with the neuron of training", "higher"),
         "accuracy_soft": Metric("%", "test accuracy with LIF and soft reset", "higher"),

@@ -7,10 +7,11 @@ from typing import Any, ClassVar
 
 import torch
 
-from tasks.accuracy.task import NETWORK_SETTINGS, NetworkTask, budget, prepare
-from tasks.accuracy.training import Recipe, train
 from tasks.base import Cell, Metric, Value
 from tasks.measuring.operations import OperationCounter, count_synapse
+from tasks.training.loop import train
+from tasks.training.network_task import NETWORK_SETTINGS, NetworkTask, budget, prepare
+from tasks.training.recipe import Recipe
 
 __all__ = ["Energy", "OperationCounter", "count_synapse"]
 
@@ -22,7 +23,7 @@ class Energy(NetworkTask):
     description = "operations of a trained network for one sample: MACs, ACs, of neurons, state accesses"
     settings: ClassVar[dict[str, Any]] = NETWORK_SETTINGS | {"samples": 128}
     parts: ClassVar[Mapping[str, str]] = {**NetworkTask.parts, "samples": "test"}
-    sources = ("accuracy", "networks.py", "cache.py", "measuring/operations.py")
+    sources = ("training", "networks", "data", "measuring/operations.py")
     metrics = {
         "macs": Metric("1/sample", "multiply-accumulates of synapses, biases and batch norm apart", "lower"),
         "acs": Metric("1/sample", "accumulates of synapses, one a spike (−1 or +1) and connection", "lower"),

@@ -15,7 +15,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from neurons.conformance import gate
 from neurons.kernels.cpu import pool
 from tasks.base import Cell, Metric, Task, Value
-from tasks.workload import CHANNELS, DTYPE_RANGE, LayerWorkload
+from tasks.measuring.workload import CHANNELS, DTYPE_RANGE, LayerWorkload
 
 
 def saved_bytes(forward: Callable[[], Tensor], parameters: Sequence[Tensor] = ()) -> int:
@@ -75,6 +75,7 @@ class Memory(Task):
 
     name = "memory"
     description = "bytes saved for backward and peak memory, per neuron and time step"
+    main = True
     exclusive = True
     settings: ClassVar[dict[str, Any]] = {
         "timesteps": 8,
@@ -83,7 +84,7 @@ class Memory(Task):
         "protocol": "controlled",
     }
     ranges = DTYPE_RANGE
-    sources = ("workload.py",)
+    sources = ("measuring/workload.py",)
     metrics = {
         "saved_bytes": Metric("B/element-step", "kept for backward by autograd", "lower", exact=True),
         "peak_bytes": Metric(

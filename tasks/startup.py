@@ -14,8 +14,8 @@ import torch
 
 from neurons import BackendUnavailable, backends
 from tasks.base import Cell, Metric, Task, Value
-from tasks.timing import Spread, spread_values
-from tasks.workload import DTYPE_RANGE
+from tasks.measuring.timing import Spread, spread_values
+from tasks.measuring.workload import DTYPE_RANGE
 
 PACKAGE_IMPORTS = {
     "spikingjelly": "import spikingjelly.activation_based.neuron",
@@ -36,7 +36,7 @@ begun = time.perf_counter()
 exec(code)
 imported = time.perf_counter() - begun
 from tasks.base import Cell
-from tasks.workload import LayerWorkload
+from tasks.measuring.workload import LayerWorkload
 cell = Cell("startup", neuron, backend, 0, json.loads(settings))
 begun = time.perf_counter()
 LayerWorkload.of(cell).forward_backward()
@@ -58,7 +58,7 @@ class Startup(Task):
         "processes": 3,
     }
     ranges = DTYPE_RANGE
-    sources = ("workload.py", "timing.py")
+    sources = ("measuring/workload.py", "measuring/timing.py")
     metrics = {
         "import_seconds": Metric("s", "import of the package beyond torch, median of fresh processes", "lower"),
         "first_call_seconds": Metric("s", "a layer made and run forward and backward once, with empty caches", "lower"),

@@ -21,10 +21,12 @@ from neurons.models.lif import LIF
 from neurons.reference import step_loop
 from neurons.truncation import reference_loop
 from tasks.ablation import ablated
-from tasks.accuracy.datasets import Dataset
-from tasks.accuracy.task import NETWORK_RANGES, NETWORK_SETTINGS, NetworkTask, budget, prepare
-from tasks.accuracy.training import LOSSES, Recipe, check_finite, read_out, train
 from tasks.base import Cell, Metric, Range, Value
+from tasks.data import Dataset
+from tasks.training.loop import check_finite, train
+from tasks.training.losses import LOSSES, read_out
+from tasks.training.network_task import NETWORK_RANGES, NETWORK_SETTINGS, NetworkTask, budget, prepare
+from tasks.training.recipe import Recipe
 
 HORIZON_SHARE = 0.01
 
@@ -264,10 +266,11 @@ class TemporalGradient(NetworkTask):
 
     name = "temporal_gradient"
     description = "spatial and temporal gradient by layer, step and lag; ratio and horizon"
+    main = True
     settings: ClassVar[dict[str, Any]] = NETWORK_SETTINGS | {"progress": 1.0, "samples": 64}
     parts: ClassVar[Mapping[str, str]] = {**NetworkTask.parts, "samples": "train"}
     ranges = NETWORK_RANGES | {"progress": Range(float, least=0, most=1)}
-    sources = ("accuracy", "ablation.py", "networks.py", "cache.py")
+    sources = ("training", "ablation.py", "networks", "data")
     metrics = {
         "temporal_ratio": Metric("1", "Σ over lags of mean |𝒯| / mean |P|", "higher"),
         "horizon": Metric("steps", "largest lag whose mean |𝒯| is at least 1 % of mean |P|", "higher"),

@@ -16,9 +16,9 @@ from neurons.conformance import gate
 from neurons.kernels import cost
 from neurons.kernels.trace import program_of
 from tasks.base import Cell, InterleavedTask, Metric, Value
-from tasks.executed import Executed, check, executed
-from tasks.timing import COPY_WORK, Spread, add_baseline, interleave, spread_values
-from tasks.workload import DTYPE_RANGE, LayerWorkload
+from tasks.measuring.executed import Executed, check, executed
+from tasks.measuring.timing import COPY_WORK, Spread, add_baseline, interleave, spread_values
+from tasks.measuring.workload import DTYPE_RANGE, LayerWorkload
 
 LIMIT_COPIES = {"forward": 1.0, "forward_backward": 2.5}
 """The least memory traffic in copies of the input (a copy reads and writes it): forward reads it and writes the
@@ -31,6 +31,7 @@ class Throughput(InterleavedTask):
 
     name = "throughput"
     description = "time per neuron and step of a layer alone, beside the memory bandwidth's limit"
+    main = True
     exclusive = True
     settings: ClassVar[dict[str, Any]] = {
         "timesteps": 8,
@@ -40,7 +41,7 @@ class Throughput(InterleavedTask):
         "protocol": "controlled",
     }
     ranges = DTYPE_RANGE
-    sources = ("workload.py", "timing.py", "executed.py")
+    sources = ("measuring/workload.py", "measuring/timing.py", "measuring/executed.py")
     metrics = {
         "forward_time": Metric("ns/element-step", "forward without gradient, median of rounds", "lower"),
         "forward_time_p20": Metric("ns/element-step", "20th percentile of the rounds", "lower"),

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 from neurons.conformance import gate
-from tasks.accuracy.task import NETWORK_SETTINGS, NetworkTask, budget
 from tasks.base import Cell, Metric, Value
 from tasks.memory import peak_bytes
-from tasks.training_step import TrainingStep
+from tasks.training.network_task import NETWORK_SETTINGS, NetworkTask, budget
+from tasks.training.step import TrainingStep
 
 MEBIBYTE = 2**20
 
@@ -21,7 +21,7 @@ class TrainingMemory(NetworkTask):
     description = "peak memory of a training step of a network, in its own process"
     exclusive = True
     settings: ClassVar[dict[str, Any]] = NETWORK_SETTINGS
-    sources = ("accuracy", "networks.py", "cache.py", "memory.py", "training_step.py")
+    sources = ("training", "networks", "data", "memory.py")
     metrics = {
         "training_peak": Metric("MiB", "peak of a training step above what network, optimiser and batch hold", "lower")
     }

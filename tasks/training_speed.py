@@ -12,10 +12,10 @@ from typing import Any, ClassVar
 import torch
 
 from neurons.conformance import gate
-from tasks.accuracy.task import NETWORK_SETTINGS, NetworkTask, budget
 from tasks.base import Cell, InterleavedTask, Metric, Value
-from tasks.timing import COPY_WORK, Spread, add_baseline, interleave, spread_values
-from tasks.training_step import TrainingStep
+from tasks.measuring.timing import COPY_WORK, Spread, add_baseline, interleave, spread_values
+from tasks.training.network_task import NETWORK_SETTINGS, NetworkTask, budget
+from tasks.training.step import TrainingStep
 
 COPY_ELEMENTS = 1 << 22
 """Of float32: more than the caches of a core hold."""
@@ -26,9 +26,10 @@ class TrainingSpeed(NetworkTask, InterleavedTask):
 
     name = "training_speed"
     description = "training samples per second of a network, all threads, and the neurons' share of the time"
+    main = True
     exclusive = True
     settings: ClassVar[dict[str, Any]] = NETWORK_SETTINGS | {"rounds": 7}
-    sources = ("accuracy", "networks.py", "cache.py", "timing.py", "training_step.py")
+    sources = ("training", "networks", "data", "measuring/timing.py")
     metrics = {
         "training_speed": Metric("samples/s", "training steps, median of rounds", "higher"),
         "training_speed_p20": Metric("samples/s", "20th percentile of the rounds", "higher"),

@@ -18,8 +18,7 @@ import torch
 
 import neurons
 from neurons import registry
-from tasks import TASKS, networks
-from tasks.accuracy import datasets
+from tasks import TASKS, data, networks
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -30,7 +29,7 @@ REGISTRIES: list[dict[str, Any]] = [
     registry._models,
     registry._packages,
     TASKS,
-    datasets.SOURCES,
+    data.SOURCES,
     networks.ARCHITECTURES,
 ]
 """What a file of a user may add to."""

@@ -34,9 +34,9 @@ AREAS: dict[str, tuple[Sequence[str], Sequence[str]]] = {
     "merge": (["suite/merge.py"], ["suite/**/test_merge*.py"]),
     "compare": (["suite/compare/*.py"], ["suite/**/test_compare*.py"]),
     "report": (["suite/report/**/*.py"], ["suite/**/test_report*.py", "suite/report/test_*.py"]),
-    "training": (["tasks/accuracy/*.py"], ["tasks/accuracy/test_*.py"]),
-    "networks": (["tasks/networks.py"], ["tasks/test_networks.py"]),
-    "memory": (["tasks/memory.py", "tasks/workload.py"], ["tasks/test_memory.py"]),
+    "training": (["tasks/training/*.py", "tasks/accuracy.py"], ["tasks/training/test_*.py", "tasks/test_accuracy.py"]),
+    "networks": (["tasks/networks/*.py"], ["tasks/networks/test_*.py"]),
+    "memory": (["tasks/memory.py", "tasks/measuring/workload.py"], ["tasks/test_memory.py"]),
     "conformance": (
         ["neurons/conformance.py", "neurons/truncation.py"],
         ["neurons/test_conformance.py", "neurons/test_truncation.py"],

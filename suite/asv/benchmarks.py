@@ -12,10 +12,10 @@ import torch
 import neurons
 import tasks
 from tasks import Cell
-from tasks.accuracy.task import budget
+from tasks.measuring.workload import LayerWorkload, drive
 from tasks.memory import peak_bytes, saved_bytes
 from tasks.temporal_gradient import decompose, temporal_jacobian
-from tasks.workload import LayerWorkload, drive
+from tasks.training.network_task import budget
 
 MODELS = neurons.select(["default"])
 STEPS = [8, 64]

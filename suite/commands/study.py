@@ -32,12 +32,11 @@ def run(options: argparse.Namespace, arguments: list[str]) -> int:
     import tasks
     from suite import studies
     from suite.runs import plan, run
-    from tasks import networks
-    from tasks.accuracy import datasets
+    from tasks import data, networks
 
     for kind, name, known in (
         ("profile", options.profile, plan.SEEDS),
-        ("data set", options.dataset, datasets.SOURCES),
+        ("data set", options.dataset, data.SOURCES),
         ("network", options.network, networks.ARCHITECTURES),
     ):
         if name not in known:

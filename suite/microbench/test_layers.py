@@ -12,7 +12,7 @@ import tasks
 from neurons import BackendUnavailable
 from neurons.conformance import gate
 from tasks import Cell
-from tasks.workload import LayerWorkload
+from tasks.measuring.workload import LayerWorkload
 
 
 @pytest.mark.parametrize("steps", [8, 64])

@@ -11,7 +11,7 @@ import pandas as pd
 
 import tasks
 from suite.statistics import Estimate
-from tasks.accuracy import datasets
+from tasks import data
 
 RAN = ("backend", "device", "machine", "versions")
 """Columns that say how a condition ran; a table names those that differ beside the neuron."""
@@ -233,7 +233,7 @@ def in_order(rows: pd.DataFrame) -> pd.DataFrame:
 
     The order in which runs were merged leaves no trace.
     """
-    sets = {name: place for place, name in enumerate(datasets.names())}
+    sets = {name: place for place, name in enumerate(data.names())}
     distinct = rows[["task", "dataset", "timesteps", "where"]].drop_duplicates()
     keys = {
         (dataset, steps, where): (sets.get(dataset, len(sets)), _natural(str(dataset)), steps, _natural(where))

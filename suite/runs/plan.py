@@ -13,8 +13,7 @@ import neurons
 import tasks
 from neurons import InvalidValue, UnknownName, backends
 from suite.runs.cell_key import identity
-from tasks import Cell, Task
-from tasks.accuracy import datasets
+from tasks import Cell, Task, data
 from tasks.base import LARGEST
 
 Profile = Literal["smoke", "quick", "full"]
@@ -25,7 +24,6 @@ TIME_LIMITS: dict[str, float] = {"smoke": 120, "quick": 600, "full": 6 * 3600}
 MOST_SEEDS = 10_000
 NEURON = "neuron."
 """What settings of neurons begin with."""
-SMOKE_DATASETS = ["digits", "delayed_recall"]
 
 
 @dataclass(frozen=True)
@@ -69,10 +67,11 @@ def make(request: Request) -> list[Cell]:
     for name in request.backends:
         if name != "auto":
             backends.get_backend(name)
-    sets = list(request.datasets) or (SMOKE_DATASETS if request.profile == "smoke" else datasets.names())
+    usual = [name for name, source in data.SOURCES.items() if source.in_smoke or request.profile != "smoke"]
+    sets = list(request.datasets) or usual
     for name in sets:
-        if name not in datasets.SOURCES:
-            raise UnknownName("data set", name, datasets.SOURCES)
+        if name not in data.SOURCES:
+            raise UnknownName("data set", name, data.SOURCES)
     if request.seeds is not None and request.seeds < 1:
         raise InvalidValue(f"--seeds must be at least 1, not {request.seeds}")
     if request.seeds is not None and request.seeds > MOST_SEEDS:

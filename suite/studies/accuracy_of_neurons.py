@@ -11,8 +11,7 @@ from suite.report.plots import interval
 from suite.report.table import Table
 from suite.studies.base import Scale, Study, accuracy_contrast, table_of
 from suite.studies.verdicts import Check, Evidence
-from tasks import Cell
-from tasks.accuracy import datasets
+from tasks import Cell, data
 
 MODELS = ["lif", "plif", "klif", "glif", "clif", "relu"]
 SEQUENCE_BASELINE = "gru"
@@ -21,7 +20,7 @@ SEQUENCE_BASELINE = "gru"
 
 def grid(scale: Scale) -> list[Cell]:
     cells = scale.cells("accuracy", MODELS)
-    if datasets.SOURCES[scale.dataset].sequence:
+    if data.SOURCES[scale.dataset].sequence:
         cells += scale.cells("accuracy", ["relu"], network=SEQUENCE_BASELINE)
     return cells
 

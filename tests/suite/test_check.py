@@ -12,7 +12,7 @@ from neurons import BackendUnavailable
 from neurons.conformance import Agreement
 from suite import check, kernels
 from suite.kernels import ahead_of_time
-from tasks.timing import Spread
+from tasks.measuring.timing import Spread
 
 GOOD = Agreement(255, 1, 0, 2e-6, {"w": 3e-5}, True, 1e-4)
 BAD = Agreement(255, 1, 2, 2e-6, {}, True, 1e-4)

@@ -11,8 +11,8 @@ import tasks
 from neurons import InvalidValue, NeuronLayer, UnknownName
 from tasks.ablation import AblatedCell, ablated
 from tasks.base import Cell
+from tasks.measuring.workload import drive
 from tasks.temporal_gradient import jacobian_by_first_step, temporal_jacobian
-from tasks.workload import drive
 
 LIF, CLIF = neurons.get("lif"), neurons.get("clif")
 CHANGES = {

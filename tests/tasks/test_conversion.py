@@ -10,7 +10,7 @@ import pytest
 import neurons
 import tasks
 from tasks import Cell, conversion, networks
-from tasks.accuracy.task import exchange, prepare
+from tasks.training.network_task import exchange, prepare
 
 SMALL = {"width": 8, "epochs": 1, "train_samples": 64, "timesteps": 3}
 

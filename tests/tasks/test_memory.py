@@ -12,8 +12,8 @@ from neurons import InvalidValue, UnknownName
 from neurons.conformance import NotConformant
 from tasks import memory
 from tasks.base import Cell
+from tasks.measuring.workload import LayerWorkload, drive
 from tasks.memory import Memory, peak_bytes, saved_bytes
-from tasks.workload import LayerWorkload, drive
 
 CPU = torch.device("cpu")
 

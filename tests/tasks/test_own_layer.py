@@ -13,7 +13,7 @@ import tasks
 from neurons import NeuronLayer
 from tasks import Cell, dynamics, startup, throughput, training_speed
 from tasks.ablation import AblatedCell
-from tasks.workload import LayerWorkload
+from tasks.measuring.workload import LayerWorkload
 from tests.tasks.test_timesteps import SMALL
 
 SETTINGS: list[tuple[str, dict[str, Any]]] = [

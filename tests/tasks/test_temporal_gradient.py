@@ -10,8 +10,9 @@ from torch import Tensor
 
 import neurons
 from neurons import NeuronLayer
-from tasks.accuracy.task import Accuracy, prepare
+from tasks.accuracy import Accuracy
 from tasks.base import Cell
+from tasks.measuring.workload import drive
 from tasks.temporal_gradient import (
     TemporalGradient,
     decompose,
@@ -19,7 +20,7 @@ from tasks.temporal_gradient import (
     record_gradients,
     temporal_jacobian,
 )
-from tasks.workload import drive
+from tasks.training.network_task import prepare
 
 MODELS = ["lif", "plif", "klif", "glif", "clif"]
 

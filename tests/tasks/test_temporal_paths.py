@@ -10,8 +10,8 @@ from torch import Tensor
 
 import neurons
 from neurons import Neuron, NeuronLayer
-from tasks.accuracy.task import prepare
 from tasks.base import Cell
+from tasks.measuring.workload import drive
 from tasks.temporal_gradient import (
     Recorded,
     TemporalGradient,
@@ -24,7 +24,7 @@ from tasks.temporal_gradient import (
     jacobian_through_u,
     temporal_jacobian,
 )
-from tasks.workload import drive
+from tasks.training.network_task import prepare
 
 BY_HAND = torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.05, 2.0, 1.0]])
 """J of three steps: lag 1 has 0 and 2, lag 2 has 0.05."""

@@ -15,9 +15,8 @@ import tasks
 from suite.report.conditions import name_conditions
 from suite.runs.store import Store
 from suite.runs.worker import as_result
-from tasks import Cell
-from tasks.accuracy import datasets
-from tasks.accuracy.task import NetworkTask
+from tasks import Cell, data
+from tasks.training.network_task import NetworkTask
 
 SMALL = {
     "width": 4,
@@ -60,7 +59,7 @@ def lengths_seen(cell: Cell, monkeypatch: pytest.MonkeyPatch) -> set[int]:
 
 def test_every_task_of_networks_is_tested() -> None:
     assert set(NETWORK_TASKS) >= {"accuracy", "temporal_gradient", "energy", "conversion", "training_speed"}
-    assert set(LENGTHS) == set(datasets.SOURCES)
+    assert set(LENGTHS) == set(data.SOURCES)
 
 
 @pytest.mark.parametrize("task", NETWORK_TASKS)

@@ -9,10 +9,9 @@ import torch
 from torch import Tensor
 
 from neurons import NeuronLayer
-from tasks import Cell, get, training_memory
-from tasks.accuracy import datasets
-from tasks.accuracy.task import prepare
-from tasks.training_step import TrainingStep
+from tasks import Cell, data, get, training_memory
+from tasks.training.network_task import prepare
+from tasks.training.step import TrainingStep
 
 
 def step_of(**settings: Any) -> TrainingStep:
@@ -21,7 +20,7 @@ def step_of(**settings: Any) -> TrainingStep:
 
 
 def test_the_batch_is_of_the_training_part() -> None:
-    inputs, labels = datasets.load("digits").part("train")
+    inputs, labels = data.load("digits").part("train")
     training = step_of(batch_size=32)
     assert torch.equal(training.x, inputs[:32])
     assert torch.equal(training.y, labels[:32])

@@ -11,12 +11,13 @@ from torch import Tensor
 
 import neurons
 from neurons import InvalidValue, Neuron, NeuronLayer
-from tasks import networks
-from tasks.accuracy import task, training
-from tasks.accuracy.datasets import Dataset
-from tasks.accuracy.task import Accuracy, prepare, summarise
-from tasks.accuracy.training import Epoch, firing_rates
+from tasks import accuracy, networks
+from tasks.accuracy import Accuracy, summarise
 from tasks.base import Cell, NotFinite, Value
+from tasks.data import Dataset
+from tasks.training.loop import Epoch, firing_rates
+from tasks.training.network_task import prepare
+from tasks.training.recipe import Recipe
 
 SETTINGS = dict(Accuracy.settings) | {"dataset": "digits", "width": 16, "epochs": 2, "train_samples": 256}
 DATASETS = ["digits", "mnist5k", "mnist5k_rows", "japanese_vowels", "delayed_recall"]
@@ -89,7 +90,7 @@ def test_a_seed_orders_the_batches(monkeypatch: pytest.MonkeyPatch) -> None:
         seen.append(seed)
         return [Epoch(1, 1, 1, 1, 1, 1)]
 
-    monkeypatch.setattr(task, "train", keep)
+    monkeypatch.setattr(accuracy, "train", keep)
     for seed in (0, 1, 17):
         values_of(cell_of("lif", seed))
     assert seen == [0, 1, 17]
@@ -102,10 +103,10 @@ def test_settings_reach_the_training(monkeypatch: pytest.MonkeyPatch) -> None:
         seen.extend([dataset.name, recipe, samples])
         return [Epoch(1, 1, 1, 1, 1, 1)]
 
-    monkeypatch.setattr(task, "train", keep)
+    monkeypatch.setattr(accuracy, "train", keep)
     own = {"epochs": 3, "batch_size": 9, "loss": "cross_entropy", "optimizer": "sgd", "train_samples": 77}
     values_of(cell_of("lif", **own, learning_rate=0.25, weight_decay=0.125, dataset="japanese_vowels"))
-    assert seen == ["japanese_vowels", training.Recipe(3, 9, "cross_entropy", "sgd", 0.25, 0.125), 77]
+    assert seen == ["japanese_vowels", Recipe(3, 9, "cross_entropy", "sgd", 0.25, 0.125), 77]
 
 
 @pytest.mark.parametrize(
@@ -202,7 +203,7 @@ def test_neurons_are_exchanged_after_their_epoch(at: int, monkeypatch: pytest.Mo
             names.append([layer.neuron.name for layer in network.neurons])
             yield Epoch(1, 1, 1, 1, 1, 1)
 
-    monkeypatch.setattr(task, "train", watched)
+    monkeypatch.setattr(accuracy, "train", watched)
     values_of(cell_of("lif", exchange_to="clif", exchange_at=at))
     assert names == [["lif"] * 2] * at + [["clif"] * 2] * (3 - at)
 
@@ -245,7 +246,7 @@ def test_rates_are_the_mean_output_on_the_test_set() -> None:
 
 
 def test_a_rate_that_is_not_finite_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(task, "firing_rates", lambda network, dataset: {"neurons.1": float("nan")})
+    monkeypatch.setattr(accuracy, "firing_rates", lambda network, dataset: {"neurons.1": float("nan")})
     with pytest.raises(NotFinite, match=r"output of neurons\.1 is NaN"):
         values_of(cell_of("lif", epochs=1))
 

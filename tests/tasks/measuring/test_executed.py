@@ -8,8 +8,8 @@ import torch
 import neurons
 from neurons import InvalidValue
 from tasks import Cell, get
-from tasks.executed import WrongKernel, check, executed
-from tasks.training_step import TrainingStep
+from tasks.measuring.executed import WrongKernel, check, executed
+from tasks.training.step import TrainingStep
 
 
 def run(name: str, backend: str, steps: int) -> object:

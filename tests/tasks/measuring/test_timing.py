@@ -13,8 +13,9 @@ import pytest
 import torch
 
 import tasks
-from tasks import Cell, startup, throughput, timing, training_memory, training_speed
-from tasks.timing import Spread, add_baseline, baseline_of, interleave
+from tasks import Cell, startup, throughput, training_memory, training_speed
+from tasks.measuring import timing
+from tasks.measuring.timing import Spread, add_baseline, baseline_of, interleave
 
 SECONDS = {"copy": 1.0, "forward": 2.0, "forward_backward": 5.0}
 ELEMENTS, STEPS = 1024, 4

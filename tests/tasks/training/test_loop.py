@@ -13,20 +13,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from neurons import InvalidValue, UnknownName
-from tasks.accuracy import training
-from tasks.accuracy.datasets import Dataset
-from tasks.accuracy.task import Accuracy, prepare
-from tasks.accuracy.training import (
-    Epoch,
-    Recipe,
-    check_finite,
-    evaluate,
-    mean_cross_entropy,
-    read_out,
-    temporal_efficient_loss,
-    train,
-)
+from tasks.accuracy import Accuracy
 from tasks.base import Cell, NotFinite
+from tasks.data import Dataset
+from tasks.training import loop
+from tasks.training.loop import Epoch, check_finite, evaluate, train
+from tasks.training.losses import mean_cross_entropy, read_out, temporal_efficient_loss
+from tasks.training.network_task import prepare
+from tasks.training.recipe import Recipe
 
 SETTINGS = dict(Accuracy.settings)
 RECIPE = Recipe.from_settings(SETTINGS | {"loss": "cross_entropy", "optimizer": "sgd", "epochs": 3, "batch_size": 4})
@@ -259,7 +253,7 @@ def test_readout_decides_losses_and_accuracies(readout: str, accuracy: float) ->
 @pytest.mark.parametrize("batch", [1, 7, 256])
 def test_evaluation_does_not_depend_on_its_batch(batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor does it change the network: batch normalisation keeps its running statistics."""
-    monkeypatch.setattr(training, "EVALUATION_BATCH", batch)
+    monkeypatch.setattr(loop, "EVALUATION_BATCH", batch)
     network = nn.Sequential(nn.BatchNorm1d(1), nn.Linear(1, 2), nn.Unflatten(0, (1, -1)))
     network[0].running_mean.fill_(100.0)
     network[0].running_var.fill_(50.0**2)
@@ -293,7 +287,7 @@ def test_training_goes_on_in_training_mode_after_an_evaluation() -> None:
 
 def test_seconds_are_those_of_the_training_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     readings: Iterator[float] = iter([0.0, 5.0, 100.0, 107.0])
-    monkeypatch.setattr(training.time, "perf_counter", lambda: next(readings))
+    monkeypatch.setattr(loop.time, "perf_counter", lambda: next(readings))
     recipe = dataclasses.replace(RECIPE, epochs=2)
     epochs: list[Epoch] = list(train(Scores(), dataset_of("ttve", [0] * 4), recipe, None, 0))
     assert [epoch.seconds for epoch in epochs] == [5, 7]

@@ -11,7 +11,8 @@ import neurons
 from neurons import InvalidValue, Neuron, NeuronLayer, UnknownName
 from suite.runs import plan
 from tasks import networks
-from tasks.networks import EachStep, ResidualBlock, SpikingNetwork
+from tasks.networks import EachStep, SpikingNetwork
+from tasks.networks.resnet import ResidualBlock
 
 
 class Count(Neuron):

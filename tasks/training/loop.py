@@ -1,4 +1,4 @@
-"""Training of one network: losses, optimisers and the loop over epochs."""
+"""The loop over epochs, and what is read of a network on a data set."""
 
 from __future__ import annotations
 
@@ -8,85 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from neurons import InvalidValue, NeuronLayer, UnknownName
-from tasks.accuracy.datasets import Dataset, Readout
+from neurons import InvalidValue, NeuronLayer
 from tasks.base import NotFinite
+from tasks.data import Dataset
+from tasks.training.losses import LOSSES, read_out
+from tasks.training.recipe import Recipe
 
 EVALUATION_BATCH = 256
-
-
-def temporal_efficient_loss(scores: Tensor, labels: Tensor, weight: float = 0.05, target: float = 1.0) -> Tensor:
-    """TET (Deng et al., ICLR 2022, eq. 9-11): the mean over steps of the cross entropy, (1 − λ), + λ·MSE to `target`.
-
-    `weight` is λ, 0.05 as in the CLIF paper; scores [T, N, classes].
-    """
-    repeated = labels.expand(scores.shape[0], -1)
-    entropy = F.cross_entropy(scores.flatten(0, 1), repeated.flatten())
-    return (1 - weight) * entropy + weight * F.mse_loss(scores, torch.full_like(scores, target))
-
-
-def mean_cross_entropy(scores: Tensor, labels: Tensor) -> Tensor:
-    """Cross entropy of the scores averaged over time."""
-    return F.cross_entropy(scores.mean(0), labels)
-
-
-LOSSES = {"tet": temporal_efficient_loss, "cross_entropy": mean_cross_entropy}
-OPTIMIZERS = ("adamw", "sgd")
-
-
-def read_out(scores: Tensor, readout: Readout) -> Tensor:
-    """The steps that count: all of [T, N, classes], or the last alone."""
-    return scores[-1:] if readout == "last" else scores
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How a network is trained: `sgd` as the paper (momentum 0.9, cosine over all epochs), `adamw` for small tasks."""
-
-    epochs: int
-    batch_size: int
-    loss: str
-    optimizer: str
-    learning_rate: float
-    weight_decay: float
-
-    @classmethod
-    def from_settings(cls, settings: dict[str, Any]) -> Recipe:
-        """The recipe in a cell's settings; a learning rate or decay of None takes the optimiser's usual one."""
-        optimizer = settings["optimizer"]
-        if optimizer not in OPTIMIZERS:
-            raise UnknownName("optimizer", optimizer, OPTIMIZERS)
-        if settings["loss"] not in LOSSES:
-            raise UnknownName("loss", settings["loss"], LOSSES)
-        for name, least in (("epochs", 1), ("batch_size", 2)):  # batch normalisation needs two samples
-            if settings[name] < least:
-                raise InvalidValue(f"{name} must be at least {least}, not {settings[name]}")
-        rate, decay = (0.1, 5e-5) if optimizer == "sgd" else (5e-3, 1e-2)
-        return cls(
-            epochs=settings["epochs"],
-            batch_size=settings["batch_size"],
-            loss=settings["loss"],
-            optimizer=optimizer,
-            learning_rate=rate if settings["learning_rate"] is None else settings["learning_rate"],
-            weight_decay=decay if settings["weight_decay"] is None else settings["weight_decay"],
-        )
-
-    def make_optimizer(self, network: nn.Module) -> torch.optim.Optimizer:
-        """The optimiser; weight decay pulls on synapses alone, as it would drag a neuron's parameters to a model's
-        arbitrary zero (PLIF to tau 2, KLIF to k = 0)."""
-        layers = [module for module in network.modules() if isinstance(module, NeuronLayer)]
-        own = {id(parameter) for layer in layers for parameter in layer.parameters()}
-        groups: list[dict[str, Any]] = [
-            {"params": [p for p in network.parameters() if id(p) not in own], "weight_decay": self.weight_decay},
-            {"params": [p for p in network.parameters() if id(p) in own], "weight_decay": 0.0},
-        ]
-        groups = [group for group in groups if group["params"]]
-        if self.optimizer == "sgd":
-            return torch.optim.SGD(groups, self.learning_rate, momentum=0.9)
-        return torch.optim.AdamW(groups, self.learning_rate)
 
 
 @dataclass(frozen=True)

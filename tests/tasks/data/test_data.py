@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from neurons import InvalidValue, UnknownName
-from tasks.accuracy import datasets
+from tasks import data
+from tasks.data import japanese_vowels
 
 TABLE = {
     # name: samples of train, validation and test; classes; steps; shape of a step; readout; network
@@ -26,21 +27,22 @@ LETTERS = {"train": "t", "validation": "v", "test": "e"}
 @pytest.fixture
 def fresh() -> Iterator[None]:
     """Data sets are loaded anew, and what a test loaded is forgotten."""
-    datasets._load.cache_clear()
+    data._load.cache_clear()
     yield
-    datasets._load.cache_clear()
+    data._load.cache_clear()
 
 
 def test_names() -> None:
-    assert datasets.names() == list(TABLE)
+    assert set(data.names()) == set(TABLE)
+    assert data.names() == sorted(TABLE, key=lambda name: (data.SOURCES[name].sequence, name))
     with pytest.raises(UnknownName, match="unknown data set 'digit'; did you mean 'digits'"):
-        datasets.load("digit")
+        data.load("digit")
 
 
 @pytest.mark.parametrize("name", TABLE)
 def test_table_of_data_sets(name: str) -> None:
     sizes, classes, steps, features, readout, network = TABLE[name]
-    dataset, source = datasets.load(name), datasets.SOURCES[name]
+    dataset, source = data.load(name), data.SOURCES[name]
     assert [len(dataset.part(part)[1]) for part in LETTERS] == list(sizes)
     assert (dataset.name, dataset.classes, dataset.timesteps) == (name, classes, steps)
     assert (dataset.features, dataset.readout, source.network) == (features, readout, network)
@@ -53,7 +55,7 @@ def test_table_of_data_sets(name: str) -> None:
 @pytest.mark.parametrize("name", TABLE)
 @pytest.mark.parametrize("part", LETTERS)
 def test_a_part_is_that_of_its_letter(name: str, part: str) -> None:
-    dataset = datasets.load(name)
+    dataset = data.load(name)
     chosen = [index for index, letter in enumerate(dataset.split) if letter == LETTERS[part]]
     inputs, labels = dataset.part(part)
     assert torch.equal(labels, dataset.labels[chosen])
@@ -63,7 +65,7 @@ def test_a_part_is_that_of_its_letter(name: str, part: str) -> None:
 @pytest.mark.parametrize("name", TABLE)
 def test_parts_are_stratified(name: str) -> None:
     """The official test set of the vowels is not, its training part is."""
-    dataset = datasets.load(name)
+    dataset = data.load(name)
     parts = [dataset.part(part)[1] for part in LETTERS if (name, part) != ("japanese_vowels", "test")]
     shares = [np.bincount(labels, minlength=dataset.classes) / len(labels) for labels in parts]
     assert max(np.abs(shares[0] - share).max() for share in shares[1:]) < 0.01
@@ -72,46 +74,46 @@ def test_parts_are_stratified(name: str) -> None:
 @pytest.mark.parametrize("what", [0, 1, 2], ids=["inputs", "labels", "split"])
 @pytest.mark.parametrize("name", TABLE)
 def test_changed_data_is_refused(name: str, what: int, monkeypatch: pytest.MonkeyPatch, fresh: None) -> None:
-    source = datasets.SOURCES[name]
+    source = data.SOURCES[name]
 
-    def changed(delay: int) -> datasets.Arrays:
+    def changed(delay: int) -> data.Arrays:
         arrays = [array.copy() for array in source.load(delay)]
         arrays[what].flat[0] = (
             "e" if what == 2 and arrays[2][0] != "e" else "t" if what == 2 else 1 - arrays[what].flat[0]
         )
         return tuple(arrays)  # type: ignore[return-value]
 
-    monkeypatch.setitem(datasets.SOURCES, name, dataclasses.replace(source, load=changed))
-    with pytest.raises(datasets.DataCorrupted, match=f"{name}: data or split has hash"):
-        datasets.load(name)
+    monkeypatch.setitem(data.SOURCES, name, dataclasses.replace(source, load=changed))
+    with pytest.raises(data.DataCorrupted, match=f"{name}: data or split has hash"):
+        data.load(name)
 
 
 @pytest.mark.parametrize("name", TABLE)
 def test_loading_again_gives_the_same(name: str, fresh: None) -> None:
-    first = datasets.load(name)
-    datasets._load.cache_clear()
+    first = data.load(name)
+    data._load.cache_clear()
     np.random.seed(5)
     torch.manual_seed(5)
-    again = datasets.load(name)
+    again = data.load(name)
     assert torch.equal(first.inputs, again.inputs)
-    assert first.sha256 == again.sha256 == datasets.SOURCES[name].sha256[4 if name == "delayed_recall" else 0]
+    assert first.sha256 == again.sha256 == data.SOURCES[name].sha256[4 if name == "delayed_recall" else 0]
 
 
 def test_scale_of_the_images() -> None:
-    digits, mnist = datasets.load("digits").inputs, datasets.load("mnist5k").inputs
+    digits, mnist = data.load("digits").inputs, data.load("mnist5k").inputs
     assert (digits.min(), digits.max()) == (0, 1)
     assert mnist.min().item() == pytest.approx((0 - 0.1307) / 0.3081, abs=1e-5)
     assert mnist.max().item() == pytest.approx((1 - 0.1307) / 0.3081, abs=1e-5)
 
 
 def test_rows_are_those_of_the_images() -> None:
-    rows, images = datasets.load("mnist5k_rows"), datasets.load("mnist5k")
+    rows, images = data.load("mnist5k_rows"), data.load("mnist5k")
     assert torch.equal(rows.inputs[:, 5], images.inputs[:, 0, 5])
     assert torch.equal(rows.labels, images.labels)
 
 
 def test_japanese_vowels_keeps_the_official_test_set() -> None:
-    dataset = datasets.load("japanese_vowels")
+    dataset = data.load("japanese_vowels")
     assert (dataset.split[270:] == "e").all()
     assert not (dataset.split[:270] == "e").any()
     # nine speakers in order, 30 utterances each
@@ -120,20 +122,20 @@ def test_japanese_vowels_keeps_the_official_test_set() -> None:
 
 def test_vowels_are_standardised_by_the_frames_of_the_training_part() -> None:
     """Frames beyond an utterance's end are 0 and do not count."""
-    inputs, _ = datasets.load("japanese_vowels").part("train")
+    inputs, _ = data.load("japanese_vowels").part("train")
     frames = inputs[(inputs != 0).any(-1)].double()
     assert len(frames) < 29 * len(inputs)
     assert frames.mean(0).abs().max() < 1e-4
     assert (frames.std(0, correction=0) - 1).abs().max() < 1e-4
     padded = (inputs == 0).all(-1)
     assert (padded[:, 1:] | ~padded[:, :-1]).all()  # zeros at the end alone
-    everything = datasets.load("japanese_vowels").inputs
+    everything = data.load("japanese_vowels").inputs
     assert (everything[(everything != 0).any(-1)].mean(0).abs() > 0.01).any()
 
 
 @pytest.mark.parametrize("delay", [0, 3, 9])
 def test_delayed_recall_holds_the_cue_only_before_the_delay(delay: int) -> None:
-    dataset = datasets.load("delayed_recall", delay)
+    dataset = data.load("delayed_recall", delay)
     assert dataset.inputs.shape[1:] == (2 + delay + 1, 20)
     assert dataset.timesteps == 3 + delay
     for label in range(4):
@@ -153,24 +155,22 @@ def test_delayed_recall_holds_the_cue_only_before_the_delay(delay: int) -> None:
 
 def test_padding_of_japanese_vowels_is_said() -> None:
     """The mean length in its docstring; and that silence is padded, in what `list datasets` prints."""
-    lengths = (datasets.load("japanese_vowels").inputs != 0).any(-1).sum(1)
-    assert f"{lengths.double().mean().item():.1f} are speech" in str(datasets._japanese_vowels.__doc__)
-    assert "silence" in datasets.SOURCES["japanese_vowels"].description
+    lengths = (data.load("japanese_vowels").inputs != 0).any(-1).sum(1)
+    assert f"{lengths.double().mean().item():.1f} are speech" in str(japanese_vowels._japanese_vowels.__doc__)
+    assert "silence" in data.SOURCES["japanese_vowels"].description
 
 
 def test_delay_of_delayed_recall_alone() -> None:
-    assert datasets.load("digits", 9) is datasets.load("digits", 2)
-    assert datasets.load("delayed_recall").timesteps == datasets.load("delayed_recall", 4).timesteps == 7
-    assert not torch.equal(
-        datasets.load("delayed_recall", 3).inputs[:, 2:5], datasets.load("delayed_recall").inputs[:, 2:5]
-    )
+    assert data.load("digits", 9) is data.load("digits", 2)
+    assert data.load("delayed_recall").timesteps == data.load("delayed_recall", 4).timesteps == 7
+    assert not torch.equal(data.load("delayed_recall", 3).inputs[:, 2:5], data.load("delayed_recall").inputs[:, 2:5])
     with pytest.raises(InvalidValue, match="delay must be 0 or more steps, not -1"):
-        datasets.load("delayed_recall", -1)
+        data.load("delayed_recall", -1)
 
 
 def test_arrays_are_cached_whole(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Made once; a second process reads them; nothing but the file is left behind."""
-    from tasks.cache import cached_arrays
+    from tasks.data.cache import cached_arrays
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     made: list[int] = []

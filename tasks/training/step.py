@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from neurons import NeuronLayer
-from tasks.accuracy.task import prepare
-from tasks.accuracy.training import LOSSES, Recipe, read_out
 from tasks.base import Cell
+from tasks.training.losses import LOSSES, read_out
+from tasks.training.network_task import prepare
+from tasks.training.recipe import Recipe
 
 
 class TrainingStep:

@@ -1,0 +1,84 @@
+"""The accuracy task: train one network with one neuron and one seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import torch
+
+import neurons
+from tasks.base import Cell, Metric, Value
+from tasks.training.loop import Epoch, check_finite, firing_rates, train
+from tasks.training.network_task import NETWORK_SETTINGS, NetworkTask, budget, exchange, prepare
+from tasks.training.recipe import Recipe
+
+
+class Accuracy(NetworkTask):
+    """Test accuracy after training, chosen by validation, with curves, firing rates and training time."""
+
+    name = "accuracy"
+    description = "accuracy of a trained network, learning curves, firing rates"
+    main = True
+    settings: ClassVar[dict[str, Any]] = NETWORK_SETTINGS
+    exchanges = True
+    sources = ("training", "networks", "data")
+    metrics = {
+        "accuracy_selected": Metric(
+            "%", "test accuracy at the epoch of best validation accuracy, ties by loss", "higher"
+        ),
+        "accuracy_final": Metric("%", "test accuracy after the last epoch", "higher"),
+        "accuracy_validation_best": Metric("%", "best validation accuracy over epochs", "higher"),
+        "accuracy_paper_style": Metric(
+            "%", "best test accuracy over epochs (paper-style; selects on the test set)", "higher"
+        ),
+        "train_loss": Metric("1", "training loss by epoch (step: epoch)", "lower"),
+        "validation_loss": Metric("1", "validation loss by epoch (step: epoch)", "lower"),
+        "test_loss": Metric("1", "test loss by epoch (step: epoch)", "lower"),
+        "validation_accuracy": Metric("%", "validation accuracy by epoch (step: epoch)", "higher"),
+        "test_accuracy": Metric("%", "test accuracy by epoch (step: epoch)", "higher"),
+        "firing_rate": Metric("spikes/step", "mean output of a layer on the test set after training"),
+        "learned_parameter": Metric("1", "mean of a neuron's parameter by epoch (layer: its name; step: epoch)"),
+        "training_seconds": Metric("s", "time in training steps, beside other cells", "lower"),
+    }
+
+    def grid(self, profile: str, datasets: Sequence[str]) -> list[dict[str, Any]]:
+        return [budget(profile, dataset) for dataset in datasets]
+
+    def run(self, cell: Cell) -> Iterator[Value]:
+        dataset, network = prepare(cell)
+        recipe = Recipe.from_settings(dict(cell.settings))
+        epochs = []
+        for epoch in train(network, dataset, recipe, cell.settings["train_samples"], cell.seed):
+            epochs.append(epoch)
+            for name, layer in network.named_modules():
+                if isinstance(layer, neurons.NeuronLayer):
+                    for own, parameter in layer.named_parameters():
+                        mean = float(parameter.detach().mean())
+                        yield Value("learned_parameter", mean, f"{name}.{own}", step=len(epochs))
+            if cell.settings["exchange_to"] and len(epochs) == cell.settings["exchange_at"]:
+                exchange(network, replace(cell, neuron=cell.settings["exchange_to"]))
+        yield from summarise(epochs)
+        for name, rate in firing_rates(network, dataset).items():
+            check_finite(torch.tensor(rate), f"output of {name}")
+            yield Value("firing_rate", rate, layer=name)
+
+
+def summarise(epochs: Sequence[Epoch]) -> Iterator[Value]:
+    """Final, selected and best accuracies, and the curves by epoch (from 1).
+
+    Few validation samples tie often: of epochs of equal validation accuracy the one of lowest validation loss counts.
+    """
+    selected = max(epochs, key=lambda epoch: (epoch.validation_accuracy, -epoch.validation_loss))
+    yield Value("accuracy_selected", 100 * selected.test_accuracy)
+    yield Value("accuracy_final", 100 * epochs[-1].test_accuracy)
+    yield Value("accuracy_validation_best", 100 * selected.validation_accuracy)
+    yield Value("accuracy_paper_style", 100 * max(epoch.test_accuracy for epoch in epochs))
+    for number, epoch in enumerate(epochs, 1):
+        yield Value("train_loss", epoch.train_loss, step=number)
+        yield Value("validation_loss", epoch.validation_loss, step=number)
+        yield Value("test_loss", epoch.test_loss, step=number)
+        yield Value("validation_accuracy", 100 * epoch.validation_accuracy, step=number)
+        yield Value("test_accuracy", 100 * epoch.test_accuracy, step=number)
+    yield Value("training_seconds", sum(epoch.seconds for epoch in epochs))

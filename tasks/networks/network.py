@@ -1,0 +1,125 @@
+"""What a spiking network is: synapses, neurons and a readout, time-first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from neurons import InvalidValue, NeuronLayer
+
+MakeNeuron = Callable[[int], NeuronLayer]
+"""A layer of neurons for a number of channels."""
+
+
+Make = Callable[[int | None, int | None], NeuronLayer]
+"""A layer of neurons for channels and time steps."""
+
+
+class EachStep(nn.Sequential):
+    """Applies its modules to each time step, by folding the time into the batch."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.flatten(0, 1)).unflatten(0, x.shape[:2])
+
+
+class SpikingNetwork(nn.Module):
+    """Alternating synapses (stateless layers) and neurons, and a linear readout at each step.
+
+    Args:
+        synapses: one stack of stateless modules (or a residual block) before each layer of neurons.
+        neurons: the layers of neurons, as many as `synapses`.
+        readout: from the last spikes to class scores.
+        timesteps: how often a static input is shown; None if the input comes as a sequence.
+
+    Attributes:
+        features: shape of one sample at one time step, where it is known; other inputs are then refused.
+    """
+
+    features: tuple[int, ...] | None = None
+
+    def __init__(
+        self,
+        synapses: Iterable[nn.Module],
+        neurons: Iterable[NeuronLayer],
+        readout: nn.Module,
+        timesteps: int | None,
+    ) -> None:
+        super().__init__()
+        self.synapses = nn.ModuleList(
+            EachStep(*synapse) if type(synapse) is nn.Sequential else synapse for synapse in synapses
+        )
+        self.neurons = nn.ModuleList(neurons)
+        self.readout = EachStep(nn.Flatten(), readout) if isinstance(readout, nn.Linear) else EachStep(readout)
+        self.timesteps = timesteps
+
+    def exchange_neurons(self, make: Make) -> None:
+        """Put other neurons in place of each layer; synapses, and what an optimiser knows of them, stay.
+
+        Raises:
+            InvalidValue: the old or the new neurons have trainable parameters, which an optimiser would lose.
+        """
+        for name, old in [*self.named_modules()]:
+            if not isinstance(old, NeuronLayer):
+                continue
+            new = make(old.channels, old.neuron.timesteps)
+            if list(old.parameters()) or list(new.parameters()):
+                names = f"{old.neuron.name} and {new.neuron.name}"
+                raise InvalidValue(f"{names}: only neurons without trainable parameters can be exchanged")
+            self.set_submodule(name, new)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Class scores [T, N, classes] for a static input [N, *features] or a sequence [N, T, *features].
+
+        A static input passes the first synapse once, and its current is repeated at each step.
+
+        Raises:
+            InvalidValue: kind or shape of the input do not fit the network.
+        """
+        self._check_input(x)
+        x = x.unsqueeze(0) if self.timesteps is not None else x.transpose(0, 1)
+        for index, (synapse, neuron) in enumerate(zip(self.synapses, self.neurons, strict=True)):
+            current = synapse(x)
+            if index == 0 and self.timesteps is not None:
+                current = current.expand(self.timesteps, *current.shape[1:])
+            x = neuron(current)
+        return self.readout(x)
+
+    def _check_input(self, x: Tensor) -> None:
+        """Networks take the batch first; layers of neurons, which take the time first, cannot tell the two apart."""
+        own = next((parameter.dtype for parameter in self.parameters()), x.dtype)
+        if not x.is_floating_point():
+            raise InvalidValue(f"the network takes floating-point inputs, not {x.dtype}: use x.float()")
+        if x.dtype != own and not torch.is_autocast_enabled(x.device.type):
+            raise InvalidValue(f"the input is {x.dtype}, the network's weights {own}: use x.to({own})")
+        if self.features is None:
+            return
+        features, shape = list(self.features), list(x.shape)
+        wanted = f"[{', '.join(['N', *(['T'] if self.timesteps is None else []), *map(str, features)])}]"
+        if (
+            len(shape) != len(features) + (2 if self.timesteps is None else 1)
+            or shape[len(shape) - len(features) :] != features
+        ):
+            raise InvalidValue(f"the network takes {wanted}, the batch first, not {shape}")
+        steps = next((layer.neuron.timesteps for layer in self.modules() if isinstance(layer, NeuronLayer)), None)
+        if self.timesteps is None and steps is not None and shape[1] != steps:
+            way = "the batch goes first, x.transpose(0, 1)" if shape[0] == steps else "dimension 1 is the time"
+            raise InvalidValue(f"the network takes {wanted} with T = {steps}, not {shape}: {way}")
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A network by name, with the width that it has unless a setting changes it."""
+
+    description: str
+    build: Callable[[MakeNeuron, tuple[int, ...], int, int | None, int], SpikingNetwork]
+    width: int
+    images: bool = False
+
+    def refusal(self, name: str, features: tuple[int, ...], data: str) -> str | None:
+        """Why samples of shape `features` are no input of this network, or None."""
+        if self.images and len(features) != 3:
+            return f"{name} needs images [C, H, W], {data} has {features}; mlp takes any input"
+        return None

@@ -1,0 +1,1 @@
+"""How networks are trained: settings, recipes, losses and the loop."""

@@ -1,0 +1,146 @@
+"""What all tasks on a whole network share: their settings, and the network of a cell with its data set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import torch
+
+import neurons
+from tasks import data, networks
+from tasks.base import Cell, Range, Task
+from tasks.training.losses import LOSSES
+from tasks.training.recipe import OPTIMIZERS
+
+NETWORK_SETTINGS: dict[str, Any] = {
+    "dataset": "digits",
+    "network": None,
+    "width": None,
+    "timesteps": 4,
+    "delay": 4,
+    "protocol": "controlled",
+    "loss": "tet",
+    "optimizer": "adamw",
+    "learning_rate": None,
+    "weight_decay": None,
+    "batch_size": 64,
+    "epochs": 10,
+    "train_samples": None,
+    "bptt_steps": None,
+    "exchange_to": None,
+    "exchange_at": 0,
+}
+"""Settings of every task that trains a network. None: the data set's network, its width, the optimiser's usual rate,
+all samples, gradients over all time steps, the same neuron to the end (else another from epoch `exchange_at` on)."""
+NETWORK_RANGES: dict[str, Range] = {
+    "dataset": Range(str, choices=lambda: data.SOURCES),
+    "network": Range(str, choices=lambda: networks.ARCHITECTURES, optional=True),
+    "width": Range(int, least=1, optional=True),
+    "delay": Range(int, least=1),
+    "loss": Range(str, choices=lambda: LOSSES),
+    "optimizer": Range(str, choices=lambda: OPTIMIZERS),
+    "learning_rate": Range(float, above=0, optional=True),
+    "weight_decay": Range(float, least=0, optional=True),
+    "batch_size": Range(int, least=2),
+    "epochs": Range(int, least=1),
+    "train_samples": Range(int, least=2, optional=True),
+    "bptt_steps": Range(int, least=1, optional=True),
+    "exchange_to": Range(str, choices=neurons.names, optional=True),
+    "exchange_at": Range(int, least=0),
+}
+"""Batch normalisation needs two samples, so a batch of one would train nothing."""
+
+
+def budget(profile: str, dataset: str) -> dict[str, Any]:
+    """The settings of a data set in a profile."""
+    source = data.SOURCES[dataset]
+    return {"dataset": dataset, "network": source.network} | dict(source.budgets.get(profile, {}))
+
+
+def _load(cell: Cell) -> data.Dataset:
+    return data.load(cell.settings["dataset"], cell.settings["delay"])
+
+
+def _shown(cell: Cell, dataset: data.Dataset) -> int | None:
+    """How often a static input is shown, once to a neuron without memory; None for a sequence."""
+    model = neurons.get(cell.neuron)
+    stateless = model.runs_over_time() and not model.states
+    return (1 if stateless else cell.settings["timesteps"]) if dataset.timesteps is None else None
+
+
+class NetworkTask(Task):
+    """A task on a whole network, whose time steps are those of the data set where that is a sequence."""
+
+    ranges: ClassVar[Mapping[str, Range]] = NETWORK_RANGES
+    parts: ClassVar[Mapping[str, str]] = {"train_samples": "train"}
+    """The settings that are a number of samples, each with the part of the data set that they are taken from."""
+    exchanges = False
+    """Whether its training exchanges the neurons at `exchange_at`."""
+
+    def refusal(self, settings: Mapping[str, Any]) -> str | None:
+        """An image network needs images, samples must be there, and an exchange must fall into the training."""
+        return self._network_refusal(settings) or self._samples_refusal(settings) or self._exchange_refusal(settings)
+
+    def _network_refusal(self, settings: Mapping[str, Any]) -> str | None:
+        chosen, usual = settings["network"], data.SOURCES[settings["dataset"]].network
+        if chosen in (None, usual) or not networks.ARCHITECTURES[chosen].images:
+            return None
+        dataset = data.load(settings["dataset"], settings["delay"])
+        return networks.ARCHITECTURES[chosen].refusal(chosen, dataset.features, dataset.name)
+
+    def _samples_refusal(self, settings: Mapping[str, Any]) -> str | None:
+        for name, part in self.parts.items():
+            asked = settings[name]
+            if asked is None or asked == self.settings[name]:  # what nobody asked for is "at most"
+                continue
+            there = len(data.load(settings["dataset"], settings["delay"]).part(part)[1])
+            if asked > there:
+                return f"setting {name}={asked}: the {part} set of {settings['dataset']} has {there}"
+        return None
+
+    def _exchange_refusal(self, settings: Mapping[str, Any]) -> str | None:
+        target, at, epochs = (settings[name] for name in ("exchange_to", "exchange_at", "epochs"))
+        if target is None:
+            return f"setting exchange_at={at}: exchange_to=NEURON says for which" if at else None
+        if not self.exchanges:
+            return f"setting exchange_to={target}: {self.name} trains one neuron to the end; accuracy exchanges it"
+        if 1 <= at < epochs:
+            return None
+        if epochs == 1:
+            return f"setting exchange_to={target}: a training of epochs=1 has no epoch after an exchange"
+        return f"setting exchange_at={at}: with epochs={epochs} an exchange is after epoch 1 to {epochs - 1}"
+
+    def timesteps(self, cell: Cell) -> int | None:
+        dataset = _load(cell)
+        return _shown(cell, dataset) or dataset.timesteps
+
+
+def prepare(cell: Cell) -> tuple[data.Dataset, networks.SpikingNetwork]:
+    """The data set and the freshly initialised network of a cell, drawn from its seed."""
+    torch.manual_seed(cell.seed)
+    settings = cell.settings
+    dataset = _load(cell)
+    shown = _shown(cell, dataset)
+    steps = shown or dataset.timesteps
+    network = networks.build(
+        settings["network"] or data.SOURCES[dataset.name].network,
+        lambda channels: cell.neuron_layer(channels, steps),
+        dataset.features,
+        dataset.classes,
+        shown,
+        settings["width"],
+    )
+    return dataset, network
+
+
+def exchange(network: networks.SpikingNetwork, cell: Cell) -> None:
+    """Put the neurons of `cell` in place of a trained network's, for as many time steps as they are shown.
+
+    Raises:
+        InvalidValue: the old or the new neurons have trainable parameters, which an optimiser would lose.
+    """
+    dataset = _load(cell)
+    shown = _shown(cell, dataset)
+    network.exchange_neurons(lambda channels, _: cell.neuron_layer(channels, shown or dataset.timesteps))
+    network.timesteps = shown

@@ -1,0 +1,61 @@
+"""How a network is trained: loss, optimiser, learning rate and budget."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from neurons import InvalidValue, NeuronLayer, UnknownName
+from tasks.training.losses import LOSSES
+
+OPTIMIZERS = ("adamw", "sgd")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained: `sgd` as the paper (momentum 0.9, cosine over all epochs), `adamw` for small tasks."""
+
+    epochs: int
+    batch_size: int
+    loss: str
+    optimizer: str
+    learning_rate: float
+    weight_decay: float
+
+    @classmethod
+    def from_settings(cls, settings: dict[str, Any]) -> Recipe:
+        """The recipe in a cell's settings; a learning rate or decay of None takes the optimiser's usual one."""
+        optimizer = settings["optimizer"]
+        if optimizer not in OPTIMIZERS:
+            raise UnknownName("optimizer", optimizer, OPTIMIZERS)
+        if settings["loss"] not in LOSSES:
+            raise UnknownName("loss", settings["loss"], LOSSES)
+        for name, least in (("epochs", 1), ("batch_size", 2)):  # batch normalisation needs two samples
+            if settings[name] < least:
+                raise InvalidValue(f"{name} must be at least {least}, not {settings[name]}")
+        rate, decay = (0.1, 5e-5) if optimizer == "sgd" else (5e-3, 1e-2)
+        return cls(
+            epochs=settings["epochs"],
+            batch_size=settings["batch_size"],
+            loss=settings["loss"],
+            optimizer=optimizer,
+            learning_rate=rate if settings["learning_rate"] is None else settings["learning_rate"],
+            weight_decay=decay if settings["weight_decay"] is None else settings["weight_decay"],
+        )
+
+    def make_optimizer(self, network: nn.Module) -> torch.optim.Optimizer:
+        """The optimiser; weight decay pulls on synapses alone, as it would drag a neuron's parameters to a model's
+        arbitrary zero (PLIF to tau 2, KLIF to k = 0)."""
+        layers = [module for module in network.modules() if isinstance(module, NeuronLayer)]
+        own = {id(parameter) for layer in layers for parameter in layer.parameters()}
+        groups: list[dict[str, Any]] = [
+            {"params": [p for p in network.parameters() if id(p) not in own], "weight_decay": self.weight_decay},
+            {"params": [p for p in network.parameters() if id(p) in own], "weight_decay": 0.0},
+        ]
+        groups = [group for group in groups if group["params"]]
+        if self.optimizer == "sgd":
+            return torch.optim.SGD(groups, self.learning_rate, momentum=0.9)
+        return torch.optim.AdamW(groups, self.learning_rate)
