@@ -88,9 +88,8 @@ class NeuronLayer(nn.Module):
     @torch.no_grad()
     def project(self) -> None:
         """Put parameters that have bounds within them, as after a step of an optimiser (see `neurons.Learnable`)."""
-        for name, declared in self.neuron.learnables().items():
-            if declared.bounded:
-                getattr(self, name).clamp_(declared.low, declared.high)
+        for name, declared in self.neuron.bounded().items():
+            getattr(self, name).clamp_(declared.low, declared.high)
 
     def _parameters_on(self, x: Tensor) -> Mapping[str, Tensor]:
         """The declared parameters by name, whoever holds them: a replica, a parametrization, pruning, a buffer."""

@@ -209,6 +209,11 @@ class Neuron(metaclass=NeuronType):
         return found
 
     @classmethod
+    def bounded(cls) -> Mapping[str, Learnable]:
+        """Those of the learnables that have bounds."""
+        return _bounded(cls, NeuronType.changes)
+
+    @classmethod
     def constants(cls) -> list[str]:
         """The names that `layer(..., name=value)` may set: common constants and the class's own numbers."""
         own = [
@@ -306,7 +311,7 @@ class Neuron(metaclass=NeuronType):
         for name in DERIVED:
             vars(bound).pop(name, None)
         vars(bound).update(parameters)
-        for name, declared in _bounded(type(self), NeuronType.changes):
+        for name, declared in self.bounded().items():
             if name in parameters:
                 vars(bound)[name] = declared.within(parameters[name])
         return bound
@@ -331,9 +336,9 @@ class Neuron(metaclass=NeuronType):
 
 
 @lru_cache(256)
-def _bounded(cls: type[Neuron], changes: int) -> tuple[tuple[str, Learnable], ...]:
+def _bounded(cls: type[Neuron], changes: int) -> dict[str, Learnable]:
     """The learnables of a class that have bounds; `changes` tells when they may be others."""
-    return tuple((name, declared) for name, declared in cls.learnables().items() if declared.bounded)
+    return {name: declared for name, declared in cls.learnables().items() if declared.bounded}
 
 
 def _is_fixed(value: Any) -> bool:

@@ -38,7 +38,8 @@ class Accuracy(NetworkTask):
         "test_loss": Metric("1", "test loss by epoch (step: epoch)", "lower"),
         "validation_accuracy": Metric("%", "validation accuracy by epoch (step: epoch)", "higher"),
         "test_accuracy": Metric("%", "test accuracy by epoch (step: epoch)", "higher"),
-        "firing_rate": Metric("spikes/step", "mean output of a layer on the test set after training"),
+        "firing_rate": Metric("events/step", "mean |output| of a layer on the test set after training"),
+        "output_bits": Metric("bits/step", "what tells the outputs of a layer of spiking neurons apart", exact=True),
         "learned_parameter": Metric("1", "mean of a neuron's parameter by epoch (layer: its name; step: epoch)"),
         "training_seconds": Metric("s", "time in training steps, beside other cells", "lower"),
     }
@@ -63,6 +64,9 @@ class Accuracy(NetworkTask):
         for name, rate in firing_rates(network, dataset).items():
             check_finite(torch.tensor(rate), f"output of {name}")
             yield Value("firing_rate", rate, layer=name)
+        for name, layer in network.named_modules():
+            if isinstance(layer, neurons.NeuronLayer) and layer.neuron.spiking:
+                yield Value("output_bits", layer.neuron.bits, layer=name)
 
 
 def summarise(epochs: Sequence[Epoch]) -> Iterator[Value]:

@@ -26,13 +26,14 @@ class Energy(NetworkTask):
     sources = ("training", "networks", "data", "measuring/operations.py")
     metrics = {
         "macs": Metric("1/sample", "multiply-accumulates of synapses, biases and batch norm apart", "lower"),
-        "acs": Metric("1/sample", "accumulates of synapses, one a spike (−1 or +1) and connection", "lower"),
+        "acs": Metric("1/sample", "accumulates of synapses, one an event (a level n is n) and connection", "lower"),
         "neuron_multiplications": Metric("1/sample", "multiplications and divisions of neurons", "lower"),
         "neuron_additions": Metric("1/sample", "additions and comparisons of neurons", "lower"),
         "neuron_exponentials": Metric("1/sample", "exponentials and the like of neurons", "lower"),
         "state_reads": Metric("1/sample", "state values read", "lower"),
         "state_writes": Metric("1/sample", "state values written", "lower"),
         "spikes": Metric("1/sample", "outputs of neurons that are not zero", "lower"),
+        "events": Metric("1/sample", "events of neurons: spikes, each counted as often as its level says", "lower"),
         "input_spikes": Metric("1/sample", "inputs of synapses that are not zero", "lower"),
         "outputs": Metric("1/sample", "outputs of synapses", exact=True),
         "weights": Metric("1", "weights of a synapse", exact=True),

@@ -1,10 +1,10 @@
 """Operations of a network on real data, counted: the raw numbers that energy models work on.
 
 What an operation costs is decided by what feeds a synapse, never by the values that happen to pass. Events (outputs of
-spiking neurons, moved but not mixed on their way) need one accumulation (AC) for each event and connection; an event
-that is neither −1 nor +1 needs a multiplication with it (MAC). Anything else, a pooled spike or the output of a ReLU
-also where it is silent, needs a MAC for each connection, as a dense machine computes. Neurons add their own operations
-and state accesses.
+spiking neurons, moved but not mixed on their way) need one accumulation (AC) for each event and connection; of a neuron
+whose outputs may stand for several events (`Neuron.events`), a whole output n is n. An event of another size needs a
+multiplication with it (MAC). Anything else, a pooled spike or the output of a ReLU also where it is silent, needs a MAC
+for each connection, as a dense machine computes. Neurons add their own operations and state accesses.
 
 Not counted: biases (one addition an output), batch normalisation (folded into the weights before it), pooling, and
 other operations without weights.
@@ -13,7 +13,7 @@ other operations without weights.
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -22,9 +22,11 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from neurons import BackendUnavailable, InvalidValue, NeuronLayer
+from neurons import BackendUnavailable, InvalidValue, Neuron, NeuronLayer
 from neurons.kernels import cost
 from neurons.kernels.trace import program_of
+from neurons.peers import Peer
+from neurons.sequence_cost import operations_of
 
 COST_METRICS = {
     "multiply": "neuron_multiplications",
@@ -63,13 +65,16 @@ MULTIPLIES = {
 """Functions of torch that multiply and accumulate; outside of a counted layer they are refused."""
 
 
-def count_synapse(module: nn.Module, x: Tensor, output: Tensor, events: bool | None = None) -> dict[str, float]:
+def count_synapse(
+    module: nn.Module, x: Tensor, output: Tensor, events: bool | None = None, most: int = 1
+) -> dict[str, float]:
     """MACs and ACs of one synapse for inputs x [frames, *features], all frames together.
 
     Args:
         module: a linear layer or a convolution of any form, also a transposed one.
         events: whether spiking neurons feed it. None, where that is not known (the input of a network): each frame
             whose values are all −1, 0 or 1 is taken as events.
+        most: how many events an output of these neurons may stand for.
     """
     if events is None:
         unit = torch.isin(x, x.new_tensor([-1, 0, 1])).flatten(1).all(1)
@@ -80,8 +85,9 @@ def count_synapse(module: nn.Module, x: Tensor, output: Tensor, events: bool | N
         return {metric: sum(part[metric] for part in parts) for metric in ("macs", "acs")}
     if not events:
         return {"macs": _dense(module, x, output), "acs": 0.0}
-    unit = x.abs() == 1
-    return {"macs": _connections(module, (x != 0) & ~unit), "acs": _connections(module, unit)}
+    size = x.abs().double()
+    counted = torch.where((size == size.round()) & (size <= most), size, 0)
+    return {"macs": _connections(module, ((size > 0) & (counted == 0)).double()), "acs": _connections(module, counted)}
 
 
 def _dense(module: nn.Module, x: Tensor, output: Tensor) -> float:
@@ -91,7 +97,11 @@ def _dense(module: nn.Module, x: Tensor, output: Tensor) -> float:
 
 
 def _connections(module: Any, events: Tensor) -> float:
-    """How many outputs the events reach, each counted as often as it is reached (padding is reached by none)."""
+    """How many outputs the events reach, each counted as often as it is reached (padding is reached by none).
+
+    Args:
+        events: how many each input value stands for.
+    """
     if not events.any():
         return 0.0
     if isinstance(module, nn.Linear):
@@ -109,10 +119,11 @@ def _connections(module: Any, events: Tensor) -> float:
 
 @dataclass(frozen=True)
 class _Origin:
-    """Where a value comes from: whether it is an event, and the synapses since the last neurons."""
+    """Where a value comes from: whether it is events, how many at most, and the synapses since the last neurons."""
 
     events: bool | None
     synapses: frozenset[str]
+    most: int = 1
 
 
 class _Flow(TorchFunctionMode):
@@ -134,7 +145,8 @@ class _Flow(TorchFunctionMode):
             raise InvalidValue(f"{name} outside of a layer is not counted; counted are {_names(COUNTED)}")
         kinds = {origin.events for origin in origins}
         events = kinds.pop() if name in MOVES and len(kinds) == 1 else False
-        _mark(result, _Origin(events, frozenset().union(*(origin.synapses for origin in origins))))
+        synapses = frozenset[str]().union(*(origin.synapses for origin in origins))
+        _mark(result, _Origin(events, synapses, max(origin.most for origin in origins)))
         return result
 
 
@@ -207,7 +219,7 @@ class OperationCounter:
             x, origin = arguments[0], origin_of(arguments[0])
             events = self.input_events if origin.events is None else origin.events
             sizes = {"input_spikes": float((x != 0).sum()), "outputs": float(output.numel())}
-            self._add(name, count_synapse(module, x, output, events) | sizes)
+            self._add(name, count_synapse(module, x, output, events, origin.most) | sizes)
             self.shapes[name] = _shape(module, output)
             self.feeds.setdefault(name, set())
             _mark(output, _Origin(False, origin.synapses | {name}))
@@ -219,13 +231,15 @@ class OperationCounter:
         def hook(module: NeuronLayer, arguments: tuple[Tensor], output: Tensor) -> None:
             count = float(output.numel())
             counts: dict[str, float] = defaultdict(float, {"spikes": float((output != 0).sum())})
-            for kind, number in cost.operations(program_of(module.neuron).forward).items():
+            if module.neuron.spiking:
+                counts["events"] = float(output.abs().sum(dtype=torch.float64))
+            for kind, number in _operations(module.neuron, len(output)).items():
                 counts[COST_METRICS[kind]] += number * count
             counts["state_reads"] = counts["state_writes"] = len(module.neuron.states) * count
             self._add(name, counts)
             for synapse in origin_of(arguments[0]).synapses:
                 self.feeds[synapse].add(name)
-            _mark(output, _Origin(module.neuron.spiking, frozenset()))
+            _mark(output, _Origin(module.neuron.spiking, frozenset(), module.neuron.events))
             self._flow.inside -= 1
 
         return hook
@@ -237,6 +251,13 @@ class OperationCounter:
             self.totals[metric] += count
 
 
+def _operations(neuron: Neuron, steps: int) -> Counter[str]:
+    """Of a neuron and time step by class."""
+    if neuron.runs_over_time():
+        return cost.operations(program_of(neuron).forward)
+    return operations_of(neuron, steps)
+
+
 def _counted(network: nn.Module) -> Iterator[tuple[str, nn.Module]]:
     """The layers that are counted, by name; what has weights and is none of them is refused."""
     inside: list[str] = []
@@ -244,7 +265,7 @@ def _counted(network: nn.Module) -> Iterator[tuple[str, nn.Module]]:
         if any(name.startswith(f"{outer}.") for outer in inside):
             continue
         if isinstance(module, NeuronLayer):
-            if not module.neuron.runs_over_time():
+            if isinstance(module.neuron, Peer):
                 raise BackendUnavailable(
                     f"{module.neuron.name} has no step of the suite, so its operations cannot be counted"
                 )

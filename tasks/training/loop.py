@@ -53,6 +53,7 @@ def train(
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, recipe.epochs)
     for _ in range(recipe.epochs):
         network.train()
+        bounded = [layer for layer in network.modules() if isinstance(layer, NeuronLayer) and layer.neuron.bounded()]
         started, total, trained_on = time.perf_counter(), 0.0, 0
         for chosen in torch.randperm(len(labels), generator=order).split(recipe.batch_size):
             if len(chosen) == 1:
@@ -63,6 +64,8 @@ def train(
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()
+            for layer in bounded:
+                layer.project()
             total += loss.item() * len(chosen)
             trained_on += len(chosen)
         schedule.step()

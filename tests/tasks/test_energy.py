@@ -204,7 +204,7 @@ def test_products_outside_of_layers_are_refused() -> None:
 
 TERNARY = """
 @register
-class Ternary(Neuron):
+class Signed(Neuron):
     states = ("u",)
     def step(self, x, u):
         u = self.charge(u, x)
@@ -215,7 +215,7 @@ class Ternary(Neuron):
 
 def test_signed_spikes_do_not_cancel(neuron_file: Any) -> None:
     neurons.load_file(neuron_file(TERNARY))
-    network = nn.Sequential(neurons.layer("ternary", backend="reference"), nn.Linear(3, 5))
+    network = nn.Sequential(neurons.layer("signed", backend="reference"), nn.Linear(3, 5))
     x = torch.tensor([[[1.5, -1.5, 0.2]], [[0.0, -1.5, -1.0]]])  # +, −, 0; u = 0.25, 0.25, 0.1: 0, −, 0
     with OperationCounter(network) as counter:
         network(x)
@@ -338,3 +338,34 @@ def test_a_kernel_that_is_no_square_counts_as_the_square_of_its_size() -> None:
     with OperationCounter(module) as counter:
         module(torch.ones(1, 1, 9, 9))
     assert (counter.shapes[""]["kernel"], counter.shapes[""]["stride"]) == (4, 2)
+
+
+def test_a_level_is_as_many_events() -> None:
+    # three inputs of 2, −3 and 0 events into five outputs: 5·(2 + 3) accumulations; half an event needs five MACs
+    module = nn.Linear(3, 5)
+    levels = torch.tensor([[2.0, -3.0, 0.0]])
+    assert count_synapse(module, levels, module(levels), True, 3) == {"macs": 0, "acs": 25}
+    mixed = torch.tensor([[2.0, 0.5, 1.0]])
+    assert count_synapse(module, mixed, module(mixed), True, 2) == {"macs": 5, "acs": 15}
+    assert count_synapse(module, mixed, module(mixed), True) == {"macs": 10, "acs": 5}  # of a neuron of single spikes
+
+
+def test_levels_reach_their_synapse_as_events() -> None:
+    network = nn.Sequential(neurons.layer("i_lif", backend="reference"), nn.Linear(1, 10, bias=False))
+    with OperationCounter(network) as counter:
+        network(torch.tensor([[[2.2]], [[0.1]], [[3.8]]]))
+    # u = 2.2 fires 2, leaves 0.2; 0.2 fires none; 0.1 + 3.8 = 3.9 fires 4
+    assert counter.totals["acs"] == 60
+    assert counter.totals["macs"] == 0
+    assert (counter.totals["spikes"], counter.totals["events"]) == (2, 6)
+
+
+def test_a_model_without_a_step_is_counted_by_its_own_operations() -> None:
+    # PSN at T = 6: six multiplications and additions for a row of W, one addition of the bias, one comparison
+    counter = OperationCounter(layer := neurons.layer("psn", 4, 6, "reference"))
+    with counter:
+        layer(torch.randn(6, 10, 4))
+    per = {name: count / 240 for name, count in counter.totals.items()}
+    assert per["neuron_multiplications"] == 6
+    assert per["neuron_additions"] == pytest.approx(6 + 1, abs=1)
+    assert counter.totals["state_reads"] == 0
