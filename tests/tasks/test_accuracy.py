@@ -257,5 +257,9 @@ def test_directions_of_the_metrics() -> None:
         *("accuracy_selected", "accuracy_final", "accuracy_validation_best", "accuracy_paper_style"),
         *("validation_accuracy", "test_accuracy"),
     }
-    assert {name for name, direction in better.items() if direction is None} == {"firing_rate", "learned_parameter"}
+    assert {name for name, direction in better.items() if direction is None} == {
+        "firing_rate",
+        "learned_parameter",
+        "output_bits",
+    }
     assert neurons.names()
