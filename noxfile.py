@@ -86,7 +86,7 @@ def microbench(session: nox.Session) -> None:
 @shared
 def asv(session: nox.Session) -> None:
     """Track the current commit quickly, or a range of commits: nox -s asv -- RANGE (in environments that ASV makes)."""
-    session.run(python(session), "-m", "suite.track", *session.posargs)
+    session.run(python(session), "-m", "suite.asv.track", *session.posargs)
 
 
 @shared

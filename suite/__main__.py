@@ -6,7 +6,7 @@ import importlib.util
 import sys
 from pathlib import Path
 
-from suite import interrupt
+from suite.runs import interrupt
 
 PACKAGES = ("neurons", "tasks")
 

@@ -29,7 +29,7 @@ from tests.conftest import REPOSITORY
 AREAS: dict[str, tuple[Sequence[str], Sequence[str]]] = {
     "statistics": (["suite/statistics/*.py"], ["suite/**/test_statistics*.py", "suite/statistics/test_*.py"]),
     "temporal gradient": (["tasks/temporal_*.py"], ["tasks/test_temporal_*.py"]),
-    "energy": (["tasks/energy.py", "suite/energy_*.py"], ["tasks/test_energy*.py", "suite/**/test_energy*.py"]),
+    "energy": (["tasks/energy.py", "suite/studies/energy_*.py"], ["tasks/test_energy*.py", "suite/**/test_energy*.py"]),
     "cell keys": (["suite/runs/cell_key.py"], ["suite/**/test_cell_key*.py", "suite/**/test_model_key*.py"]),
     "merge": (["suite/merge.py"], ["suite/**/test_merge*.py"]),
     "compare": (["suite/compare/*.py"], ["suite/**/test_compare*.py"]),

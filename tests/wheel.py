@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from suite.git import environment, git
+from suite.runs.git import environment, git
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 

@@ -13,6 +13,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, arguments: list[str]) -> int:
-    from suite.check import check
+    from suite.inspection.check import check
 
     return 0 if check(options.file) else 1

@@ -14,8 +14,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, arguments: list[str]) -> int:
-    from suite.compare_backends import compare_backends
-    from suite.listing import print_listing
+    from suite.inspection.compare_backends import compare_backends
+    from suite.inspection.listing import print_listing
 
     rows = compare_backends(options.neuron)
     if options.json:

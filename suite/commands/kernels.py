@@ -31,7 +31,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, arguments: list[str]) -> int:
     import neurons
     from neurons.kernels.gpu.ahead_of_time import TARGETS
-    from suite import kernels
+    from suite.inspection import kernels
 
     names = (
         [neurons.get(options.neuron).name]

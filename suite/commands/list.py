@@ -14,7 +14,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, arguments: list[str]) -> int:
-    from suite.listing import listing, print_listing
+    from suite.inspection.listing import listing, print_listing
 
     entries = listing(options.kind)
     if options.json:

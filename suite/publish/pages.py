@@ -8,10 +8,10 @@ import tempfile
 from pathlib import Path
 
 from neurons import InvalidValue
-from suite import git
 from suite.publish.content import copy_run
 from suite.publish.index import write_index
 from suite.publish.local import check_target, replaced
+from suite.runs import git
 from suite.runs.folders import replacing_folder
 from suite.runs.store import RunError, read_provenance, read_results
 

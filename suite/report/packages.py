@@ -15,7 +15,6 @@ from matplotlib.figure import Figure
 
 import tasks
 from neurons import peers
-from suite.packages import GROUP, SIZES, constants_of, model_of
 from suite.report import style, timings
 from suite.report.groups import Groups
 from suite.report.numbers import format_spread
@@ -23,6 +22,7 @@ from suite.report.page import Page
 from suite.report.parts import Parts
 from suite.report.plots import Plot
 from suite.report.table import Entry, Table
+from suite.runs.packages import GROUP, SIZES, constants_of, model_of
 
 KEYS = ["task", "timesteps", "elements", "dtype", "protocol", "device", "machine", "network", "rest", "metric"]
 """Columns in which a package and its counterpart agree, beside the constants."""

@@ -23,8 +23,8 @@ from pathlib import Path
 
 import psutil
 
-from suite.interrupt import SIGNALS
 from suite.runs import guardian
+from suite.runs.interrupt import SIGNALS
 
 PRELOADED = ["suite.runs.worker", "torch._dynamo", "sklearn.datasets"]
 """Imported once and shared by fork; an optimiser and a data set of scikit-learn cost each process 2.3 s otherwise."""

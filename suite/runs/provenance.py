@@ -13,8 +13,8 @@ from typing import Any
 import torch
 
 from neurons import peers
-from suite.git import git, owns
 from suite.runs import machine
+from suite.runs.git import git, owns
 
 DECIDING = ("torch", "numpy", "triton")
 """Packages whose versions decide the values of every cell."""

@@ -10,15 +10,15 @@ from pathlib import Path
 from rich.console import Console
 
 import neurons
-from suite import packages, studies
-from suite.interrupt import StopRequest
+from suite import studies
 from suite.report import groups
 from suite.report.build import build
-from suite.runs import plan, provenance
+from suite.runs import packages, plan, provenance
 from suite.runs.cell_key import identity
 from suite.runs.display import Display
 from suite.runs.execute import LocalExecutor
 from suite.runs.files import StorageError, log
+from suite.runs.interrupt import StopRequest
 from suite.runs.record import Result
 from suite.runs.store import Store
 from suite.runs.table import mixtures

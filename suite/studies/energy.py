@@ -7,13 +7,13 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from suite import energy_models
-from suite.energy_models import LayerCounts
 from suite.report import style
 from suite.report.conditions import only_seeds
 from suite.report.table import Table
 from suite.statistics import Estimate
+from suite.studies import energy_models
 from suite.studies.base import Scale, Study, by_seed, mean_of, table_of
+from suite.studies.energy_models import LayerCounts
 from suite.studies.verdicts import Check, Evidence
 from tasks import Cell
 

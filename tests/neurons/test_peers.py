@@ -18,7 +18,7 @@ from neurons.model import CONSTANTS
 from neurons.peers import equivalence
 from neurons.peers.equivalence import CHANNELS, SAMPLES, TIMESTEPS, NotEquivalent
 from neurons.peers.spikingjelly import LIF as SpikingJellyLIF
-from suite.packages import model_of
+from suite.runs.packages import model_of
 from tests.conftest import REPOSITORY
 
 PAGE = REPOSITORY / "docs" / "packages.md"

@@ -13,9 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from suite import interrupt
-from suite.interrupt import StopRequest
-from suite.runs import guardian
+from suite.runs import guardian, interrupt
+from suite.runs.interrupt import StopRequest
 from suite.runs.store import read_results
 from tests.conftest import REPOSITORY
 
@@ -153,7 +152,7 @@ def test_a_signal_before_a_worker_has_its_session_is_for_the_run(number: signal.
     """It waits, because the server's children begin with signals blocked, and is dropped; a later one is taken."""
     program = f"""if True:
         import os, signal
-        from suite.interrupt import SIGNALS
+        from suite.runs.interrupt import SIGNALS
         from suite.runs import processes
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         os.kill(os.getpid(), {int(number)})

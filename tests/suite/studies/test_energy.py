@@ -7,10 +7,10 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from suite import energy_models
-from suite.energy_models import LayerCounts
-from suite.energy_tables import Connection
+from suite.studies import energy_models
 from suite.studies.energy import energies, layers_of
+from suite.studies.energy_models import LayerCounts
+from suite.studies.energy_tables import Connection
 from tests.suite.studies.made_rows import Rows
 from tests.suite.studies.test_evidence import findings
 

@@ -9,7 +9,7 @@ import torch
 import neurons
 from neurons import BackendUnavailable, backends, peers
 from neurons.peers import Peer, equivalence
-from suite.packages import model_of
+from suite.runs.packages import model_of
 
 
 def compare_backends(model: str | None) -> list[dict[str, Any]]:

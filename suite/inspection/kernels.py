@@ -10,7 +10,7 @@ from neurons.kernels import cost
 from neurons.kernels.gpu import ahead_of_time
 from neurons.kernels.source import source_of
 from neurons.kernels.trace import program_of
-from suite.listing import print_listing
+from suite.inspection.listing import print_listing
 
 
 def resources(names: Sequence[str], targets: Sequence[str], steps: int, tile: int) -> list[dict[str, Any]]:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from suite.git import environment
 from suite.runs import provenance
+from suite.runs.git import environment
 
 FILE = "suite/runs/provenance.py"
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from suite import energy_tables
-from suite.energy_tables import Connection, table6_energy, table6_macs, table7
+from suite.studies import energy_tables
+from suite.studies.energy_tables import Connection, table6_energy, table6_macs, table7
 
-PAPER = Path(__file__).resolve().parents[2] / "results" / "paper"
+PAPER = Path(__file__).resolve().parents[3] / "results" / "paper"
 TABLE6 = pd.read_csv(PAPER / "energy.csv")
 TABLE7 = pd.read_csv(PAPER / "energy_total.csv")
 TIMESTEPS = {"CIFAR10": 6, "CIFAR100": 6, "Tiny-ImageNet": 6, "CIFAR10-DVS": 10, "DVS-Gesture": 20}

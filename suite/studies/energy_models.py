@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
-from suite import energy_tables
+from suite.studies import energy_tables
 
 PICOJOULE_MAC, PICOJOULE_AC = 4.6, 0.9
 """Horowitz (ISSCC 2014), 45 nm, 32-bit floating point."""
@@ -107,7 +107,7 @@ def clif_table6_all_steps(layers: list[LayerCounts]) -> float:
 
 
 def clif_table7(layers: list[LayerCounts]) -> float:
-    """As the CLIF authors' script computes Table 7, with its faults, which `suite.energy_tables` lists."""
+    """As the CLIF authors' script computes Table 7, with its faults, which `suite.studies.energy_tables` lists."""
     return table7_of(layers).total
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from neurons import BackendUnavailable
 from neurons.conformance import Agreement
-from suite import check, kernels
-from suite.kernels import ahead_of_time
+from suite.inspection import check, kernels
+from suite.inspection.kernels import ahead_of_time
 from tasks.measuring.timing import Spread
 
 GOOD = Agreement(255, 1, 0, 2e-6, {"w": 3e-5}, True, 1e-4)

@@ -1,4 +1,4 @@
-"""`python -m suite.track [RANGE …]`: track the working tree, or a range of commits, by ASV (see suite/asv/)."""
+"""`python -m suite.asv.track [RANGE …]`: track the working tree, or a range of commits, by ASV (see suite/asv/)."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from suite.git import git
-from suite.share_environment import variables
+from suite.asv.share_environment import variables
+from suite.runs.git import git
 
-REPOSITORY = Path(__file__).resolve().parent.parent
+REPOSITORY = Path(__file__).resolve().parents[2]
 ASV = (sys.executable, "-m", "asv")
 FAILED = 2
 """What `asv run` exits with if a benchmark failed or ran out of time."""

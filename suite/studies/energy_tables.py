@@ -1,7 +1,7 @@
 """The two energy accountings of the CLIF paper (Tables 6 and 7), so that each printed figure can be checked.
 
 Both are written from what the tables print and what the authors' script computes, their faults included, and are named
-after their table. The suite's own estimates are in `suite.energy_models`.
+after their table. The suite's own estimates are in `suite.studies.energy_models`.
 """
 
 from __future__ import annotations

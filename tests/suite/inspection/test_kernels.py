@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from neurons.kernels.gpu import ahead_of_time
-from suite import kernels
+from suite.inspection import kernels
 
 
 @pytest.mark.parametrize(("target", "bandwidth"), [("cuda:90", 3.2e12), ("cuda:80", 2.0e12)])

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from neurons import peers
-from suite import packages
 from suite.report.packages import behind, cards, relations, side_by_side, speed_ups
+from suite.runs import packages
 from suite.runs.store import COLUMNS
 from tests.conftest import Suite
 
