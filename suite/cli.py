@@ -1,4 +1,7 @@
-"""The command line: `python -m suite …`. Bad input gives one line and exit code 2."""
+"""The command line: `python -m suite …`. Bad input gives one line and exit code 2.
+
+Nothing here or at the head of a command imports torch, so that `--help` answers at once.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,6 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import NoReturn
 
-from neurons import BackendUnavailable, InvalidValue, NeuronError, UnknownName
 from suite import commands
 from suite.text import plain
 
@@ -29,13 +31,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; the exit code is 0, 1 if a cell failed, 2 for bad input, 130 after Ctrl-C."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     options = _parser().parse_args(arguments)
-    from suite.runs.store import RunError
-
     try:
         return options.command(options, arguments)
-    except (UnknownName, InvalidValue, NeuronError, BackendUnavailable, RunError) as error:
+    except Exception as error:
+        if not _is_bad_input(error):
+            raise
         print(f"suite: {plain(error, LONGEST_MESSAGE)}", file=sys.stderr)
         return 2
+
+
+def _is_bad_input(error: Exception) -> bool:
+    from neurons import BackendUnavailable, InvalidValue, NeuronError, UnknownName
+    from suite.runs.store import RunError
+
+    return isinstance(error, UnknownName | InvalidValue | NeuronError | BackendUnavailable | RunError)
 
 
 def _parser() -> Parser:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from neurons import UnknownName
 from suite.commands.shared import folder
 
 HELP = "compare the packages that people use"
@@ -18,6 +17,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, arguments: list[str]) -> int:
+    from neurons import UnknownName
     from suite.runs import plan, run
 
     if options.profile not in plan.SEEDS:

@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from neurons import InvalidValue
-
 
 def names(text: str) -> list[str]:
     """The names of an option that takes several, separated by commas."""
@@ -35,6 +33,8 @@ def count(text: str) -> int:
 
 def settings(pairs: Sequence[str]) -> dict[str, Any]:
     """The values of `--set key=value`, each given once; InvalidValue otherwise."""
+    from neurons import InvalidValue
+
     found: dict[str, Any] = {}
     for pair in pairs:
         key, separator, text = pair.partition("=")

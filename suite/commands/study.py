@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from neurons import UnknownName
 from suite.commands.shared import folder, settings
 
 HELP = "put claims of the CLIF paper to the test"
@@ -30,6 +29,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, arguments: list[str]) -> int:
     import tasks
+    from neurons import UnknownName
     from suite import studies
     from suite.runs import plan, run
     from tasks import data, networks

@@ -11,6 +11,9 @@ import pytest
 
 from tests.conftest import REPOSITORY
 
+HEAVY = {"torch", "numpy", "pandas", "neurons", "tasks"}
+"""Packages that take long to import."""
+
 
 def listed(folder: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "suite", "list", "tasks"]
@@ -35,3 +38,20 @@ def test_a_folder_that_is_no_package_hides_nothing(tmp_path: Path) -> None:
     done = listed(tmp_path)
     assert done.returncode == 0, done.stderr
     assert "throughput" in done.stdout
+
+
+def test_help_imports_nothing_heavy() -> None:
+    """Of the program, of each command; and of a wrong command line."""
+    program = f"""if True:
+        import sys
+        from suite import cli
+        for arguments in [["--help"], ["nonsense"], *([name, "--help"] for name in cli._commands())]:
+            try:
+                cli.main(arguments)
+            except SystemExit:
+                pass
+        heavy = {HEAVY} & set(sys.modules)
+        sys.exit(f"imported: {{heavy}}" if heavy else 0)
+    """
+    done = subprocess.run([sys.executable, "-c", program], check=False, cwd=REPOSITORY, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-300:]
