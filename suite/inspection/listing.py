@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -15,6 +15,7 @@ import neurons
 import tasks
 from neurons import UnknownName, backends
 from suite import studies
+from suite.inspection import catalogue
 from suite.text import plain
 from tasks import data
 
@@ -22,19 +23,7 @@ Entry = dict[str, Any]
 
 
 def _neurons() -> list[Entry]:
-    entries = []
-    for name in neurons.names():
-        cls = neurons.get(name)
-        entries.append(
-            {
-                "name": name,
-                "states": list(cls.states),
-                "learnable": {key: learnable.per for key, learnable in cls.learnables().items()},
-                "published": dict(cls.published),
-                "description": _first_line(cls.__doc__),
-            }
-        )
-    return entries
+    return catalogue.catalogue(neurons.names())
 
 
 def _tasks() -> list[Entry]:
@@ -85,13 +74,14 @@ def listing(kind: str) -> list[Entry]:
     return KINDS[kind]()
 
 
-def print_listing(entries: list[Entry]) -> None:
-    """A table on the terminal."""
+def print_listing(entries: list[Entry], columns: Sequence[str] = ()) -> None:
+    """A table on the terminal, of some columns or of all."""
     table = Table(box=None, header_style="bold")
-    for column in entries[0] if entries else ():
+    shown = columns or list(entries[0] if entries else ())
+    for column in shown:
         table.add_column(column, overflow="fold")
     for entry in entries:
-        table.add_row(*(Text(plain(_text(value))) for value in entry.values()))
+        table.add_row(*(Text(plain(_text(entry[column]))) for column in shown))
     Console(width=None if sys.stdout.isatty() else 200).print(table)
 
 
