@@ -110,9 +110,11 @@ class Cpu(Backend):
 
     name = "cpu"
     description = "fused C kernel, made from the step"
+    devices: tuple[str, ...] = ("cpu", "meta")
+    """Kinds of device whose tensors it takes."""
 
     def unavailable(self, neuron: Neuron, device: torch.device) -> str | None:
-        if device.type not in ("cpu", "meta"):
+        if device.type not in self.devices:
             return f"the cpu backend runs on the CPU, not on {device}; use triton"
         return _no_step(self.name, neuron) or _not_fusable(neuron) or cpu.unavailable(source_of(neuron))
 

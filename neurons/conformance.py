@@ -175,13 +175,14 @@ def _near_jumps(layer: NeuronLayer, x: Tensor) -> Tensor:
     return near
 
 
-def gate(make: Callable[[int, int], NeuronLayer]) -> None:
+def gate(make: Callable[[int, int], NeuronLayer], device: torch.device | str = "cpu") -> None:
     """Refuse a neuron whose backend does not compute what its step says, before anything of it is timed.
 
     A peer has no step of the suite: it must be the model that its card says, see `neurons.peers.equivalence`.
 
     Args:
         make: the layer that is timed, for a number of channels and of time steps.
+        device: where it runs.
 
     Raises:
         NotConformant, NotEquivalent: one line with the disagreement.
@@ -191,11 +192,11 @@ def gate(make: Callable[[int, int], NeuronLayer]) -> None:
     layer = make(5, 9)
     neuron = layer.neuron
     if isinstance(neuron, Peer):
-        equivalence.gate(make(equivalence.CHANNELS, equivalence.TIMESTEPS))
+        equivalence.gate(make(equivalence.CHANNELS, equivalence.TIMESTEPS), device)
         return
     x = 0.7 + 0.6 * torch.randn(9, 51, 5, generator=generator)
     x = x * neuron.input_scale  # so that it fires as often as others
-    found = compare(layer, x, torch.randn(x.shape, generator=generator))
+    found = compare(layer, x.to(device), torch.randn(x.shape, generator=generator).to(device))
     fault = found.fault
     if fault is None and 2 * found.undecided > found.neurons:
         fault = f"{found.undecided} of {found.neurons} neurons come within rounding of a jump, too many to compare"

@@ -10,9 +10,8 @@ import torch
 
 import neurons
 from tasks.base import Cell, Metric, Value
-from tasks.training.loop import Epoch, check_finite, firing_rates, train
-from tasks.training.network_task import NETWORK_SETTINGS, NetworkTask, budget, exchange, prepare
-from tasks.training.recipe import Recipe
+from tasks.training.loop import Epoch, check_finite, firing_rates
+from tasks.training.network_task import NETWORK_SETTINGS, NetworkTask, budget, exchange, prepare, trained
 
 
 class Accuracy(NetworkTask):
@@ -49,9 +48,8 @@ class Accuracy(NetworkTask):
 
     def run(self, cell: Cell) -> Iterator[Value]:
         dataset, network = prepare(cell)
-        recipe = Recipe.from_settings(dict(cell.settings))
         epochs = []
-        for epoch in train(network, dataset, recipe, cell.settings["train_samples"], cell.seed):
+        for epoch in trained(cell, dataset, network):
             epochs.append(epoch)
             for name, layer in network.named_modules():
                 if isinstance(layer, neurons.NeuronLayer):

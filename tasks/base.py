@@ -7,9 +7,12 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
+import torch
+
 import neurons
 from neurons import InvalidValue, NeuronLayer, UnknownName
 from neurons.layer import PROTOCOLS
+from tasks.measuring import devices
 
 
 class NotFinite(Exception):
@@ -45,25 +48,38 @@ class Value:
 
 @dataclass(frozen=True)
 class Cell:
-    """One measurement to make: (task, neuron, backend, settings, seed). `settings` holds plain JSON values."""
+    """One measurement to make: (task, neuron, backend, device, settings, seed). `settings` holds plain JSON values.
+
+    Everything of a cell lives on its device (see `tasks.measuring.devices`): data, network, neurons.
+    """
 
     task: str
     neuron: str
     backend: str
     seed: int
     settings: Mapping[str, Any] = field(default_factory=dict)
+    device: str = "cpu"
+
+    @property
+    def torch_device(self) -> torch.device:
+        """Where its tensors are; of several cards the first, unless it was given another."""
+        return devices.torch_device(self.device)
 
     @property
     def dataset(self) -> str | None:
         return self.settings.get("dataset")
 
     def neuron_layer(self, channels: int | None = None, timesteps: int | None = None) -> NeuronLayer:
-        """A layer of the cell's neuron, by the cell's backend, protocol and parameters (settings `neuron.NAME`)."""
+        """A layer of the cell's neuron on its device, by its backend, protocol and parameters (`neuron.NAME`).
+
+        Its first values are drawn on the CPU, so that they are the same on every device.
+        """
         prefix = "neuron."
         parameters = {key.removeprefix(prefix): value for key, value in self.settings.items() if key.startswith(prefix)}
         protocol = self.settings.get("protocol", "controlled")
         bptt_steps = self.settings.get("bptt_steps")
-        return neurons.layer(self.neuron, channels, timesteps, self.backend, protocol, bptt_steps, **parameters)
+        layer = neurons.layer(self.neuron, channels, timesteps, self.backend, protocol, bptt_steps, **parameters)
+        return layer.to(self.torch_device)
 
 
 @dataclass(frozen=True)
@@ -176,6 +192,10 @@ class Task(ABC):
 
     def refusal(self, settings: Mapping[str, Any]) -> str | None:
         """Why these settings do not go together, in one line, or None; each alone is in its range."""
+        return None
+
+    def refusal_on(self, device: str, settings: Mapping[str, Any]) -> str | None:
+        """Why a device of that kind cannot do what these settings ask, in one line, or None."""
         return None
 
     @abstractmethod

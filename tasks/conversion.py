@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 
 from neurons.models.lif import LIF
 from tasks.base import Cell, Metric, Value
-from tasks.training.loop import evaluate, train
-from tasks.training.network_task import NETWORK_SETTINGS, NetworkTask, budget, exchange, prepare
-from tasks.training.recipe import Recipe
+from tasks.training.arithmetic import Arithmetic
+from tasks.training.loop import evaluate
+from tasks.training.network_task import NETWORK_SETTINGS, NetworkTask, budget, exchange, prepare, trained
 
 HARD_RESETS = (0.0, -0.02, -0.04, -0.06, -0.08, -0.1)
 
@@ -40,12 +40,12 @@ class Conversion(NetworkTask):
 
     def run(self, cell: Cell) -> Iterator[Value]:
         dataset, network = prepare(cell)
-        recipe = Recipe.from_settings(dict(cell.settings))
-        for _ in train(network, dataset, recipe, cell.settings["train_samples"], cell.seed):
+        for _ in trained(cell, dataset, network):
             pass
+        how = Arithmetic.of(cell.settings, cell.torch_device)
 
         def accuracy() -> float:
-            return 100 * evaluate(network, dataset, "test", recipe.loss)[1]
+            return 100 * evaluate(network, dataset, "test", cell.settings["loss"], how)[1]
 
         yield Value("accuracy_own", accuracy())
         exchange(network, _as_lif(cell, reset="soft"))

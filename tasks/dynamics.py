@@ -89,7 +89,7 @@ class Dynamics(Task):
         spikes = torch.rand(shape, generator=torch.Generator().manual_seed(cell.seed)) < settings["input_rate"]
         torch.manual_seed(cell.seed)
         layer = cell.neuron_layer(channels=1, timesteps=shape[0])
-        found = traces(layer, settings["weight"] * spikes.float())
+        found = traces(layer, (settings["weight"] * spikes.float()).to(cell.torch_device))
         yield Value("firing_rate", float(found["output"].mean()))
         for name, values in found.items():
             for step, value in enumerate(values[:TRACED_STEPS, 0].tolist()):

@@ -9,9 +9,7 @@ import torch
 
 from tasks.base import Cell, Metric, Value
 from tasks.measuring.operations import OperationCounter, count_synapse
-from tasks.training.loop import train
-from tasks.training.network_task import NETWORK_SETTINGS, NetworkTask, budget, prepare
-from tasks.training.recipe import Recipe
+from tasks.training.network_task import NETWORK_SETTINGS, NetworkTask, budget, prepare, trained
 
 __all__ = ["Energy", "OperationCounter", "count_synapse"]
 
@@ -56,11 +54,10 @@ class Energy(NetworkTask):
     @torch.no_grad()
     def run(self, cell: Cell) -> Iterator[Value]:
         dataset, network = prepare(cell)
-        events = bool(torch.isin(dataset.inputs, torch.tensor([-1.0, 0.0, 1.0])).all())
+        events = bool(torch.isin(dataset.inputs, torch.tensor([-1.0, 0.0, 1.0]).to(dataset.inputs.device)).all())
         counter = OperationCounter(network, events)
         with torch.enable_grad():
-            recipe = Recipe.from_settings(dict(cell.settings))
-            for _ in train(network, dataset, recipe, cell.settings["train_samples"], cell.seed):
+            for _ in trained(cell, dataset, network):
                 pass
         network.eval()
         inputs = dataset.part("test")[0][: cell.settings["samples"]]

@@ -34,7 +34,7 @@ class Equivalence(Task):
     def run(self, cell: Cell) -> Iterator[Value]:
         torch.manual_seed(cell.seed)
         layer = cell.neuron_layer(equivalence.CHANNELS, equivalence.TIMESTEPS)
-        found = equivalence.compare(layer, cell.seed)
+        found = equivalence.compare(layer, cell.seed, cell.torch_device)
         yield Value("different_spikes", found.different_spikes, detail=found.relation)
         for metric, value in (
             ("departure_step", found.step),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -15,6 +15,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from neurons.conformance import gate
 from neurons.kernels.cpu import pool
 from tasks.base import Cell, Metric, Task, Value
+from tasks.measuring import devices
 from tasks.measuring.workload import CHANNELS, DTYPE_RANGE, LayerWorkload
 
 
@@ -36,23 +37,32 @@ def saved_bytes(forward: Callable[[], Tensor], parameters: Sequence[Tensor] = ()
     return sum(storages.values())
 
 
-def peak_bytes(work: Callable[[], None], device: torch.device) -> int:
-    """Peak memory during `work` above what was in use before: of the device, or of this process on a CPU.
+@dataclass(frozen=True)
+class Peak:
+    """Bytes above what was in use before.
+
+    Attributes:
+        allocated: by tensors of a device, or by this process.
+        reserved: by torch's allocator of the device, with what it keeps for later; None for a process.
+    """
+
+    allocated: int
+    reserved: int | None = None
+
+
+def peak_bytes(work: Callable[[], None], device: torch.device) -> Peak:
+    """Peak memory during `work`: of the device, or of this process where a device has no memory of its own.
 
     The process's peak is the kernel's high-water mark, reset first (Linux).
     """
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-        torch.cuda.reset_peak_memory_stats(device)
-        before = torch.cuda.memory_allocated(device)
-        work()
-        torch.cuda.synchronize(device)
-        return torch.cuda.max_memory_allocated(device) - before
+    of_device = devices.of(device).peak_bytes(device, work)
+    if of_device is not None:
+        return Peak(*of_device)
     return_free_memory()
     Path("/proc/self/clear_refs").write_text("5")
     before = _process_bytes("VmRSS")
     work()
-    return max(0, _process_bytes("VmHWM") - before)
+    return Peak(max(0, _process_bytes("VmHWM") - before))
 
 
 def return_free_memory() -> None:
@@ -84,12 +94,13 @@ class Memory(Task):
         "protocol": "controlled",
     }
     ranges = DTYPE_RANGE
-    sources = ("measuring/workload.py",)
+    sources = ("measuring/workload.py", "measuring/devices.py")
     metrics = {
         "saved_bytes": Metric("B/element-step", "kept for backward by autograd", "lower", exact=True),
         "peak_bytes": Metric(
             "B/element-step", "peak of forward + backward above the input, in its own process", "lower"
         ),
+        "peak_reserved_bytes": Metric("B/element-step", "the same as reserved by the card's allocator", "lower"),
     }
 
     def grid(self, profile: str, datasets: Sequence[str]) -> list[dict[str, Any]]:
@@ -98,7 +109,7 @@ class Memory(Task):
         return [{"timesteps": timesteps, "elements": (1 << 23) // timesteps} for timesteps in (8, 64)]
 
     def run(self, cell: Cell) -> Iterator[Value]:
-        gate(cell.neuron_layer)
+        gate(cell.neuron_layer, cell.torch_device)
         small = replace(cell, settings={**cell.settings, "elements": CHANNELS})
         LayerWorkload.of(small).forward_backward()  # libraries and thread pools start outside the measurement
         workload = LayerWorkload.of(cell)
@@ -106,4 +117,6 @@ class Memory(Task):
         parameters = list(workload.layer.parameters())
         saved = saved_bytes(lambda: workload.layer(workload.x), parameters)
         yield Value("saved_bytes", saved / workload.element_steps)
-        yield Value("peak_bytes", peak / workload.element_steps)
+        yield Value("peak_bytes", peak.allocated / workload.element_steps)
+        if peak.reserved is not None:
+            yield Value("peak_reserved_bytes", peak.reserved / workload.element_steps)

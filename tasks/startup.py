@@ -28,18 +28,23 @@ OWN_IMPORT = "import neurons; neurons.names()"
 SCRIPT = """
 import json, sys, time
 import torch
-code, neuron, backend, threads, settings = sys.argv[1:]
+code, neuron, backend, device, threads, settings = sys.argv[1:]
 torch.set_num_threads(int(threads))
-warm = torch.ones(2, requires_grad=True)
-(warm * 2).backward(torch.ones(2))  # what torch itself imports at its first backward pass is nobody's
+if device != "cpu":
+    from tasks.measuring import devices
+    devices.kinds()
+warm = torch.ones(2, device=device, requires_grad=True)
+(warm * 2).backward(torch.ones(2, device=device))  # what torch itself begins at its first backward pass is nobody's
 begun = time.perf_counter()
 exec(code)
 imported = time.perf_counter() - begun
 from tasks.base import Cell
 from tasks.measuring.workload import LayerWorkload
-cell = Cell("startup", neuron, backend, 0, json.loads(settings))
+from tasks.measuring import devices
+cell = Cell("startup", neuron, backend, 0, json.loads(settings), device)
 begun = time.perf_counter()
 LayerWorkload.of(cell).forward_backward()
+devices.of(device).synchronize(cell.torch_device)
 print(json.dumps([imported, time.perf_counter() - begun]))
 """
 
@@ -75,12 +80,12 @@ class Startup(Task):
 
     def run(self, cell: Cell) -> Iterator[Value]:
         layer = cell.neuron_layer(64, cell.settings["timesteps"])
-        reason = backends.get_backend(cell.backend).unavailable(layer.neuron, torch.device("cpu"))
+        reason = backends.get_backend(cell.backend).unavailable(layer.neuron, cell.torch_device)
         if reason is not None:
             raise BackendUnavailable(reason)
         package = getattr(layer.neuron, "package", cell.backend)
         command = [sys.executable, "-c", SCRIPT, PACKAGE_IMPORTS.get(package, OWN_IMPORT), cell.neuron, cell.backend]
-        command += [str(torch.get_num_threads()), json.dumps(dict(cell.settings))]
+        command += [cell.device, str(torch.get_num_threads()), json.dumps(dict(cell.settings))]
         rounds = [_two_processes(command) for _ in range(cell.settings["processes"])]
         names = ("import_seconds", "first_call_seconds", "cached_call_seconds")
         for name, seconds in zip(names, zip(*rounds, strict=True), strict=True):

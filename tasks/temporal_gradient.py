@@ -23,10 +23,9 @@ from neurons.truncation import reference_loop
 from tasks.ablation import ablated
 from tasks.base import Cell, Metric, Range, Value
 from tasks.data import Dataset
-from tasks.training.loop import check_finite, train
+from tasks.training.loop import check_finite
 from tasks.training.losses import LOSSES, read_out
-from tasks.training.network_task import NETWORK_RANGES, NETWORK_SETTINGS, NetworkTask, budget, prepare
-from tasks.training.recipe import Recipe
+from tasks.training.network_task import NETWORK_RANGES, NETWORK_SETTINGS, NetworkTask, budget, prepare, trained
 
 HORIZON_SHARE = 0.01
 
@@ -86,7 +85,7 @@ def count_zeros(jacobian: Tensor) -> Zeros:
     for lag in range(1, steps):
         zero = torch.stack([jacobian[t + lag, t] == 0 for t in range(steps - lag)])
         outside = closed[lag:]
-        counts[:, lag - 1] = torch.tensor([zero.numel(), outside.sum(), (zero & ~outside).sum()])
+        counts[:, lag - 1] = torch.tensor([zero.numel(), int(outside.sum()), int((zero & ~outside).sum())])
     return Zeros(*counts)
 
 
@@ -307,12 +306,11 @@ class TemporalGradient(NetworkTask):
     def run(self, cell: Cell) -> Iterator[Value]:
         settings = cell.settings
         dataset, network = prepare(cell)
-        recipe = Recipe.from_settings(dict(settings))
-        epochs = train(network, dataset, recipe, settings["train_samples"], cell.seed)
-        for _ in islice(epochs, round(settings["progress"] * recipe.epochs)):
+        for _ in islice(trained(cell, dataset, network), round(settings["progress"] * settings["epochs"])):
             pass
         inputs, labels = dataset.part("train")
         order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0))[: settings["samples"]]
+        order = order.to(inputs.device)
         recorded = record_gradients(network, dataset, inputs[order], labels[order], settings["loss"])
         for name, record in recorded.items():
             check_finite(record.output.detach(), f"output of {name}")

@@ -2,11 +2,14 @@
 
 All neurons and backends of one size are measured in one process, in interleaved rounds, beside a plain copy of the
 input and the baseline. So ratios hold while the machine's speed drifts, each time is also a share of the memory
-bandwidth's limit, and a neuron that is measured later than others can be held against them by its ratio.
+bandwidth's limit, and a neuron that is measured later than others can be held against them by its ratio. On a card the
+device's events measure, inputs come from beyond its cache, and small sizes, whose time is that of their launches, are
+timed once more as a CUDA graph that is replayed.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -16,8 +19,9 @@ from neurons.conformance import gate
 from neurons.kernels import cost
 from neurons.kernels.trace import program_of
 from tasks.base import Cell, InterleavedTask, Metric, Value
+from tasks.measuring import devices
 from tasks.measuring.executed import Executed, check, executed
-from tasks.measuring.timing import COPY_WORK, Spread, add_baseline, interleave, spread_values
+from tasks.measuring.timing import CARD_METRICS, COPY_WORK, CardWatch, Spread, add_baseline, interleave, spread_values
 from tasks.measuring.workload import DTYPE_RANGE, LayerWorkload
 
 LIMIT_COPIES = {"forward": 1.0, "forward_backward": 2.5}
@@ -41,7 +45,7 @@ class Throughput(InterleavedTask):
         "protocol": "controlled",
     }
     ranges = DTYPE_RANGE
-    sources = ("measuring/workload.py", "measuring/timing.py", "measuring/executed.py")
+    sources = ("measuring/workload.py", "measuring/timing.py", "measuring/executed.py", "measuring/devices.py")
     metrics = {
         "forward_time": Metric("ns/element-step", "forward without gradient, median of rounds", "lower"),
         "forward_time_p20": Metric("ns/element-step", "20th percentile of the rounds", "lower"),
@@ -57,6 +61,17 @@ class Throughput(InterleavedTask):
         "forward_backward_time_over_baseline_p80": Metric("1", "80th percentile of the rounds", "lower"),
         "forward_limit": Metric("1", "forward time over the time of 1 copy of the input", "lower"),
         "forward_backward_limit": Metric("1", "both over the time of 2.5 copies of the input", "lower"),
+        "forward_graph_time": Metric(
+            "ns/element-step", "forward, replayed as a CUDA graph on one input: without launches", "lower"
+        ),
+        "forward_graph_time_p20": Metric("ns/element-step", "20th percentile of the rounds", "lower"),
+        "forward_graph_time_p80": Metric("ns/element-step", "80th percentile of the rounds", "lower"),
+        "forward_backward_graph_time": Metric(
+            "ns/element-step", "forward and backward, replayed as a CUDA graph on one input: without launches", "lower"
+        ),
+        "forward_backward_graph_time_p20": Metric("ns/element-step", "20th percentile of the rounds", "lower"),
+        "forward_backward_graph_time_p80": Metric("ns/element-step", "80th percentile of the rounds", "lower"),
+        **CARD_METRICS,
         "copy_bandwidth": Metric("GB/s", "bytes read and written by a copy of the input, same rounds"),
         "operations": Metric(
             "1/element-step", "operations of a step and its adjoint, counted on their graphs", exact=True
@@ -90,26 +105,61 @@ class Throughput(InterleavedTask):
         if not workloads:
             return
         first = next(iter(workloads.values()))
-        baseline, missing = add_baseline(cells, workloads, first.x.device, lambda own: _prepared(own)[0])
-        source, target = first.x.detach(), torch.empty_like(first.x)
-        works: dict[Hashable, Callable[[], object]] = {COPY_WORK: lambda: target.copy_(source)}
+        device = first.x.device
+        baseline, missing = add_baseline(cells, workloads, device, lambda own: _prepared(own)[0])
+        works: dict[Hashable, Callable[[], object]] = {COPY_WORK: _copies(first)}
         for key, workload in workloads.items():
-            works[key, "forward"] = workload.forward
-            works[key, "forward_backward"] = workload.forward_backward
-        times = interleave(works, cells[0].settings["rounds"])
+            works |= {(key, name): work for name, work in _works(workload).items()}
+        watch = CardWatch(device)
+        times = interleave(works, cells[0].settings["rounds"], device, watch.look)
         for index, found in ran.items():
             values = [*_layer_values(index, workloads[index], times, baseline, missing), *_counted(workloads[index])]
-            yield cells[index], [*values, Value("kernel_calls", found.calls, detail=str(found))]
+            yield cells[index], [*values, *watch.values(), Value("kernel_calls", found.calls, detail=str(found))]
+
+
+def _copies(workload: LayerWorkload) -> Callable[[], object]:
+    """A copy of the input, each call of another of its copies into another place."""
+    sources = [x.detach() for x in workload.inputs]
+    pairs = itertools.cycle([(torch.empty_like(source), source) for source in sources])
+
+    def copy() -> None:
+        target, source = next(pairs)
+        target.copy_(source)
+
+    return copy
+
+
+LAUNCH_BOUND = 1 << 22
+"""Neurons × steps up to which a card's time may be that of its launches."""
+
+
+def _works(workload: LayerWorkload) -> dict[str, Callable[[], object]]:
+    """What is timed, by the name of its metric without `_time`."""
+    works: dict[str, Callable[[], object]] = {
+        "forward": workload.forward,
+        "forward_backward": workload.forward_backward,
+    }
+    if workload.element_steps <= LAUNCH_BOUND:
+        device = workload.x.device
+        for name, work in list(works.items()):
+            try:
+                replayed = devices.of(device).replayable(device, work)
+            except RuntimeError as error:
+                print(f"{name} of {workload.layer.neuron.name} cannot be recorded as a graph: {error}")
+                continue
+            if replayed is not None:
+                works[f"{name}_graph"] = replayed
+    return works
 
 
 def _prepared(cell: Cell) -> tuple[LayerWorkload, Executed]:
     """The workload of a cell, after its kernels were held against the reference and seen to run."""
-    gate(cell.neuron_layer)
-    workload = LayerWorkload.of(cell)
+    gate(cell.neuron_layer, cell.torch_device)
+    workload = LayerWorkload.of(cell, beyond_cache=True)
     workload.forward()
     workload.forward_backward()
     found = executed(workload.forward_backward)
-    check(cell.backend, found)
+    check(cell.backend, found, workload.layer.neuron)
     return workload, found
 
 
@@ -123,6 +173,9 @@ def _layer_values(
         yield Value(f"{direction}_limit", spread.p50 / (copies * copy))
         if (baseline, direction) in times:
             yield from spread_values(f"{direction}_time_over_baseline", spread.over(times[baseline, direction]))
+        if (index, f"{direction}_graph") in times:
+            graph = times[index, f"{direction}_graph"]
+            yield from spread_values(f"{direction}_graph_time", graph, 1e9 / workload.element_steps)
     yield Value("copy_bandwidth", 2 * workload.x.nbytes / copy / 1e9, detail=missing)
 
 

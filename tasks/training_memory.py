@@ -21,16 +21,20 @@ class TrainingMemory(NetworkTask):
     description = "peak memory of a training step of a network, in its own process"
     exclusive = True
     settings: ClassVar[dict[str, Any]] = NETWORK_SETTINGS
-    sources = ("training", "networks", "data", "memory.py")
+    sources = ("training", "networks", "data", "memory.py", "measuring/devices.py")
     metrics = {
-        "training_peak": Metric("MiB", "peak of a training step above what network, optimiser and batch hold", "lower")
+        "training_peak": Metric("MiB", "peak of a training step above what network, optimiser and batch hold", "lower"),
+        "training_peak_reserved": Metric("MiB", "the same as reserved by the card's allocator", "lower"),
     }
 
     def grid(self, profile: str, datasets: Sequence[str]) -> list[dict[str, Any]]:
         return [budget(profile, dataset) for dataset in datasets]
 
     def run(self, cell: Cell) -> Iterator[Value]:
-        gate(cell.neuron_layer)
+        gate(cell.neuron_layer, cell.torch_device)
         training = TrainingStep(cell)
         training.step()  # the optimiser's state, libraries and thread pools start outside the measurement
-        yield Value("training_peak", peak_bytes(training.step, training.x.device) / MEBIBYTE)
+        peak = peak_bytes(training.step, training.x.device)
+        yield Value("training_peak", peak.allocated / MEBIBYTE)
+        if peak.reserved is not None:
+            yield Value("training_peak_reserved", peak.reserved / MEBIBYTE)

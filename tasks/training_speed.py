@@ -6,6 +6,7 @@ others.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -13,10 +14,13 @@ import torch
 
 from neurons.conformance import gate
 from tasks.base import Cell, InterleavedTask, Metric, Value
-from tasks.measuring.timing import COPY_WORK, Spread, add_baseline, interleave, spread_values
+from tasks.measuring import devices
+from tasks.measuring.timing import CARD_METRICS, COPY_WORK, CardWatch, Spread, add_baseline, interleave, spread_values
 from tasks.training.network_task import NETWORK_SETTINGS, NetworkTask, budget
 from tasks.training.step import TrainingStep
 
+ENERGY_SECONDS = 2.0
+"""How long the steps go on whose energy is read: the counters move every 20 to 100 ms."""
 COPY_ELEMENTS = 1 << 22
 """Of float32: more than the caches of a core hold."""
 
@@ -29,7 +33,7 @@ class TrainingSpeed(NetworkTask, InterleavedTask):
     main = True
     exclusive = True
     settings: ClassVar[dict[str, Any]] = NETWORK_SETTINGS | {"rounds": 7}
-    sources = ("training", "networks", "data", "measuring/timing.py")
+    sources = ("training", "networks", "data", "measuring/timing.py", "measuring/devices.py")
     metrics = {
         "training_speed": Metric("samples/s", "training steps, median of rounds", "higher"),
         "training_speed_p20": Metric("samples/s", "20th percentile of the rounds", "higher"),
@@ -38,6 +42,8 @@ class TrainingSpeed(NetworkTask, InterleavedTask):
         "training_speed_over_baseline_p20": Metric("1", "20th percentile of the rounds", "higher"),
         "training_speed_over_baseline_p80": Metric("1", "80th percentile of the rounds", "higher"),
         "copy_bandwidth": Metric("GB/s", "bytes read and written by a copy of 16 MiB, same rounds"),
+        "step_energy": Metric("J", "energy of a training step by the card's own counter, measured", "lower"),
+        **CARD_METRICS,
         "neuron_share": Metric("1", "time of the neurons alone on their inputs over that of the whole step", "lower"),
     }
 
@@ -66,20 +72,37 @@ class TrainingSpeed(NetworkTask, InterleavedTask):
         for key, training in steps.items():
             works[key, "step"] = training.step
             works[key, "neurons"] = training.neurons_alone
-        times = interleave(works, cells[0].settings["rounds"])
+        watch = CardWatch(device)
+        times = interleave(works, cells[0].settings["rounds"], device, watch.look)
         bandwidth = Value("copy_bandwidth", 2 * source.nbytes / times[COPY_WORK].p50 / 1e9, detail=missing)
         for index, cell in enumerate(cells):
             if index in measured:
-                yield cell, [*_speeds(index, cell, times, baseline), bandwidth]
+                values = [*_speeds(index, cell, times, baseline), bandwidth, *watch.values()]
+                yield cell, [*values, *_energy(steps[index], times[index, "step"].p50)]
 
 
 def _prepared(cell: Cell) -> TrainingStep:
-    gate(cell.neuron_layer)
+    gate(cell.neuron_layer, cell.torch_device)
     training = TrainingStep(cell)
     training.step()
     training.record_currents()
     training.neurons_alone()
     return training
+
+
+def _energy(training: TrainingStep, seconds: float) -> Iterator[Value]:
+    """Joules of a step; nothing where the device has no counter, as no number stands for what was not measured."""
+    device = training.x.device
+    own, steps = devices.of(device), max(1, math.ceil(ENERGY_SECONDS / seconds))
+    before = own.joules(device)
+    if before is None:
+        return
+    for _ in range(steps):
+        training.step()
+    own.synchronize(device)
+    after = own.joules(device)
+    assert after is not None
+    yield Value("step_energy", (after - before) / steps, detail=f"{steps} steps, with what the card draws at rest")
 
 
 def _speeds(index: int, cell: Cell, times: Mapping[Hashable, Spread], baseline: Hashable) -> Iterator[Value]:

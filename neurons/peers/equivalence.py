@@ -76,8 +76,8 @@ class _Run:
     gradients: list[Tensor]
 
 
-def compare(layer: NeuronLayer, seed: int = 0) -> Equivalence:
-    """Compare a layer of `CHANNELS` channels with the float64 reference of its model.
+def compare(layer: NeuronLayer, seed: int = 0, device: torch.device | str = "cpu") -> Equivalence:
+    """Compare a layer of `CHANNELS` channels, on its device, with the float64 reference of its model there.
 
     A layer of a peer is compared with the model that the peer is held against, by what its package computes.
 
@@ -90,9 +90,11 @@ def compare(layer: NeuronLayer, seed: int = 0) -> Equivalence:
         raise BackendUnavailable(reason)
     x = torch.cat(list(drives(model, seed).values()), 1)
     gradient = torch.randn(x.shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    x, gradient = x.to(device), gradient.to(device)
     torch.manual_seed(seed)
     theirs_values = {name: value.detach() for name, value in layer.named_parameters()}
-    values = model.initial_parameters(CHANNELS) if peer and peer.departs else theirs_values
+    own_values = {name: value.to(device) for name, value in model.initial_parameters(CHANNELS).items()}
+    values = own_values if peer and peer.departs else theirs_values
 
     def reference(x: Tensor, parameters: Mapping[str, Tensor]) -> Trace:
         outputs, states = zip(*steps(model, parameters, x), strict=True)
@@ -125,7 +127,7 @@ def drives(model: Neuron, seed: int) -> dict[str, Tensor]:
     return {name: x * (exact if name == "grid" else leak) for name, x in found.items()}
 
 
-def gate(layer: NeuronLayer) -> None:
+def gate(layer: NeuronLayer, device: torch.device | str = "cpu") -> None:
     """Refuse a layer of a peer that is said to compute the suite's model and does not, before it is timed.
 
     Raises:
@@ -134,7 +136,7 @@ def gate(layer: NeuronLayer) -> None:
     peer = layer.neuron
     if not isinstance(peer, Peer) or peer.departs:
         return
-    found = compare(layer)
+    found = compare(layer, device=device)
     if found.relation == "different model":
         where = f"under the drive {found.drive}, step {found.step}, neuron {found.neuron}"
         raise NotEquivalent(f"{peer.name} departs from {peer.model} {where}")

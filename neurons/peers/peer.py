@@ -55,6 +55,7 @@ class Peer(Neuron):
         departs: where and why it is another model; empty if it computes the same.
         takes: the common constants that it can be given; of the others it has those of its model and no other.
         card: its semantics.
+        kernel_on_cards: the package has a kernel of all its time steps for GPUs.
     """
 
     package: ClassVar[str]
@@ -65,6 +66,7 @@ class Peer(Neuron):
     takes: ClassVar[Collection[str]] = CONSTANTS
     published = _OfModel()
     card: ClassVar[Card]
+    kernel_on_cards: ClassVar[bool] = False
 
     def __init__(self, timesteps: int | None = None, **overrides: Any) -> None:
         like = registry.get(self.model)(timesteps, **{**self.constants_of_model, **overrides})

@@ -91,12 +91,14 @@ _REAL = "the surrogate inside; the reset is part of it unless detach_reset"
 
 class IF(Node):
     name = "spikingjelly.if"
+    kernel_on_cards = True
     class_name, model = "IFNode", "if"
     card = Card("u = u + x", "u ≥ v_th", "same step; soft (v_reset=None) or to v_reset", _REAL)
 
 
 class LIF(Node):
     name = "spikingjelly.lif"
+    kernel_on_cards = True
     class_name, model = "LIFNode", "lif"
     card = Card(
         "u = u − (u − v_reset)/τ + x; x/τ with decay_input (its default)",
@@ -126,6 +128,7 @@ class PLIF(LIF):
 
 class KLIF(LIF):
     name = "spikingjelly.klif"
+    kernel_on_cards = False
     class_name, model = "KLIFNode", "klif"
     parameter_names = {"k": "k"}
     card = Card("as LIFNode, then f = relu(k·u)", "f ≥ v_th", "same step; u = f after its reset", _REAL)
@@ -157,6 +160,7 @@ class GLIF(Node):
 
 class CLIF(Node):
     name = "spikingjelly.clif"
+    kernel_on_cards = True
     class_name, model = "ComplementaryLIFNode", "clif"
     card = Card("u = u − u/τ + x", "u ≥ v_th", "same step, soft, takes v_th + sigmoid(m)", "the reset is part of it")
 
@@ -176,16 +180,19 @@ class CLIF(Node):
 class IFStep(IF):
     name = "spikingjelly.if_step"
     step_mode = "s"
+    kernel_on_cards = False
 
 
 class LIFStep(LIF):
     name = "spikingjelly.lif_step"
     step_mode = "s"
+    kernel_on_cards = False
 
 
 class PLIFStep(PLIF):
     name = "spikingjelly.plif_step"
     step_mode = "s"
+    kernel_on_cards = False
 
 
 class KLIFStep(KLIF):
@@ -196,6 +203,7 @@ class KLIFStep(KLIF):
 class CLIFStep(CLIF):
     name = "spikingjelly.clif_step"
     step_mode = "s"
+    kernel_on_cards = False
 
 
 class PSN(Node):

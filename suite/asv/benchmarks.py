@@ -5,13 +5,17 @@ ASV takes less of any figure for better, so errors are tracked where other pages
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import torch
 
 import neurons
 import tasks
+from suite.asv.track import DEVICE_VARIABLE
+from suite.runs.plan import resolved
 from tasks import Cell
+from tasks.measuring import devices
 from tasks.measuring.workload import LayerWorkload, drive
 from tasks.memory import peak_bytes, saved_bytes
 from tasks.temporal_gradient import decompose, temporal_jacobian
@@ -23,9 +27,13 @@ ELEMENTS = 1 << 16
 TRAINING = {"epochs": 6, "train_samples": None}
 
 
+DEVICE = devices.resolve(os.environ.get(DEVICE_VARIABLE, "cpu"))
+PLACE = devices.torch_device(DEVICE)
+
+
 def cell(task: str, name: str, **settings: Any) -> Cell:
-    """A cell by the fused CPU kernel."""
-    return Cell(task, name, "cpu", 0, {**tasks.get(task).settings, **settings})
+    """A cell by the fused kernel of the device that is tracked."""
+    return Cell(task, name, resolved("auto", name, DEVICE), 0, {**tasks.get(task).settings, **settings}, DEVICE)
 
 
 class Layer:
@@ -42,9 +50,11 @@ class Layer:
 
     def time_forward(self, name: str, steps: int) -> None:
         self.workload.forward()
+        devices.of(PLACE).synchronize(PLACE)
 
     def time_forward_backward(self, name: str, steps: int) -> None:
         self.workload.forward_backward()
+        devices.of(PLACE).synchronize(PLACE)
 
     def track_saved_bytes(self, name: str, steps: int) -> float:
         workload = self.workload
@@ -54,7 +64,7 @@ class Layer:
     def track_peak_bytes(self, name: str, steps: int) -> float:
         self.workload.x.grad = None  # of the call in setup; the gradient belongs to the peak
         self.workload.layer.zero_grad(set_to_none=True)
-        return peak_bytes(self.workload.forward_backward, torch.device("cpu")) / self.workload.element_steps
+        return peak_bytes(self.workload.forward_backward, PLACE).allocated / self.workload.element_steps
 
     track_saved_bytes.unit = track_peak_bytes.unit = "B/element-step"  # type: ignore[attr-defined]
 
@@ -76,7 +86,7 @@ class Network:
 
     def track_spatial_share(self, name: str) -> float:
         """The gradient of a neuron's own step over that with all later steps; 1 if nothing goes back in time."""
-        x = drive(16, 64 * 16, seed=0)
+        x = drive(16, 64 * 16, seed=0, device=PLACE)
         layer = cell("throughput", name).neuron_layer(channels=64, timesteps=16)
         return 1 / (1 + decompose(temporal_jacobian(layer, x), torch.ones_like(x)).ratio())
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from suite.commands.shared import folder
+from suite.commands.shared import add_device, folder
 
 HELP = "compare the packages that people use"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--profile", default="quick", help="smoke, quick (default) or full")
+    add_device(parser)
     parser.add_argument("--out", type=folder, metavar="RUN", help="default results/runs/packages-PROFILE")
     parser.add_argument("--time-limit", type=float, metavar="SECONDS", help="for one cell; default by profile")
 
@@ -19,8 +20,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, arguments: list[str]) -> int:
     from neurons import UnknownName
     from suite.runs import plan, run
+    from tasks.measuring import devices
 
     if options.profile not in plan.SEEDS:
         raise UnknownName("profile", options.profile, plan.SEEDS)
     out = options.out or Path("results/runs") / f"packages-{options.profile}"
-    return run.run_packages(options.profile, out, options.time_limit, arguments)
+    device = devices.resolve(options.device)
+    return run.run_packages(options.profile, device, out, options.time_limit, arguments)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from suite.commands.shared import folder, names, settings
+from suite.commands.shared import add_device, folder, names, settings
 
 HELP = "run tasks over neurons"
 
@@ -21,6 +21,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="names, tag:T, kind:K or all; default: the standard ones, and those of --neuron-file",
     )
     parser.add_argument("--backends", type=names, default=("auto",), metavar="A,B", help="default: auto")
+    add_device(parser, several=True)
     parser.add_argument("--datasets", type=names, default=(), metavar="A,B", help="default: all of the profile")
     parser.add_argument("--seeds", type=int, metavar="N", help="seeds 0 to N - 1; default by profile")
     parser.add_argument(
@@ -45,6 +46,7 @@ def run(options: argparse.Namespace, arguments: list[str]) -> int:
         datasets=options.datasets,
         seeds=options.seeds,
         settings=settings(options.settings),
+        devices=options.device,
     )
     out = options.out or Path("results/runs") / options.profile
     return run.run(request, options.neuron_file, out, options.time_limit, arguments)

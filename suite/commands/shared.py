@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from argparse import ArgumentTypeError
+from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,17 @@ def names(text: str) -> list[str]:
     if not all(found):
         raise ArgumentTypeError(f"'{text}' has an empty name; write names separated by commas, or leave the option out")
     return list(dict.fromkeys(found))
+
+
+def add_device(parser: ArgumentParser, several: bool = False) -> None:
+    """The option `--device`: a name as torch has it, which `tasks.measuring.devices.resolve` looks up; or several."""
+    known = "auto (default: the first GPU, else the CPU), cpu, cuda (all cards) or cuda:N"
+    if several:
+        parser.add_argument(
+            "--device", type=names, default=["auto"], metavar="D", help=f"{known}; cpu,cuda runs every cell on both"
+        )
+    else:
+        parser.add_argument("--device", default="auto", metavar="D", help=known)
 
 
 def folder(text: str) -> Path:

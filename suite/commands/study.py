@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from suite.commands.shared import folder, settings
+from suite.commands.shared import add_device, folder, settings
 
 HELP = "put claims of the CLIF paper to the test"
 
@@ -15,6 +15,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--profile", default="quick", help="smoke, quick (default) or full")
     parser.add_argument("--dataset", default="digits", help="default: digits")
     parser.add_argument("--network", default="mlp8", help="default: mlp8")
+    add_device(parser)
     parser.add_argument(
         "--set",
         action="append",
@@ -33,6 +34,7 @@ def run(options: argparse.Namespace, arguments: list[str]) -> int:
     from suite import studies
     from suite.runs import plan, run
     from tasks import data, networks
+    from tasks.measuring import devices
 
     for kind, name, known in (
         ("profile", options.profile, plan.SEEDS),
@@ -43,6 +45,7 @@ def run(options: argparse.Namespace, arguments: list[str]) -> int:
             raise UnknownName(kind, name, known)
     names = list(studies.studies()) if options.name == "all" else [studies.get(options.name).name]
     changed = plan.checked_settings(settings(options.settings), list(tasks.TASKS.values()))
-    scale = studies.Scale(options.profile, options.dataset, options.network, settings=changed)
+    device = devices.resolve(options.device)
+    scale = studies.Scale(options.profile, options.dataset, options.network, device=device, settings=changed)
     out = options.out or Path("results/runs") / f"study-{options.profile}"
     return run.run_studies(names, scale, out, options.time_limit, arguments)

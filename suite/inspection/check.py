@@ -19,6 +19,7 @@ from neurons.errors import NotFusable
 from neurons.kernels import cost
 from neurons.kernels.cpu import library as cpu_library
 from neurons.kernels.trace import Program, program_of
+from tasks.measuring import devices
 from tasks.measuring.timing import interleave
 from tasks.measuring.workload import drive
 
@@ -27,24 +28,27 @@ TIMED_STEPS, TIMED_ELEMENTS, ROUNDS = 8, 1 << 17, 5
 COMPARED = ("reference", "compile", "cpu", "triton")
 
 
-def check(path: Path) -> bool:
+def check(path: Path, device: str = "cpu") -> bool:
     """Print for each neuron of a file whether it is refused or fit, its agreement, cost and speed; True if all fit.
+
+    Reference and compile run on the device, which is also timed; a fused kernel runs on the device that it is for, and
+    Triton's without a card by its interpreter.
 
     Raises:
         NeuronError: the file registers nothing that can be checked.
     """
-    fit = [_check_neuron(name, path) for name in neurons.load_file(path)]
+    fit = [_check_neuron(name, path, device) for name in neurons.load_file(path)]
     return all(fit)
 
 
-def _check_neuron(name: str, path: Path) -> bool:
+def _check_neuron(name: str, path: Path, device: str = "cpu") -> bool:
     cls = neurons.get(name)
     print(f"{name}: states {', '.join(cls.states) or 'none'}; learnable {', '.join(cls.learnables()) or 'none'}")
-    fault = _fault_of_step(name)
+    fault = _fault_of_step(name, device)
     if fault is not None:
         print(f"  refused: {fault}")
         return False
-    agreed = [_agreement(name, backend, path) for backend in COMPARED]
+    agreed = [_agreement(name, backend, path, device) for backend in COMPARED]
     if cls.runs_over_time():
         try:
             _print_cost(program_of(cls(TIMED_STEPS)))
@@ -53,15 +57,15 @@ def _check_neuron(name: str, path: Path) -> bool:
             return False
     fit = all(agreed)
     if fit:
-        _print_speed(name)
+        _print_speed(name, device)
     print(f"  {'fit' if fit else 'refused'}")
     return fit
 
 
-def _fault_of_step(name: str) -> str | None:
+def _fault_of_step(name: str, device: str) -> str | None:
     """What the step itself raises, or that its results are not finite; None if it runs."""
     try:
-        found = compare_once(name, "reference")
+        found = compare_once(name, "reference", device)
     except Exception as error:
         where = next(
             (frame for frame in reversed(traceback.extract_tb(error.__traceback__)) if frame.name == "step"), None
@@ -75,17 +79,18 @@ def _one_line(error: Exception) -> str:
     return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}".rstrip(": ")
 
 
-def _agreement(name: str, backend: str, path: Path) -> bool:
+def _agreement(name: str, backend: str, path: Path, device: str) -> bool:
     """Compare one backend with the float64 reference; what this machine does not have is told and does not count."""
-    if backend == "triton" and not torch.cuda.is_available() and os.environ.get("TRITON_INTERPRET") != "1":
+    on_card = devices.kind_of(device) == "cuda"
+    if backend == "triton" and not on_card and os.environ.get("TRITON_INTERPRET") != "1":
         return _triton_by_interpreter(path, name)
-    label = "triton (interpreter)" if backend == "triton" and not torch.cuda.is_available() else backend
+    label = "triton (interpreter)" if backend == "triton" and not on_card else backend
     try:
         missing = _missing_here(name, backend)
         if missing is not None:
             print(f"  {label}: not compared: {missing}")
             return True
-        found = compare_once(name, backend)
+        found = compare_once(name, backend, "cpu" if backend == "cpu" else device)
     except Exception as error:
         print(f"  {label}: refused: {error if isinstance(error, BackendUnavailable) else _one_line(error)}")
         return False
@@ -107,13 +112,13 @@ def _missing_here(name: str, backend: str) -> str | None:
     return None
 
 
-def compare_once(name: str, backend: str) -> conformance.Agreement:
+def compare_once(name: str, backend: str, device: str) -> conformance.Agreement:
     """One comparison on a usual drive."""
     torch.manual_seed(0)
-    device = torch.device("cuda" if backend == "triton" and torch.cuda.is_available() else "cpu")
-    layer = neurons.layer(name, CHANNELS, STEPS, backend).to(device)
-    x = (0.7 + 0.6 * torch.randn(STEPS, SAMPLES, CHANNELS)).to(device)
-    return conformance.compare(layer, x, torch.randn(x.shape).to(device))
+    place = devices.torch_device(device)
+    layer = neurons.layer(name, CHANNELS, STEPS, backend).to(place)
+    x = (0.7 + 0.6 * torch.randn(STEPS, SAMPLES, CHANNELS)).to(place)
+    return conformance.compare(layer, x, torch.randn(x.shape).to(place))
 
 
 def _triton_by_interpreter(path: Path, name: str) -> bool:
@@ -131,7 +136,7 @@ def _triton_by_interpreter(path: Path, name: str) -> bool:
 def interpreted(path: str, name: str) -> int:
     """The part of the check that runs in the interpreter's process."""
     neurons.load_file(path)
-    return 0 if _agreement(name, "triton", Path(path)) else 1
+    return 0 if _agreement(name, "triton", Path(path), "cpu") else 1
 
 
 def _print_cost(program: Program) -> None:
@@ -142,21 +147,22 @@ def _print_cost(program: Program) -> None:
     print(f"  cost of a step: {listed}; backward {backward} operations; at least {least} B moved in float32")
 
 
-def _print_speed(name: str) -> None:
-    x = drive(TIMED_STEPS, TIMED_ELEMENTS, seed=0).requires_grad_()
+def _print_speed(name: str, device: str = "cpu") -> None:
+    place = devices.torch_device(device)
+    x = drive(TIMED_STEPS, TIMED_ELEMENTS, seed=0).to(place).requires_grad_()
     gradient = torch.ones_like(x)
     usable: Sequence[str] = [
         backend
-        for backend in ("reference", "cpu")
+        for backend in ("reference", backends.FUSED[place.type])
         if backends.get_backend(backend).unavailable(neurons.get(name)(TIMED_STEPS), x.device) is None
     ]
-    layers = {backend: neurons.layer(name, x.shape[2], TIMED_STEPS, backend) for backend in usable}
+    layers = {backend: neurons.layer(name, x.shape[2], TIMED_STEPS, backend).to(place) for backend in usable}
 
     def work(backend: str) -> None:
         x.grad = None
         layers[backend](x).backward(gradient)
 
-    times = interleave({backend: partial(work, backend) for backend in usable}, ROUNDS)
+    times = interleave({backend: partial(work, backend) for backend in usable}, ROUNDS, place)
     loop = times["reference"].p50
     for backend in usable:
         seconds = times[backend].p50

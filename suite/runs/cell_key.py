@@ -17,6 +17,7 @@ from neurons.model import NeuronType
 from neurons.peers.peer import Peer
 from suite.runs import machine
 from tasks import Cell
+from tasks.measuring import devices
 
 NEURONS = Path(neurons.__file__).parent
 TASKS = Path(tasks.__file__).parent
@@ -25,12 +26,13 @@ PACKAGES = ("torch", "numpy", "triton")
 
 
 def identity(cell: Cell) -> str:
-    """A hash of (task, neuron, backend, settings, seed) alone: the same question, whatever the code.
+    """A hash of (task, neuron, backend, device, settings, seed) alone: the same question, whatever the code.
 
-    It is free of order; 2 and 2.0 are one number, and a setting of None is one that is not set.
+    It is free of order; 2 and 2.0 are one number, and a setting of None is one that is not set. Which of several cards
+    runs it is no part of the question; what the card is called is a part of the key.
     """
     asked = {name: value for name, value in plain_settings(cell.settings).items() if value is not None}
-    return _digest([cell.task, cell.neuron, cell.backend, cell.seed, asked])
+    return _digest([cell.task, cell.neuron, cell.backend, devices.kind_of(cell.device), cell.seed, asked])
 
 
 def plain_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -49,7 +51,8 @@ def _plain(value: Any) -> Any:
 
 
 def key(cell: Cell) -> str:
-    """The identity with code and versions; for tasks that measure the machine, also with the machine.
+    """The identity with code and versions; on a card also with the card and the versions of what runs it; for tasks
+    that measure the machine also with the machine.
 
     The version of another package counts for the cells that run it.
     """
@@ -58,6 +61,9 @@ def key(cell: Cell) -> str:
     used = {cell.backend, cell.neuron.partition(".")[0]} & set(peers.PACKAGES)
     if used:
         decided_by.append({package: machine.installed_version(package) for package in sorted(used)})
+    on_device = devices.facts(cell.device)
+    if on_device:
+        decided_by.append(on_device)
     if task.exclusive:
         decided_by.append(machine.describe())
     return _digest(decided_by)

@@ -107,7 +107,8 @@ def label(cell: Cell) -> str:
     """A cell in a few words."""
     steps = cell.settings.get("timesteps")
     where = cell.dataset or (f"T={steps}" if steps is not None else None)
-    words = (cell.task, plain(cell.neuron, LONGEST_NAME), cell.backend, where, f"seed {cell.seed}")
+    device = "" if cell.device == "cpu" else f"on {cell.device}"
+    words = (cell.task, plain(cell.neuron, LONGEST_NAME), cell.backend, device, where, f"seed {cell.seed}")
     return " ".join(word for word in words if word)
 
 

@@ -1,4 +1,4 @@
-"""Runs the cells of a plan in processes: accuracy cells side by side, timings and memory alone on the machine.
+"""Runs the cells of a plan in processes: accuracy cells side by side, timings and memory alone on the machine or card.
 
 A process that dies or overruns its time loses only the cells that it had not finished; if it ran a batch, these are
 run again one by one.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
@@ -18,8 +18,10 @@ from typing import Any
 import tasks
 from suite.runs import machine, processes, worker
 from suite.runs.inbox import Inbox
+from suite.runs.places import Places
 from suite.runs.record import BrokenRecord, Result, Status
 from tasks import Cell
+from tasks.measuring import devices
 
 TICK = 0.2
 """Seconds after which deadlines and requests to stop are looked at, at the latest."""
@@ -32,7 +34,7 @@ LONGEST_LOG = 1 << 26
 
 @dataclass
 class Job:
-    """A process at work on a batch of cells."""
+    """A process at work on a batch of cells, on one device."""
 
     cells: Sequence[Cell]
     process: BaseProcess
@@ -40,6 +42,8 @@ class Job:
     log: Path
     deadline: float
     memory_kills: int
+    device: str
+    alone: bool
     done: set[int] = field(default_factory=set)
 
     def handles(self) -> list[Any]:
@@ -69,26 +73,42 @@ class LocalExecutor:
     started: Callable[[Sequence[Cell]], None]
     finished: Callable[[Cell, Result], None]
     stop: Callable[[], bool]
+    short: list[Cell] = field(default_factory=list, init=False)
+    """Cells that found their card's memory taken by others."""
 
     def run(self, cells: Sequence[Cell]) -> None:
-        """Run all cells; returns when each has been reported, or when it was asked to stop. Ends all processes."""
+        """Run all cells; returns when each has been reported, or when it was asked to stop. Ends all processes.
+
+        Of several cards each has a timing at a time, and cells that share one are run again, alone on it, if its
+        memory ran out.
+        """
         shared = [cell for cell in cells if not tasks.get(cell.task).exclusive]
         alone = [cell for cell in cells if tasks.get(cell.task).exclusive]
-        self._run_batches(list(batches(shared)), jobs=machine.usable_cores(), threads=1)
-        self._run_batches(list(batches(alone)), jobs=1, threads=machine.usable_cores())
+        on_cpu = [cell for cell in alone if cell.device == "cpu"]
+        on_cards = [cell for cell in alone if cell.device != "cpu"]
+        cores, cards = machine.usable_cores(), len({card for cell in cells for card in devices.cards(cell.device)})
+        self._run_batches(batches(shared), Places(cores, alone=False), threads=1)
+        again, self.short = self.short, []
+        for places, phase in ((cards, again), (1, on_cpu), (cards, on_cards)):
+            self._run_batches(batches(phase), Places(places, alone=True), threads=max(1, cores // places))
 
-    def _run_batches(self, pending: list[Sequence[Cell]], jobs: int, threads: int) -> None:
-        pending = pending[::-1]
+    def _run_batches(self, batched: Iterable[Sequence[Cell]], places: Places, threads: int) -> None:
+        pending = list(batched)[::-1]
         running: list[Job] = []
         try:
             while (pending or running) and not self.stop():
-                while pending and len(running) < jobs:
-                    running.append(self._start(pending.pop(), threads))
+                for place in reversed(range(len(pending))):
+                    if places.full:
+                        break
+                    device = places.take(pending[place][0].device)
+                    if device is not None:
+                        running.append(self._start(pending.pop(place), device, threads, places.alone))
                 wait([handle for job in running for handle in job.handles()], timeout=TICK)
                 for job in list(running):
                     if self._advance(job, pending):
                         self._end(job, processes.GRACE)
                         running.remove(job)
+                        places.give_back(job.device)
                 if not running:
                     processes.end_strays()
             for job in running:
@@ -98,18 +118,18 @@ class LocalExecutor:
                 self._end(job)
             processes.end_strays()
 
-    def _start(self, cells: Sequence[Cell], threads: int) -> Job:
+    def _start(self, cells: Sequence[Cell], device: str, threads: int, alone: bool) -> Job:
         context = processes.context()
         receiver, sender = context.Pipe(duplex=False)
         log = self.log(cells[0])
-        assignment = worker.Assignment(cells, self.neuron_files, threads, log)
+        assignment = worker.Assignment(cells, self.neuron_files, threads, log, device)
         process = context.Process(target=worker.measure, args=(assignment, sender))
         memory_kills = processes.memory_kills()
         processes.start(process)
         sender.close()
         self.started(cells)
         deadline = time.monotonic() + self.time_limit * len(cells)
-        return Job(cells, process, Inbox(receiver), log, deadline, memory_kills)
+        return Job(cells, process, Inbox(receiver), log, deadline, memory_kills, device, alone)
 
     def _advance(self, job: Job, pending: list[Sequence[Cell]]) -> bool:
         """Take what a job has sent; True when it is over."""
@@ -137,7 +157,10 @@ class LocalExecutor:
             for index, result in job.inbox.results():
                 if index not in job.done:
                     job.done.add(index)
-                    self.finished(job.cells[index], result)
+                    if result.detail.startswith(devices.SHORT) and not job.alone:
+                        self.short.append(job.cells[index])
+                    else:
+                        self.finished(job.cells[index], result)
         except (BrokenRecord, IndexError, OSError) as error:
             return f"{type(error).__name__}: {error}"
         return None
@@ -175,5 +198,5 @@ def batches(cells: Sequence[Cell]) -> Iterator[Sequence[Cell]]:
     groups: dict[object, list[Cell]] = {}
     for position, cell in enumerate(cells):
         batch = tasks.get(cell.task).batch(cell)
-        groups.setdefault(position if batch is None else (cell.task, batch), []).append(cell)
+        groups.setdefault(position if batch is None else (cell.task, cell.device, batch), []).append(cell)
     yield from groups.values()

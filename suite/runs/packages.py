@@ -13,6 +13,7 @@ from typing import Any
 import tasks
 from neurons import peers
 from neurons.peers import Peer
+from suite.runs.plan import resolved
 from tasks import Cell
 from tasks.measuring.workload import CHANNELS
 from tasks.training.network_task import budget
@@ -29,8 +30,17 @@ width, so that a step takes seconds on two cores."""
 SPEED_TASKS = ("throughput", "training_speed", "training_memory", "memory")
 
 
-def grid(profile: str) -> list[Cell]:
-    """The cells of the comparison; a smoke profile takes one size of each."""
+def grid(profile: str, device: str = "cpu") -> list[Cell]:
+    """The cells of the comparison on a device; a smoke profile takes one size of each."""
+    return [replace(cell, device=device, backend=_on(device, cell)) for cell in _grid(profile)]
+
+
+def _on(device: str, cell: Cell) -> str:
+    """The suite's own kernel is the fused one of the device."""
+    return resolved("auto", cell.neuron, device) if cell.backend == "auto" else cell.backend
+
+
+def _grid(profile: str) -> list[Cell]:
     smoke = profile == "smoke"
     chosen = list(peers.available().values())
     cells = [_cell("equivalence", peer) for peer in chosen]
@@ -83,7 +93,7 @@ def _beside(chosen: Iterable[type[Peer]], task: str, **settings: Any) -> Iterato
     for peer in chosen:
         cell = _cell(task, peer, **settings)
         yield cell
-        yield replace(cell, neuron=peer.model, backend="cpu", settings={**cell.settings, **constants_of(peer)})
+        yield replace(cell, neuron=peer.model, backend="auto", settings={**cell.settings, **constants_of(peer)})
 
 
 def _compiled(cells: Iterable[Cell]) -> Iterator[Cell]:

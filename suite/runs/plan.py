@@ -15,6 +15,7 @@ from neurons import InvalidValue, UnknownName, backends
 from suite.runs.cell_key import identity
 from tasks import Cell, Task, data
 from tasks.base import LARGEST
+from tasks.measuring import devices
 
 Profile = Literal["smoke", "quick", "full"]
 SEEDS: dict[str, int] = {"smoke": 1, "quick": 8, "full": 10}
@@ -28,7 +29,11 @@ NEURON = "neuron."
 
 @dataclass(frozen=True)
 class Request:
-    """What the user asked for; empty lists mean all, of neurons the default ones (see `neurons.selection`)."""
+    """What the user asked for; empty lists mean all, of neurons the default ones (see `neurons.selection`).
+
+    Attributes:
+        devices: every cell runs on each of them.
+    """
 
     profile: str = "quick"
     tasks: Sequence[str] = ()
@@ -37,6 +42,7 @@ class Request:
     datasets: Sequence[str] = ()
     seeds: int | None = None
     settings: dict[str, Any] = field(default_factory=dict)
+    devices: Sequence[str] = ("auto",)
 
 
 def time_limit(asked: float | None, profile: str) -> float:
@@ -76,6 +82,7 @@ def make(request: Request) -> list[Cell]:
         raise InvalidValue(f"--seeds must be at least 1, not {request.seeds}")
     if request.seeds is not None and request.seeds > MOST_SEEDS:
         raise InvalidValue(f"--seeds must be at most {MOST_SEEDS}, not {request.seeds}")
+    places = list(dict.fromkeys(devices.resolve(name) for name in request.devices))
     overrides = checked_settings(request.settings, chosen)
     _check_neurons(overrides, models)
     cells: dict[str, Cell] = {}
@@ -83,10 +90,12 @@ def make(request: Request) -> list[Cell]:
         for settings in task.grid(request.profile, sets):
             own = {key: value for key, value in overrides.items() if _applies(key, task)}
             together = {**task.settings, **settings, **own}
-            refusal = task.refusal(together)
+            kinds = {devices.kind_of(place) for place in places}
+            refusals = (task.refusal(together), *(task.refusal_on(kind, together) for kind in kinds))
+            refusal = next(filter(None, refusals), None)
             if refusal is not None:
                 raise InvalidValue(refusal)
-            for cell in _spread(task, request, models, together):
+            for cell in _spread(task, request, models, together, places):
                 cells[identity(cell)] = cell
     return list(cells.values())
 
@@ -95,19 +104,22 @@ def _applies(key: str, task: Task) -> bool:
     return key in task.settings or key.startswith(NEURON)
 
 
-def _spread(task: Task, request: Request, models: Sequence[str], settings: dict[str, Any]) -> list[Cell]:
+def _spread(
+    task: Task, request: Request, models: Sequence[str], settings: dict[str, Any], places: Sequence[str]
+) -> list[Cell]:
     seeds = task.seeds(request.profile, request.seeds or SEEDS[request.profile])
     return [
-        Cell(task.name, model, _resolved(backend, model), seed, settings)
+        Cell(task.name, model, resolved(backend, model, device), seed, settings, device)
+        for device in places
         for seed in range(seeds)
         for model in models
         for backend in request.backends
     ]
 
 
-def _resolved(backend: str, model: str) -> str:
+def resolved(backend: str, model: str, device: str) -> str:
     """The name behind "auto", so that a row names the backend that ran."""
-    return backends.resolve(backend, neurons.get(model), torch.device("cpu"))
+    return backends.resolve(backend, neurons.get(model), torch.device(devices.kind_of(device)))
 
 
 def checked_settings(settings: Mapping[str, Any], chosen: Sequence[Task]) -> dict[str, Any]:

@@ -64,7 +64,10 @@ def start(process: BaseProcess) -> None:
     paths = os.pathsep.join(os.path.abspath(path) for path in sys.path)
     with _signals_blocked():
         resource_tracker.ensure_running()  # first and alone, because it unblocks some signals when it has started
-    with _environment(PYTHONPATH=paths, PYTHONSAFEPATH="1", **{guardian.VARIABLE: _mark()}), _signals_blocked():
+    # Torch then counts cards without starting CUDA, which a process that workers are forked from must not do.
+    counted = {"PYTORCH_NVML_BASED_CUDA_CHECK": "1"}
+    own = {"PYTHONPATH": paths, "PYTHONSAFEPATH": "1", guardian.VARIABLE: _mark(), **counted}
+    with _environment(**own), _signals_blocked():
         multiprocessing.forkserver.ensure_running()
     process.start()
 

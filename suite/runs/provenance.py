@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import torch
 from neurons import peers
 from suite.runs import machine
 from suite.runs.git import git, owns
+from tasks.measuring import devices, nvml
 
 DECIDING = ("torch", "numpy", "triton")
 """Packages whose versions decide the values of every cell."""
@@ -23,8 +24,8 @@ REPOSITORY = Path(__file__).resolve().parent.parent.parent
 THIS_FILE = Path(__file__).resolve().relative_to(REPOSITORY)
 
 
-def collect(arguments: list[str]) -> dict[str, Any]:
-    """Everything that a reader needs to judge or repeat a run. What cannot be found out is None."""
+def collect(arguments: list[str], used: Collection[str] = ()) -> dict[str, Any]:
+    """All that a reader needs to judge or repeat a run on the devices `used`; None where it cannot be found out."""
     commit, dirty = commit_of()
     return {
         "date": datetime.now(UTC).isoformat(timespec="milliseconds"),
@@ -37,19 +38,38 @@ def collect(arguments: list[str]) -> dict[str, Any]:
         "compiler": _first_line(_output("cc", "--version")),
         "machine": machine.describe(),
         "cuda": torch.version.cuda if torch.cuda.is_available() else None,
-        "gpu_driver": _first_line(_output("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader")),
+        "gpu_driver": nvml.driver_version(),
+        "devices": {devices.kind_of(name): device_facts(name) for name in used if devices.facts(name)},
         "threads": torch.get_num_threads(),
     }
 
 
-def origin_of(known: Mapping[str, Any], cell_backend: str, cell_neuron: str) -> dict[str, str | None]:
+def device_facts(name: str) -> dict[str, Any]:
+    """The card, what runs it, and what it tells of itself at this moment."""
+    own, place = devices.of(name), devices.torch_device(name)
+    reading, joules = own.reading(place), own.joules(place)
+    return {
+        **devices.facts(name),
+        "cards": devices.cards(name),
+        "free_bytes": own.free_bytes(place),
+        "reading": vars(reading) if reading is not None else "not measurable here",
+        "energy_counter": "measured" if joules is not None else "not measurable here",
+    }
+
+
+def origin_of(
+    known: Mapping[str, Any], cell_backend: str, cell_neuron: str, cell_device: str = "cpu"
+) -> dict[str, str | None]:
     """What made a cell's result, in words, from the provenance of the run that measured it.
 
-    `versions` are those of Python, of the packages that decide values, and of the package that ran the neuron.
+    `versions` are those of Python, of the packages that decide values, of the package that ran the neuron, and of what
+    runs the cell's device.
     """
     packages, facts = known.get("packages") or {}, known.get("machine")
     deciding = [*DECIDING, *(set(peers.PACKAGES) & {cell_backend, cell_neuron.partition(".")[0]})]
     versions = [("python", known.get("python")), *((name, packages.get(name)) for name in deciding)]
+    on_device = (known.get("devices") or {}).get(devices.kind_of(cell_device)) or {}
+    versions += [(name, on_device.get(name)) for name in ("cuda", "rocm", "driver")]
     commit = known.get("commit")
     return {
         "date": known.get("date"),

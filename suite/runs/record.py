@@ -44,6 +44,7 @@ class Result:
     Attributes:
         status: ok; nonfinite if a value is NaN or infinite; failed, timeout or unavailable with the cause in `detail`.
         timesteps: the T that its neurons ran over; None where that is not known or the task has none.
+        device: what it ran on, with the name of the card.
         output: the last lines that the cell printed.
     """
 
@@ -171,7 +172,7 @@ def cell_from_json(known: Any) -> Cell:
         cell = Cell(**known)
     except TypeError as error:
         raise BrokenRecord(f"its cell cannot be read: {error}") from error
-    named = all(isinstance(text, str) for text in (cell.task, cell.neuron, cell.backend))
+    named = all(isinstance(text, str) for text in (cell.task, cell.neuron, cell.backend, cell.device))
     if not named or not isinstance(cell.seed, int) or not isinstance(cell.settings, dict):
         raise BrokenRecord("its cell has a part of another type")
     return cell

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -25,6 +26,7 @@ from suite.runs.table import mixtures
 from suite.studies import Scale
 from suite.text import counted
 from tasks import Cell
+from tasks.measuring import devices
 
 Members = Mapping[str, Sequence[Cell]]
 """The cells of each group: the main run, studies, the comparison of packages."""
@@ -46,10 +48,10 @@ def run_studies(names: Sequence[str], scale: Scale, out: Path, time_limit: float
     return execute({name: studies.get(name).grid(scale) for name in names}, out, limit, arguments)
 
 
-def run_packages(profile: str, out: Path, time_limit: float | None, arguments: list[str]) -> int:
+def run_packages(profile: str, device: str, out: Path, time_limit: float | None, arguments: list[str]) -> int:
     """Compare the packages that are installed with the suite, as far as not yet done in `out`; see `execute`."""
     limit = plan.time_limit(time_limit, profile)
-    return execute({packages.GROUP: packages.grid(profile)}, out, limit, arguments)
+    return execute({packages.GROUP: packages.grid(profile, device)}, out, limit, arguments)
 
 
 def execute(
@@ -65,7 +67,7 @@ def execute(
         RunError: another process holds `out`, or it cannot be written.
     """
     cells = list({identity(cell): cell for own in members.values() for cell in own}.values())
-    store = Store(out, provenance.collect(arguments))
+    store = Store(out, provenance.collect(arguments, sorted({cell.device for cell in cells})))
     with store.locked():
         store.begin(cells)
         groups.remember(out, {name: [store.key(cell) for cell in own] for name, own in members.items()})
@@ -87,6 +89,7 @@ def _measure(store: Store, cells: Sequence[Cell], time_limit: float, neuron_file
     faults: list[StorageError] = []
 
     def finished(cell: Cell, result: Result) -> None:
+        result = replace(result, device=devices.shown(cell.device))
         try:
             store.save(cell, result)
             stop.orderly = True

@@ -132,7 +132,7 @@ class Store:
         Raises:
             StorageError: it could not be written; it is kept in `unsaved`.
         """
-        record = Record(cell, result, origin_of(self.provenance, cell.backend, cell.neuron))
+        record = Record(cell, result, origin_of(self.provenance, cell.backend, cell.neuron, cell.device))
         path = self._path(self.key(cell))
         try:
             if result.status not in MEASURED and path.exists() and _is_measured(_read_record(path)):
@@ -237,7 +237,7 @@ class Store:
         for path in _cell_files(self.root):
             record = _read_record(path)
             if record is not None and not record.origin:
-                origin = origin_of(before, record.cell.backend, record.cell.neuron)
+                origin = origin_of(before, record.cell.backend, record.cell.neuron, record.cell.device)
                 write_atomically(path, record_to_text(Record(record.cell, record.result, origin)))
         path = self.root / "results.parquet"
         if path.exists() and (rows := tables.read_parquet(path, before)) is not None:

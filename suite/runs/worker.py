@@ -22,6 +22,7 @@ from suite.runs import processes
 from suite.runs.inbox import send
 from suite.runs.record import InvalidValueOfTask, Result, measured
 from tasks import Cell, Task, Value
+from tasks.measuring import devices
 
 LONGEST_OUTPUT = 4000
 """Characters of a cell's output that its result keeps: the last ones."""
@@ -34,18 +35,20 @@ class Assignment:
     Attributes:
         threads: how many it may use.
         log: the file that takes what it prints.
+        device: where its cells run, one of those that they ask for.
     """
 
     cells: Sequence[Cell]
     neuron_files: Sequence[str]
     threads: int
     log: Path
+    device: str
 
 
 def measure(assignment: Assignment, connection: Connection) -> None:
     """Run in a process of its own. Sends (index of the cell, Result) for each cell, and ends the process."""
     processes.enter_session()
-    own, cells = os.getpid(), assignment.cells
+    own, cells = os.getpid(), [replace(cell, device=assignment.device) for cell in assignment.cells]
     output = Output(assignment.log)
     positions = {id(cell): index for index, cell in enumerate(cells)}
     started = time.perf_counter()
@@ -58,6 +61,7 @@ def measure(assignment: Assignment, connection: Connection) -> None:
 
     try:
         torch.set_num_threads(assignment.threads)
+        devices.of(assignment.device).use(devices.torch_device(assignment.device))
         for path in assignment.neuron_files:
             neurons.load_file(path)
         task = tasks.get(cells[0].task)
@@ -130,6 +134,7 @@ def as_result(outcome: list[Value] | Exception, seconds: float) -> Result:
     if isinstance(outcome, BackendUnavailable):
         return Result("unavailable", detail=str(outcome), seconds=seconds)
     lines = str(outcome).strip().splitlines()
-    detail = f"{type(outcome).__name__}: {lines[0]}" if lines else type(outcome).__name__
+    named = f"{type(outcome).__name__}: {lines[0]}" if lines else type(outcome).__name__
+    detail = devices.shortage(outcome) or named
     text = "".join(traceback.format_exception(outcome))
     return Result("failed", detail=detail, traceback=text, seconds=seconds)

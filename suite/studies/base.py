@@ -15,6 +15,7 @@ import tasks
 from suite.report.conditions import RAN, MixedConditions, differences, identified, of_each_seed, over_seeds
 from suite.report.plots import Plot
 from suite.report.table import Entry, Table, format_estimate
+from suite.runs.plan import resolved
 from suite.statistics import Estimate
 from suite.studies import claims
 from suite.studies.verdicts import Check, Evidence
@@ -34,7 +35,7 @@ class Scale:
     profile: str = "quick"
     dataset: str = "digits"
     network: str = "mlp8"
-    backend: str = "cpu"
+    device: str = "cpu"
     settings: Mapping[str, Any] = field(default_factory=dict)
     """What the user changed, of tasks that know it; over everything that a study sets itself."""
 
@@ -55,7 +56,12 @@ class Scale:
         changed = {key: value for key, value in self.settings.items() if key in known}
         merged = {**known, **{key: value for key, value in common.items() if key in known}, **settings, **changed}
         count = self.seeds if seeds is None else min(seeds, self.seeds)
-        return [Cell(task, neuron, self.backend, seed, merged) for seed in range(count) for neuron in neurons]
+        backends = {neuron: resolved("auto", neuron, self.device) for neuron in neurons}
+        return [
+            Cell(task, neuron, backends[neuron], seed, merged, self.device)
+            for seed in range(count)
+            for neuron in neurons
+        ]
 
 
 @dataclass(frozen=True)

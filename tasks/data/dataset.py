@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from typing import Any, Literal
 
@@ -48,9 +48,13 @@ class Dataset:
         """Shape of the input of one step."""
         return tuple(self.inputs.shape[1 if self.timesteps is None else 2 :])
 
+    def on(self, device: torch.device) -> Dataset:
+        """The same data, resident on the device."""
+        return replace(self, inputs=self.inputs.to(device), labels=self.labels.to(device))
+
     def part(self, name: str) -> tuple[Tensor, Tensor]:
         """Inputs and labels of "train", "validation" or "test"."""
-        chosen = torch.from_numpy(self.split == SPLITS[name])
+        chosen = torch.from_numpy(np.flatnonzero(self.split == SPLITS[name])).to(self.inputs.device)
         return self.inputs[chosen], self.labels[chosen]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,8 +13,15 @@ from typing import Any
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-FUSED = ("_FusedFunction", "_FusedFunctionBackward")
+from neurons import Neuron, peers
+from neurons.peers.peer import Peer
+
+FUSED = ("_FusedFunction", "_FusedFunctionBackward", "neurons::fused_forward", "neurons::fused_backward")
+"""Calls of the fused kernels, direct and as operations of torch."""
 OWN_KERNELS = ("forward_kernel", "backward_kernel", "truncated_kernel")
+INDUCTOR_KERNELS = ("triton_",)
+OF_TORCH = re.compile(r"at::|cub::|cublas|cudnn|cutlass|gemm|Memcpy|Memset|hip", re.IGNORECASE)
+"""Kernels of torch and its libraries, as the profiler names them."""
 COMPILED = "## Call CompiledFxGraph"
 BOOKKEEPING = {
     *("empty", "empty_like", "empty_strided", "new_empty", "as_strided", "view", "view_as", "reshape", "expand"),
@@ -34,16 +42,18 @@ class Executed:
     """What one call did.
 
     Attributes:
-        kind: "fused C", "triton", "compiled graph" or "torch operators"; on a GPU also the package's own kernels, by
-            "cuda kernels".
+        kind: "fused C", "triton" (the suite's), "compiled graph", "package kernels" (on a card, neither torch's nor the
+            suite's) or "torch operators".
         calls: operations that compute or copy: calls of fused kernels and compiled graphs, operators of torch, or the
             kernels that a GPU was given.
         names: how often each ran, kernels first, then the most frequent.
+        on_card: these are kernels that a card was given.
     """
 
     kind: str
     calls: int
     names: tuple[tuple[str, int], ...]
+    on_card: bool = False
 
     def __str__(self) -> str:
         shown = ", ".join(f"{count}× {name}" for name, count in self.names[:SHOWN])
@@ -61,7 +71,8 @@ def executed(work: Callable[[], object]) -> Executed:
     events = recorded.events() or []
     on_gpu = Counter(event.name for event in events if event.device_type == torch.autograd.DeviceType.CUDA)
     names = on_gpu or Counter(_short(event.name) for event in events if _computes(event))
-    return Executed(_kind(names, bool(on_gpu)), names.total(), tuple(sorted(names.items(), key=_by_weight)))
+    ordered = tuple(sorted(names.items(), key=_by_weight))
+    return Executed(_kind(names, bool(on_gpu)), names.total(), ordered, on_card=bool(on_gpu))
 
 
 def _computes(event: Any) -> bool:
@@ -74,21 +85,35 @@ def _computes(event: Any) -> bool:
     return parent is None or not parent.name.startswith("aten::")
 
 
-def check(backend: str, found: Executed) -> None:
-    """Raises WrongKernel if a backend of the suite ran another kind of kernel than it is."""
+def check(backend: str, found: Executed, neuron: Neuron | None = None) -> None:
+    """Refuse a neuron that did not run by what was asked for.
+
+    Raises:
+        WrongKernel: a backend of the suite ran another kind of kernel than it is, or a package its loop on a card,
+            where it has a kernel of the neuron.
+    """
     wanted = KIND_OF_BACKEND.get(backend)
     if wanted is not None and found.kind != wanted:
         raise WrongKernel(f"backend {backend} should run {wanted} but ran {found}")
+    if wanted is None and found.on_card and found.kind == "torch operators" and _has_kernel(backend, neuron):
+        raise WrongKernel(f"{backend} has a kernel of {neuron.name if neuron else backend} for cards but ran {found}")
 
 
-def _kind(names: Counter[str], on_gpu: bool) -> str:
-    if any("triton" in name or name.startswith(OWN_KERNELS) for name in names):
+def _has_kernel(package: str, neuron: Neuron | None) -> bool:
+    known = [neuron] if isinstance(neuron, Peer) else peers.counterparts(package, neuron.name) if neuron else []
+    return bool(known) and known[0].kernel_on_cards
+
+
+def _kind(names: Counter[str], on_card: bool) -> str:
+    if not on_card:
+        if any(name in FUSED for name in names):
+            return "fused C"
+        return "compiled graph" if "compiled graph" in names else "torch operators"
+    if any(name.startswith(OWN_KERNELS) for name in names):
         return "triton"
-    if on_gpu:
-        return "cuda kernels"
-    if any(name in FUSED for name in names):
-        return "fused C"
-    return "compiled graph" if "compiled graph" in names else "torch operators"
+    if any(name.startswith(INDUCTOR_KERNELS) for name in names):
+        return "compiled graph"
+    return "torch operators" if all(OF_TORCH.search(name) for name in names) else "package kernels"
 
 
 def _short(name: str) -> str:

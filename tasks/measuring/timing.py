@@ -1,18 +1,22 @@
-"""Interleaved timing: every contender once a round, in turn, so that ratios hold while the machine's speed drifts."""
+"""Interleaved timing: every contender once a round, in turn, so that ratios hold while the machine's speed drifts.
+
+The device's own clock measures: of a card events in its stream, of the CPU that of the process.
+"""
 
 from __future__ import annotations
 
 import statistics
-import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import torch
 
 import neurons
 from neurons import backends
-from tasks.base import Cell, Value
+from tasks.base import Cell, Metric, Value
+from tasks.measuring import devices
+from tasks.measuring.nvml import Reading
 
 K = TypeVar("K")
 W = TypeVar("W")
@@ -52,18 +56,63 @@ class Spread:
         return Spread.of([own / base for own, base in zip(self.rounds, other.rounds, strict=True)])
 
 
-def interleave(works: Mapping[K, Callable[[], object]], rounds: int) -> dict[K, Spread]:
+CPU = torch.device("cpu")
+
+
+def interleave(
+    works: Mapping[K, Callable[[], object]],
+    rounds: int,
+    device: torch.device = CPU,
+    after_round: Callable[[], None] = lambda: None,
+) -> dict[K, Spread]:
     """Time each work once a round, in turn, after one warm-up; the spread of its seconds over the rounds."""
+    seconds_of = devices.of(device).seconds
     repeats = {}
     for key, work in works.items():
         work()
-        once = _timed(work, 1)
+        once = seconds_of(device, work, 1)
         repeats[key] = max(1, round(MINIMUM_SECONDS / max(once, 1e-9)))
     seconds: dict[K, list[float]] = {key: [] for key in works}
     for _ in range(rounds):
         for key, work in works.items():
-            seconds[key].append(_timed(work, repeats[key]))
+            seconds[key].append(seconds_of(device, work, repeats[key]))
+        after_round()
     return {key: Spread.of(values) for key, values in seconds.items()}
+
+
+NOISY = 0.05
+"""A clock that moves by more than this share of its median during the rounds makes their times uncertain."""
+CARD_METRICS = {
+    "card_clock": Metric("MHz", "clock of the card over the rounds, median (detail: temperature, power, if it moved)"),
+}
+"""Of tasks whose rounds a card's clock decides; there are none on a CPU, and where NVML does not tell."""
+
+
+@dataclass
+class CardWatch:
+    """What a card tells of itself while it is timed: looked at before the rounds and after each."""
+
+    device: torch.device
+    readings: list[Reading] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.look()
+
+    def look(self) -> None:
+        reading = devices.of(self.device).reading(self.device)
+        if reading is not None:
+            self.readings.append(reading)
+
+    def values(self) -> Iterator[Value]:
+        """The median clock, and in words what makes it uncertain."""
+        clocks = [reading.clock_mhz for reading in self.readings if reading.clock_mhz is not None]
+        if not clocks:
+            return
+        last, share = self.readings[-1], devices.moved(clocks)
+        told = [f"{last.temperature_c} °C"] if last.temperature_c is not None else []
+        told += [f"{last.power_w:.0f} W"] if last.power_w is not None else []
+        told += [f"noisy: the clock moved by {share:.0%} during the rounds"] if share > NOISY else []
+        yield Value("card_clock", statistics.median(clocks), detail=", ".join(told))
 
 
 def spread_values(metric: str, spread: Spread, factor: float = 1.0) -> Iterator[Value]:
@@ -101,17 +150,3 @@ def add_baseline(
     except Exception as error:
         return None, f"no ratio to {BASELINE}: {error}"
     return BASELINE_WORK, ""
-
-
-def _timed(work: Callable[[], object], repeats: int) -> float:
-    _synchronize()
-    started = time.perf_counter()
-    for _ in range(repeats):
-        work()
-    _synchronize()
-    return (time.perf_counter() - started) / repeats
-
-
-def _synchronize() -> None:
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()

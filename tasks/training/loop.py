@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,11 +13,14 @@ from torch import Tensor, nn
 
 from neurons import InvalidValue, NeuronLayer
 from tasks.base import NotFinite
-from tasks.data import Dataset
+from tasks.data import Dataset, Readout
+from tasks.training.arithmetic import Arithmetic
 from tasks.training.losses import LOSSES, read_out
 from tasks.training.recipe import Recipe
 
 EVALUATION_BATCH = 256
+USUAL = Arithmetic(torch.device("cpu"))
+"""As every setting of it is unless told otherwise."""
 
 
 @dataclass(frozen=True)
@@ -31,73 +35,122 @@ class Epoch:
     seconds: float
 
 
+class Trainer:
+    """A network with its optimiser. No step waits for the device.
+
+    Attributes:
+        optimizer: of the recipe; on a CUDA card by its fused kernel, which takes the scale of fp16 without a wait.
+    """
+
+    def __init__(self, network: nn.Module, recipe: Recipe, readout: Readout, arithmetic: Arithmetic) -> None:
+        self.recipe, self.readout, self.arithmetic = recipe, readout, arithmetic
+        self.run = arithmetic.compiled(network)
+        self.optimizer = recipe.make_optimizer(network, fused=arithmetic.device.type == "cuda")
+        self.scaler = arithmetic.scaler()
+        layers = (module for module in network.modules() if isinstance(module, NeuronLayer))
+        self.bounded = [layer for layer in layers if layer.neuron.bounded()]
+
+    def step(self, x: Tensor, labels: Tensor) -> Tensor:
+        """Train on one batch; returns its loss, a number that stays on the device."""
+        with self.arithmetic.rounding():
+            with self.arithmetic.autocast():
+                scores = read_out(self.run(self.arithmetic.in_format(x)), self.readout)
+                loss = LOSSES[self.recipe.loss](scores, labels)
+            self.optimizer.zero_grad(set_to_none=True)
+            if self.scaler is None:
+                loss.backward()
+                self.optimizer.step()
+            else:
+                self.scaler.scale(loss).backward()
+                self.scaler.step(self.optimizer)
+                self.scaler.update()
+        for layer in self.bounded:
+            layer.project()
+        return loss.detach()
+
+
 def train(
-    network: nn.Module, dataset: Dataset, recipe: Recipe, train_samples: int | None, seed: int
+    network: nn.Module,
+    dataset: Dataset,
+    recipe: Recipe,
+    train_samples: int | None,
+    seed: int,
+    arithmetic: Arithmetic = USUAL,
 ) -> Iterator[Epoch]:
-    """Train `network` in place and yield after each epoch.
+    """Train `network` in place, on the device that it and the data set are on, and yield after each epoch.
 
     `train_samples` takes that many of the training set, the same for all seeds. The order of the samples depends on
-    `seed` alone.
+    `seed` alone. The device is waited for once an epoch, when its losses are read.
 
     Raises:
         InvalidValue: too few samples to train on.
-        NotFinite: a loss is NaN or Inf, as soon as it is.
+        NotFinite: a loss is NaN or Inf; at the end of its epoch, with epoch and step.
     """
     if train_samples is not None and train_samples < 2:
         raise InvalidValue(f"train_samples must be at least 2, not {train_samples}")
     inputs, labels = dataset.part("train")
-    subset = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0))[:train_samples]
+    subset = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0))[:train_samples].to(inputs.device)
     inputs, labels = inputs[subset], labels[subset]
-    order = torch.Generator().manual_seed(seed)
-    optimizer = recipe.make_optimizer(network)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, recipe.epochs)
-    for _ in range(recipe.epochs):
+    order = torch.Generator().manual_seed(seed)  # on the CPU, so that every device sees the samples in one order
+    trainer = Trainer(network, recipe, dataset.readout, arithmetic)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(trainer.optimizer, recipe.epochs)
+    for number in range(1, recipe.epochs + 1):
         network.train()
-        bounded = [layer for layer in network.modules() if isinstance(layer, NeuronLayer) and layer.neuron.bounded()]
-        started, total, trained_on = time.perf_counter(), 0.0, 0
-        for chosen in torch.randperm(len(labels), generator=order).split(recipe.batch_size):
-            if len(chosen) == 1:
-                continue  # batch normalisation has no variance over it
-            scores = read_out(network(inputs[chosen]), dataset.readout)
-            loss = LOSSES[recipe.loss](scores, labels[chosen])
-            check_finite(loss, "training loss")
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
-            for layer in bounded:
-                layer.project()
-            total += loss.item() * len(chosen)
-            trained_on += len(chosen)
+        started = time.perf_counter()
+        shuffled = torch.randperm(len(labels), generator=order).to(inputs.device)
+        # batch normalisation has no variance over a single sample
+        batches = [chosen for chosen in shuffled.split(recipe.batch_size) if len(chosen) > 1]
+        losses = [trainer.step(inputs[chosen], labels[chosen]) for chosen in batches]
         schedule.step()
+        train_loss = _mean_loss(losses, [len(chosen) for chosen in batches], number)
         seconds = time.perf_counter() - started
-        validation_loss, validation_accuracy = evaluate(network, dataset, "validation", recipe.loss)
-        test_loss, test_accuracy = evaluate(network, dataset, "test", recipe.loss)
-        yield Epoch(total / trained_on, validation_loss, validation_accuracy, test_loss, test_accuracy, seconds)
+        validation_loss, validation_accuracy = evaluate(network, dataset, "validation", recipe.loss, arithmetic)
+        test_loss, test_accuracy = evaluate(network, dataset, "test", recipe.loss, arithmetic)
+        yield Epoch(train_loss, validation_loss, validation_accuracy, test_loss, test_accuracy, seconds)
+
+
+def _mean_loss(losses: Sequence[Tensor], sizes: Sequence[int], epoch: int) -> float:
+    """The mean over an epoch's samples, and the one wait for the device.
+
+    Raises:
+        NotFinite: with the first step whose loss is NaN or Inf.
+    """
+    read = torch.stack(list(losses)).tolist()
+    for step, loss in enumerate(read, 1):
+        if not math.isfinite(loss):
+            kind = "NaN" if math.isnan(loss) else "infinite"
+            raise NotFinite(f"training loss is {kind} in epoch {epoch}, step {step} of {len(read)}")
+    return sum(loss * size for loss, size in zip(read, sizes, strict=True)) / sum(sizes)
 
 
 @torch.no_grad()
-def evaluate(network: nn.Module, dataset: Dataset, part: str, loss: str) -> tuple[float, float]:
-    """Loss and accuracy (a fraction) on "validation" or "test"."""
+def evaluate(
+    network: nn.Module, dataset: Dataset, part: str, loss: str, arithmetic: Arithmetic = USUAL
+) -> tuple[float, float]:
+    """Loss and accuracy (a fraction) on "validation" or "test"; the device is waited for once."""
     network.eval()
     inputs, labels = dataset.part(part)
-    total, right = 0.0, 0
-    for x, y in zip(inputs.split(EVALUATION_BATCH), labels.split(EVALUATION_BATCH), strict=True):
-        scores = read_out(network(x), dataset.readout)
-        total += LOSSES[loss](scores, y).item() * len(y)
-        right += int((scores.mean(0).argmax(1) == y).sum())
-    return total / len(labels), right / len(labels)
+    losses, hits, sizes = [], [], []
+    with arithmetic.rounding(), arithmetic.autocast():
+        for x, y in zip(inputs.split(EVALUATION_BATCH), labels.split(EVALUATION_BATCH), strict=True):
+            scores = read_out(network(arithmetic.in_format(x)), dataset.readout)
+            losses.append(LOSSES[loss](scores, y))
+            hits.append((scores.mean(0).argmax(1) == y).sum())
+            sizes.append(len(y))
+    total = sum(own * size for own, size in zip(torch.stack(losses).tolist(), sizes, strict=True))
+    return total / len(labels), int(torch.stack(hits).sum()) / len(labels)
 
 
 @torch.no_grad()
 def firing_rates(network: nn.Module, dataset: Dataset) -> dict[str, float]:
     """Mean magnitude of the outputs of each layer of neurons over the test set: spikes per neuron and step, of either
     sign."""
-    sums: dict[str, float] = {}
+    sums: dict[str, Tensor] = {}
     counts: dict[str, int] = {}
 
     def record(name: str) -> Any:
         def hook(module: nn.Module, arguments: Any, output: Tensor) -> None:
-            sums[name] = sums.get(name, 0.0) + float(output.double().abs().sum())
+            sums[name] = sums.get(name, 0.0) + output.double().abs().sum()
             counts[name] = counts.get(name, 0) + output.numel()
 
         return hook
@@ -109,7 +162,7 @@ def firing_rates(network: nn.Module, dataset: Dataset) -> dict[str, float]:
         network(x)
     for hook in hooks:
         hook.remove()
-    return {name: sums[name] / counts[name] for name in layers}
+    return {name: float(sums[name]) / counts[name] for name in layers}
 
 
 def check_finite(value: Tensor, what: str) -> None:

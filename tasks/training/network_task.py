@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 import torch
@@ -10,8 +10,11 @@ import torch
 import neurons
 from tasks import data, networks
 from tasks.base import Cell, Range, Task
+from tasks.training import arithmetic
+from tasks.training.arithmetic import ARITHMETIC_SETTINGS, COMPILATIONS, FORMATS, PRECISIONS, Arithmetic
+from tasks.training.loop import Epoch, train
 from tasks.training.losses import LOSSES
-from tasks.training.recipe import OPTIMIZERS
+from tasks.training.recipe import OPTIMIZERS, Recipe
 
 NETWORK_SETTINGS: dict[str, Any] = {
     "dataset": "digits",
@@ -30,6 +33,7 @@ NETWORK_SETTINGS: dict[str, Any] = {
     "bptt_steps": None,
     "exchange_to": None,
     "exchange_at": 0,
+    **ARITHMETIC_SETTINGS,
 }
 """Settings of every task that trains a network. None: the data set's network, its width, the optimiser's usual rate,
 all samples, gradients over all time steps, the same neuron to the end (else another from epoch `exchange_at` on)."""
@@ -48,6 +52,9 @@ NETWORK_RANGES: dict[str, Range] = {
     "bptt_steps": Range(int, least=1, optional=True),
     "exchange_to": Range(str, choices=neurons.names, optional=True),
     "exchange_at": Range(int, least=0),
+    "precision": Range(str, choices=lambda: PRECISIONS),
+    "compile": Range(str, choices=lambda: COMPILATIONS),
+    "memory_format": Range(str, choices=lambda: FORMATS),
 }
 """Batch normalisation needs two samples, so a batch of one would train nothing."""
 
@@ -81,6 +88,9 @@ class NetworkTask(Task):
     def refusal(self, settings: Mapping[str, Any]) -> str | None:
         """An image network needs images, samples must be there, and an exchange must fall into the training."""
         return self._network_refusal(settings) or self._samples_refusal(settings) or self._exchange_refusal(settings)
+
+    def refusal_on(self, device: str, settings: Mapping[str, Any]) -> str | None:
+        return arithmetic.refusal(settings, device)
 
     def _network_refusal(self, settings: Mapping[str, Any]) -> str | None:
         chosen, usual = settings["network"], data.SOURCES[settings["dataset"]].network
@@ -117,7 +127,7 @@ class NetworkTask(Task):
 
 
 def prepare(cell: Cell) -> tuple[data.Dataset, networks.SpikingNetwork]:
-    """The data set and the freshly initialised network of a cell, drawn from its seed."""
+    """The data set and the freshly initialised network of a cell on its device, drawn from its seed on the CPU."""
     torch.manual_seed(cell.seed)
     settings = cell.settings
     dataset = _load(cell)
@@ -131,7 +141,14 @@ def prepare(cell: Cell) -> tuple[data.Dataset, networks.SpikingNetwork]:
         shown,
         settings["width"],
     )
-    return dataset, network
+    return dataset.on(cell.torch_device), Arithmetic.of(settings, cell.torch_device).placed(network)
+
+
+def trained(cell: Cell, dataset: data.Dataset, network: networks.SpikingNetwork) -> Iterator[Epoch]:
+    """Train the network of a cell by its settings and yield after each epoch."""
+    settings = cell.settings
+    recipe, how = Recipe.from_settings(dict(settings)), Arithmetic.of(settings, cell.torch_device)
+    return train(network, dataset, recipe, settings["train_samples"], cell.seed, how)
 
 
 def exchange(network: networks.SpikingNetwork, cell: Cell) -> None:

@@ -46,9 +46,12 @@ class Recipe:
             weight_decay=decay if settings["weight_decay"] is None else settings["weight_decay"],
         )
 
-    def make_optimizer(self, network: nn.Module) -> torch.optim.Optimizer:
-        """The optimiser; weight decay pulls on synapses alone, as it would drag a neuron's parameters to a model's
-        arbitrary zero (PLIF to tau 2, KLIF to k = 0)."""
+    def make_optimizer(self, network: nn.Module, fused: bool = False) -> torch.optim.Optimizer:
+        """The optimiser, `fused` in one kernel for all parameters.
+
+        Weight decay pulls on synapses alone, as it would drag a neuron's parameters to a model's arbitrary zero (PLIF
+        to tau 2, KLIF to k = 0).
+        """
         layers = [module for module in network.modules() if isinstance(module, NeuronLayer)]
         own = {id(parameter) for layer in layers for parameter in layer.parameters()}
         groups: list[dict[str, Any]] = [
@@ -57,5 +60,5 @@ class Recipe:
         ]
         groups = [group for group in groups if group["params"]]
         if self.optimizer == "sgd":
-            return torch.optim.SGD(groups, self.learning_rate, momentum=0.9)
-        return torch.optim.AdamW(groups, self.learning_rate)
+            return torch.optim.SGD(groups, self.learning_rate, momentum=0.9, fused=fused or None)
+        return torch.optim.AdamW(groups, self.learning_rate, fused=fused or None)

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from neurons import NeuronLayer
 from tasks.base import Cell
-from tasks.training.losses import LOSSES, read_out
+from tasks.training.arithmetic import Arithmetic
+from tasks.training.loop import Trainer
 from tasks.training.network_task import prepare
 from tasks.training.recipe import Recipe
 
@@ -19,18 +20,15 @@ class TrainingStep:
 
     def __init__(self, cell: Cell) -> None:
         self.dataset, self.network = prepare(cell)
-        self.recipe = Recipe.from_settings(dict(cell.settings))
-        self.optimizer = self.recipe.make_optimizer(self.network)
+        recipe, how = Recipe.from_settings(dict(cell.settings)), Arithmetic.of(cell.settings, cell.torch_device)
+        self.trainer = Trainer(self.network, recipe, self.dataset.readout, how)
         inputs, labels = self.dataset.part("train")
-        repeated = torch.arange(self.recipe.batch_size) % len(labels)
-        self.x, self.y = inputs[repeated], labels[repeated]
+        repeated = torch.arange(recipe.batch_size, device=inputs.device) % len(labels)
+        self.x, self.y = how.in_format(inputs[repeated]), labels[repeated]
         self.currents: list[tuple[NeuronLayer, Tensor, Tensor]] = []
 
     def step(self) -> None:
-        loss = LOSSES[self.recipe.loss](read_out(self.network(self.x), self.dataset.readout), self.y)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        self.optimizer.step()
+        self.trainer.step(self.x, self.y)
 
     def record_currents(self) -> None:
         """Keep the input of each layer of neurons, for `neurons_alone`."""
@@ -41,7 +39,7 @@ class TrainingStep:
 
         layers = [module for module in self.network.modules() if isinstance(module, NeuronLayer)]
         hooks = [layer.register_forward_hook(record) for layer in layers]
-        with torch.no_grad():
+        with torch.no_grad(), self.trainer.arithmetic.autocast():
             self.network(self.x)
         for hook in hooks:
             hook.remove()

@@ -149,7 +149,7 @@ def test_a_tree_that_is_not_committed_is_labelled(
     machine = platform.node() + ("-uncommitted" if change else "")
     assert track.main([]) == 2
     assert commands[0] == ["machine", "--yes", "--machine", machine]
-    assert commands[1][:4] == ["run", "--show-stderr", "--machine", machine]
+    assert commands[1][:5] == ["run", "--show-stderr", "--launch-method=spawn", "--machine", machine]
     assert commands[1][-2:] == ["--set-commit-hash", "abc"]
 
 

@@ -86,7 +86,7 @@ def test_a_seed_orders_the_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """From the same network, so that the seed of `prepare` cannot hide a lost one."""
     seen: list[int] = []
 
-    def keep(network: Any, dataset: Any, recipe: Any, samples: Any, seed: int) -> list[Epoch]:
+    def keep(network: Any, dataset: Any, recipe: Any, samples: Any, seed: int, *_: Any) -> list[Epoch]:
         seen.append(seed)
         return [Epoch(1, 1, 1, 1, 1, 1)]
 
@@ -99,7 +99,7 @@ def test_a_seed_orders_the_batches(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_settings_reach_the_training(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
 
-    def keep(network: Any, dataset: Any, recipe: Any, samples: Any, seed: int) -> list[Epoch]:
+    def keep(network: Any, dataset: Any, recipe: Any, samples: Any, seed: int, *_: Any) -> list[Epoch]:
         seen.extend([dataset.name, recipe, samples])
         return [Epoch(1, 1, 1, 1, 1, 1)]
 

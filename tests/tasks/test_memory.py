@@ -13,7 +13,7 @@ from neurons.conformance import NotConformant
 from tasks import memory
 from tasks.base import Cell
 from tasks.measuring.workload import LayerWorkload, drive
-from tasks.memory import Memory, peak_bytes, saved_bytes
+from tasks.memory import Memory, Peak, peak_bytes, saved_bytes
 
 CPU = torch.device("cpu")
 
@@ -40,7 +40,7 @@ def test_peak_sees_a_passing_allocation() -> None:
     def work() -> None:
         torch.ones(25_000_000).sum()
 
-    peak = peak_bytes(work, CPU)
+    peak = peak_bytes(work, CPU).allocated
     assert 98_000_000 <= peak < 130_000_000  # the kernel counts resident pages in batches
 
 
@@ -55,7 +55,7 @@ def test_peak_of_the_same_work_again() -> None:
         torch.ones(5_000_000).sum()
 
     layer(x[:, :10])
-    first, second = peak_bytes(work, CPU), peak_bytes(work, CPU)
+    first, second = (peak_bytes(work, CPU).allocated for _ in range(2))
     assert first >= 64_000_000
     assert second == pytest.approx(first, rel=0.1)
 
@@ -70,7 +70,7 @@ def test_memory_that_the_c_library_keeps_is_given_back_first() -> None:
         pieces.clear()
 
     work()
-    first, second = peak_bytes(work, CPU), peak_bytes(work, CPU)
+    first, second = (peak_bytes(work, CPU).allocated for _ in range(2))
     assert first >= 35_000_000
     assert second == pytest.approx(first, rel=0.1)
 
@@ -80,10 +80,12 @@ def test_peak_of_a_card(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[str] = []
     for name in ("synchronize", "reset_peak_memory_stats"):
         monkeypatch.setattr(torch.cuda, name, lambda device, name=name: calls.append(name))
-    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda device: 300)
-    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda device: 1000)
-    assert peak_bytes(lambda: calls.append("work"), torch.device("cuda")) == 700
-    assert calls == ["synchronize", "reset_peak_memory_stats", "work", "synchronize"]
+    known = {"memory_allocated": 300, "max_memory_allocated": 1000, "memory_reserved": 512, "max_memory_reserved": 2560}
+    for name, value in known.items():
+        monkeypatch.setattr(torch.cuda, name, lambda device, value=value: value)
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: calls.append("empty_cache"))
+    assert peak_bytes(lambda: calls.append("work"), torch.device("cuda", 0)) == Peak(700, 2048)
+    assert calls == ["synchronize", "empty_cache", "reset_peak_memory_stats", "work", "synchronize"]
 
 
 @pytest.mark.parametrize(
@@ -99,7 +101,7 @@ def test_bytes_of_an_element_step(
     neuron: str, backend: str, settings: dict[str, Any], saved: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cell = cell_of(neuron, backend, **settings)
-    monkeypatch.setattr(memory, "peak_bytes", lambda work, device: 640 * cell.settings["timesteps"] * 12)
+    monkeypatch.setattr(memory, "peak_bytes", lambda work, device: Peak(640 * cell.settings["timesteps"] * 12))
     values = {value.metric: value.value for value in Memory().run(cell)}
     assert values == {"saved_bytes": saved, "peak_bytes": 12}
 

@@ -50,8 +50,8 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[NeuronLayer]:
 
     def one_process(command: list[str], caches: str) -> tuple[float, float]:
         """What the other process does with its arguments, in this one."""
-        _, neuron, backend, _, settings = command[3:]
-        LayerWorkload.of(Cell("startup", neuron, backend, 0, json.loads(settings))).forward_backward()
+        _, neuron, backend, device, _, settings = command[3:]
+        LayerWorkload.of(Cell("startup", neuron, backend, 0, json.loads(settings), device)).forward_backward()
         return 1.0, 1.0
 
     monkeypatch.setattr(NeuronLayer, "forward", forward)

@@ -23,7 +23,7 @@ def quiet(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What each backend is found to do; nothing is run, and Triton's interpreter passes."""
     found: dict[str, Any] = {}
 
-    def compare(name: str, backend: str) -> Agreement:
+    def compare(name: str, backend: str, device: str) -> Agreement:
         result = found.get(backend, GOOD)
         if isinstance(result, Exception):
             raise result
@@ -31,7 +31,7 @@ def quiet(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
     monkeypatch.setattr(check, "compare_once", compare)
     monkeypatch.setattr(check, "_triton_by_interpreter", lambda path, name: found.get("triton", True))
-    monkeypatch.setattr(check, "_print_speed", lambda name: print("  speed"))
+    monkeypatch.setattr(check, "_print_speed", lambda name, device: print("  speed"))
     return found
 
 
@@ -72,7 +72,7 @@ def test_what_the_machine_lacks_does_not_count(
 
 
 def test_all_neurons_of_a_file_must_be_fit(quiet: dict[str, Any], neuron_file, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(check, "_check_neuron", lambda name, path: name != "second")
+    monkeypatch.setattr(check, "_check_neuron", lambda name, path, device: name != "second")
     one = "@register\nclass {}(Neuron):\n    def step(self, x):\n        return (x,)\n\n"
     assert check.check(neuron_file(one.format("First")))
     assert not check.check(neuron_file(one.format("Third") + one.format("Second") + one.format("Fourth")))
@@ -83,7 +83,7 @@ def test_the_interpreters_process_tells_by_its_exit_code(
     result: Agreement, code: int, neuron_file, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TRITON_INTERPRET", "1")
-    monkeypatch.setattr(check, "compare_once", lambda name, backend: result)
+    monkeypatch.setattr(check, "compare_once", lambda name, backend, device: result)
     path = neuron_file("@register\nclass Told(Neuron):\n    def step(self, x):\n        return (x,)\n")
     assert check.interpreted(str(path), "told") == code
 
@@ -92,7 +92,7 @@ def test_speed_is_told_against_the_loop(monkeypatch: pytest.MonkeyPatch, capsys:
     """8 steps of 131,072 neurons: 1.048576 s of the loop are 1,000 ns each; the kernel takes a fifth."""
     seconds = {"reference": 1.048576, "cpu": 1.048576 / 5}
     monkeypatch.setattr(
-        check, "interleave", lambda works, rounds: {key: Spread(1.0, seconds[key], 1.0) for key in works}
+        check, "interleave", lambda works, rounds, device: {key: Spread(1.0, seconds[key], 1.0) for key in works}
     )
     check._print_speed("lif")
     said = capsys.readouterr().out.splitlines()

@@ -147,7 +147,7 @@ def test_rows_of_two_versions_are_told(
     known = run.provenance.collect(["run"])
     for version in ("2.9.0", "2.14.1"):
         made = {**known, "packages": {**known["packages"], "torch": version}}
-        monkeypatch.setattr(run.provenance, "collect", lambda _, made=made: made)
+        monkeypatch.setattr(run.provenance, "collect", lambda *_, made=made: made)
         neuron = "lif" if version == "2.9.0" else "clif"
         monkeypatch.setattr(execute.LocalExecutor, "run", lambda self, asked: [self.finished(one, OK) for one in asked])
         run.execute({"run": [Cell("fake", neuron, "reference", 0, tasks.get("fake").settings)]}, tmp_path, 1.0, ["run"])

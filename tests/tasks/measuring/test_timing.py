@@ -14,8 +14,9 @@ import torch
 
 import tasks
 from tasks import Cell, startup, throughput, training_memory, training_speed
-from tasks.measuring import timing
+from tasks.measuring import devices
 from tasks.measuring.timing import Spread, add_baseline, baseline_of, interleave
+from tasks.memory import Peak
 
 SECONDS = {"copy": 1.0, "forward": 2.0, "forward_backward": 5.0}
 ELEMENTS, STEPS = 1024, 4
@@ -59,7 +60,7 @@ def test_interleave_times_each_work_once_a_round_in_turn(monkeypatch: pytest.Mon
 
         return run
 
-    monkeypatch.setattr(timing.time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(devices.time, "perf_counter", lambda: clock[0])
     found = interleave({"a": work("a"), "b": work("b")}, 3)
     assert found["a"].p50 == 2.0
     assert found["b"].p50 == 0.5
@@ -72,7 +73,7 @@ def known_times(monkeypatch: pytest.MonkeyPatch) -> dict[Hashable, Spread]:
     """`interleave` by given seconds: a copy 1 s, forward 2 s, both 5 s, the baseline half as long, ± 10 %."""
     asked: dict[Hashable, Spread] = {}
 
-    def fake(works: Mapping[Hashable, object], rounds: int) -> dict[Hashable, Spread]:
+    def fake(works: Mapping[Hashable, object], rounds: int, *_: object) -> dict[Hashable, Spread]:
         for key in works:
             owner, kind = key if isinstance(key, tuple) else (None, key)
             seconds = SECONDS.get(str(kind), 0.5 if kind == "step" else 0.125) / (2 if owner == "baseline" else 1)
@@ -136,7 +137,7 @@ def test_the_baseline_has_its_own_constants_and_the_rest_of_the_cell() -> None:
 def test_without_a_baseline_times_stand_and_say_so(
     monkeypatch: pytest.MonkeyPatch, known_times: dict[Hashable, Spread]
 ) -> None:
-    def refuse(make: Any) -> None:
+    def refuse(make: Any, device: Any) -> None:
         if make.__self__.neuron == "lif":
             raise RuntimeError("no compiler")
 
@@ -171,7 +172,7 @@ def test_a_kernel_that_is_not_the_backends_is_not_timed(
 
 
 def test_one_bad_cell_leaves_the_others(monkeypatch: pytest.MonkeyPatch, known_times: dict[Hashable, Spread]) -> None:
-    def refuse(make: Any) -> None:
+    def refuse(make: Any, device: Any) -> None:
         if make.__self__.neuron == "clif":
             raise RuntimeError("wrong kernel")
 
@@ -182,7 +183,7 @@ def test_one_bad_cell_leaves_the_others(monkeypatch: pytest.MonkeyPatch, known_t
 
 
 def test_peak_of_training_in_mebibytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training_memory, "peak_bytes", lambda work, device: 2**20)
+    monkeypatch.setattr(training_memory, "peak_bytes", lambda work, device: Peak(2**20))
     assert values(cell("training_memory")) == {"training_peak": 1.0}
 
 
@@ -220,7 +221,7 @@ def test_a_short_work_is_repeated_until_it_can_be_timed(monkeypatch: pytest.Monk
         calls[0] += 1
         clock[0] += 0.0005
 
-    monkeypatch.setattr(timing.time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(devices.time, "perf_counter", lambda: clock[0])
     spread = interleave({"short": work}, 3)["short"]
     assert spread.p50 == pytest.approx(0.0005)
     assert spread.rounds == pytest.approx([0.0005] * 3)

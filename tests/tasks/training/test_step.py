@@ -10,6 +10,7 @@ from torch import Tensor
 
 from neurons import NeuronLayer
 from tasks import Cell, data, get, training_memory
+from tasks.memory import Peak
 from tasks.training.network_task import prepare
 from tasks.training.step import TrainingStep
 
@@ -70,11 +71,11 @@ def test_peak_is_that_of_a_step_after_the_first(monkeypatch: pytest.MonkeyPatch)
     """The optimiser's state is there before, so that it is no part of the peak."""
     states: list[int] = []
 
-    def peak(work: Any, device: torch.device) -> int:
-        states.append(len(work.__self__.optimizer.state))
+    def peak(work: Any, device: torch.device) -> Peak:
+        states.append(len(work.__self__.trainer.optimizer.state))
         assert work.__name__ == "step"
         assert device.type == "cpu"
-        return 3 * 2**20
+        return Peak(3 * 2**20)
 
     monkeypatch.setattr(training_memory, "peak_bytes", peak)
     settings = {**get("training_memory").settings, "dataset": "digits", "width": 16}
