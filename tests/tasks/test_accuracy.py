@@ -15,6 +15,7 @@ from tasks import accuracy, networks
 from tasks.accuracy import Accuracy, summarise
 from tasks.base import Cell, NotFinite, Value
 from tasks.data import Dataset
+from tasks.training import network_task
 from tasks.training.loop import Epoch, firing_rates
 from tasks.training.network_task import prepare
 from tasks.training.recipe import Recipe
@@ -90,7 +91,7 @@ def test_a_seed_orders_the_batches(monkeypatch: pytest.MonkeyPatch) -> None:
         seen.append(seed)
         return [Epoch(1, 1, 1, 1, 1, 1)]
 
-    monkeypatch.setattr(accuracy, "train", keep)
+    monkeypatch.setattr(network_task, "train", keep)
     for seed in (0, 1, 17):
         values_of(cell_of("lif", seed))
     assert seen == [0, 1, 17]
@@ -103,7 +104,7 @@ def test_settings_reach_the_training(monkeypatch: pytest.MonkeyPatch) -> None:
         seen.extend([dataset.name, recipe, samples])
         return [Epoch(1, 1, 1, 1, 1, 1)]
 
-    monkeypatch.setattr(accuracy, "train", keep)
+    monkeypatch.setattr(network_task, "train", keep)
     own = {"epochs": 3, "batch_size": 9, "loss": "cross_entropy", "optimizer": "sgd", "train_samples": 77}
     values_of(cell_of("lif", **own, learning_rate=0.25, weight_decay=0.125, dataset="japanese_vowels"))
     assert seen == ["japanese_vowels", Recipe(3, 9, "cross_entropy", "sgd", 0.25, 0.125), 77]
@@ -203,7 +204,7 @@ def test_neurons_are_exchanged_after_their_epoch(at: int, monkeypatch: pytest.Mo
             names.append([layer.neuron.name for layer in network.neurons])
             yield Epoch(1, 1, 1, 1, 1, 1)
 
-    monkeypatch.setattr(accuracy, "train", watched)
+    monkeypatch.setattr(network_task, "train", watched)
     values_of(cell_of("lif", exchange_to="clif", exchange_at=at))
     assert names == [["lif"] * 2] * at + [["clif"] * 2] * (3 - at)
 
