@@ -423,7 +423,7 @@ def hooked_coefficient(self, x, u):
     return spike, u - spike
 
 
-@refused("", "a hook on a Learnable, and each step adds one", **TWO_KINDS)
+@refused("", "a hook on a Learnable, of which every step adds one", **TWO_KINDS)
 def hooked_parameter(self, x, u):
     u = hooked(self.k, lambda gradient: 2 * gradient) * u + x
     spike = self.spike(u - 1)
