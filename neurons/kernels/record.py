@@ -140,7 +140,7 @@ class Recorder(TorchDispatchMode):
             node = lower(Call(self.builder, name, values, kind_of(result.dtype, self.real), kinds), defaults)
         self.note(result, node)
         if self.backward is not None:
-            self.backward.follow(node, (value for value in values.values() if isinstance(value, Node)))
+            self.backward.follow(node, (own for own in values.values() if isinstance(own, Node)), result)
         line, attribute = self._place()
         tensors = [value for value in given.values() if isinstance(value, Tensor)]
         self._origins[id(result)] = line, all(self._origins.get(id(value), (None, True))[1] for value in tensors)

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import _disable_current_modes
 
 from neurons.kernels.graph import Node, is_zero, ordered
 
@@ -73,7 +74,7 @@ class SharedGradients:
         """The line of the forward pass whose gradient is being computed."""
         return self.origins.get(torch._C._current_autograd_node(), (None, False))[0]
 
-    def follow(self, result: Node, arguments: Iterable[Node]) -> None:
+    def follow(self, result: Node, arguments: Iterable[Node], value: Tensor) -> None:
         """Take note of an operation; refuse it where it is not linear in a gradient that neurons share."""
         stop = {node: node for node in arguments}
         linear = True
@@ -83,6 +84,8 @@ class SharedGradients:
                 self.gradients.add(node)
             elif node not in stop and self._made_of_zeros(node):
                 self.zeros.add(node)
+        if all(node in self.zeros or node.operation == "constant" for node in stop) and _is_zero_everywhere(value):
+            self.zeros.add(result)
         step = torch._C._current_autograd_node()
         line, shared = self.origins.get(step, (None, False))
         if shared and not linear:
@@ -114,6 +117,11 @@ def is_linear(node: Node, varying: AbstractSet[Node], zeros: AbstractSet[Node] =
     if node.operation == "where":
         return not varies[0] and all(homogeneous[1:])
     return False
+
+
+def _is_zero_everywhere(value: Tensor) -> bool:
+    with _disable_current_modes():
+        return not bool(value.any())
 
 
 def _reason(step: Any, fault: str) -> str:

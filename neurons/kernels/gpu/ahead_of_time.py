@@ -1,39 +1,30 @@
 """Triton kernels compiled for a GPU that is not here, and what the compiler's output says of them.
 
-Registers, spills and shared memory are read from the binary, bytes moved from the loads and stores of the compiler's
-intermediate representation. A time made from them is a prediction, never a measurement.
+Registers, spills, barriers and accesses are read from the machine code, bytes moved from the loads and stores of the
+compiler's intermediate representation. A time made from them is a prediction, never a measurement.
 """
 
 from __future__ import annotations
 
 import math
 import re
-import subprocess
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+import torch
 import triton
-from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
-from neurons.errors import InvalidValue, UnknownName
+from neurons.errors import InvalidValue
 from neurons.kernels.gpu import layer as triton_layer
-from neurons.kernels.gpu.launch import LAUNCH, TILE_NEURONS, Layout, TritonKernel, interval_of
+from neurons.kernels.gpu import machine_code
+from neurons.kernels.gpu.cards import card_of
+from neurons.kernels.gpu.launch import TILE_NEURONS, TOGETHER, Layout, TritonKernel, interval_of
 from neurons.kernels.source import KernelSource
-
-TARGETS = {
-    "cuda:80": GPUTarget("cuda", 80, 32),
-    "cuda:90": GPUTarget("cuda", 90, 32),
-    "cuda:100": GPUTarget("cuda", 100, 32),
-    "hip:gfx942": GPUTarget("hip", "gfx942", 64),
-}
-BANDWIDTH = {"cuda:80": 2.0e12, "cuda:90": 3.35e12, "cuda:100": 8.0e12, "hip:gfx942": 5.3e12}
-"""Memory bandwidth in B/s of the data sheets: A100 80GB SXM, H100 SXM, B200, MI300X."""
 
 REPORTED_SHAPE = (64, 64, 16, 16)
 """[N, C, *features] of the input that a kernel is compiled for."""
+POINTERS = {torch.float32: "*fp32", torch.float16: "*fp16", torch.bfloat16: "*bf16"}
 
 
 @dataclass(frozen=True)
@@ -44,118 +35,120 @@ class Resources:
         registers: of a thread.
         spills: bytes that a thread keeps in memory because its registers do not suffice.
         shared_bytes: of a program.
+        barriers: inside the loop over time.
+        access_bytes: of a thread's narrowest access to the input, the output, their gradients or checkpoints.
+        loads_in_flight: such loads that a thread has on their way at a time, at most.
+        occupancy: share of the threads that a processor could hold.
         bytes_per_element_step: loaded and stored, for each neuron and time step.
+        limit_ps: time for each neuron and time step if memory alone decides, in ps.
+        predicted_ps: with the latency of memory (Little's law), in ps.
     """
 
     registers: int
     spills: int
     shared_bytes: int
+    barriers: int
+    access_bytes: int
+    loads_in_flight: int
+    occupancy: float
     bytes_per_element_step: float
+    limit_ps: float
+    predicted_ps: float
 
 
-def target_of(name: str) -> GPUTarget:
-    """The target of that name; UnknownName with the nearest name otherwise."""
-    if name not in TARGETS:
-        raise UnknownName("target", name, TARGETS)
-    return TARGETS[name]
-
-
-def compile_kernel(source: KernelSource, kernel: str, target: str, steps: int, tile: int = TILE_NEURONS) -> Resources:
-    """Compile the "forward" or "backward" kernel of a neuron for a target and float32 inputs of `steps` steps."""
+def compile_kernel(
+    source: KernelSource,
+    kernel: str,
+    target: str,
+    steps: int,
+    tile: int = TILE_NEURONS,
+    shape: tuple[int, ...] = REPORTED_SHAPE,
+    dtype: torch.dtype = torch.float32,
+) -> Resources:
+    """Compile the "forward" or "backward" kernel of a neuron for a target and inputs [steps, *shape]."""
     if steps < 1:
         raise InvalidValue(f"a kernel needs at least 1 time step, not {steps}")
-    layout = Layout.of(source, (steps, *REPORTED_SHAPE), tile)
-    compilable = _source(TritonKernel(source, tile), kernel, steps, layout)
-    gpu = target_of(target)
-    compiled = triton.compile(compilable, target=gpu, options=LAUNCH)
-    moved = _bytes_moved(compiled.asm["ttir"], steps, -(-steps // interval_of(steps)))
-    resources = (
-        _cuda_resources(compiled.asm["cubin"]) if gpu.backend == "cuda" else _amd_resources(compiled.asm["amdgcn"])
-    )
+    card = card_of(target)
+    layout = Layout.of(source, kernel, (steps, *shape), tile, card.target.warp_size)
+    compilable = _source(TritonKernel(source, tile), kernel, steps, layout, POINTERS[dtype])
+    compiled = triton.compile(compilable, target=card.target, options=layout.options())
+    cuda = card.target.backend == "cuda"
+    code = machine_code.of_cuda(compiled.asm["cubin"]) if cuda else machine_code.of_amd(compiled.asm["amdgcn"])
     neurons = layout.tile_rows * layout.tile_columns
-    return Resources(*resources, compiled.metadata.shared, moved / (neurons * steps))
+    interval = interval_of(source, steps)
+    together, blocks = min(TOGETHER, steps) if kernel == "forward" else interval, -(-steps // interval)
+    moved, others = _bytes_moved(compiled.asm["ttir"], steps, together, blocks)
+    per_element_step = moved / (neurons * steps)
+    width = sorted(code.widths())[others]
+    in_flight = code.loads_in_flight(width)
+    resident = card.resident_warps(code.registers, layout.warps, compiled.metadata.shared)
+    return Resources(
+        code.registers,
+        code.spills,
+        compiled.metadata.shared,
+        code.barriers_in_loops(),
+        width,
+        in_flight,
+        resident / card.warps,
+        per_element_step,
+        1e12 * per_element_step / card.bandwidth,
+        1e12 * per_element_step / card.sustained(resident, in_flight * width),
+    )
 
 
-def _source(kernel: TritonKernel, name: str, steps: int, layout: Layout) -> ASTSource:
+def _source(kernel: TritonKernel, name: str, steps: int, layout: Layout, pointer: str) -> ASTSource:
     """The kernel with the types, sizes and alignments that a launch of this layout would specialise on."""
-    pointer, coefficients = "*fp32", len(kernel.source.coefficients)
-    constants: dict[str, Any] = {
-        **kernel.common_constants(interval_of(steps), save=steps > interval_of(steps)),
-        **layout.constants(),
-    }
+    save = steps > interval_of(kernel.source, steps)
     signature: dict[str, Any] = {"x_ptr": pointer, "steps": "i32"}
     if name == "forward":
         function = triton_layer.forward_kernel
+        constants = kernel.forward_constants(steps, save)
         signature |= {"output_ptr": pointer, "checkpoint_ptr": "*fp32"}
     else:
         function = triton_layer.backward_kernel
         signature |= {"grad_output_ptr": pointer, "grad_x_ptr": pointer, "checkpoint_ptr": "*fp32"}
         signature["partial_ptrs"] = ("*fp32",) * len(kernel.source.sums)
-        constants["EVEN"] = steps % interval_of(steps) == 0
-        constants["ADJOINT"] = kernel.module.step_backward
-        constants["SUMS"] = kernel.sums
-    signature["coefficient_ptrs"] = (pointer,) * coefficients
-    sizes = layout.sizes()
-    constants |= {key: value for key, value in sizes.items() if value == 1}
-    signature |= dict.fromkeys(sizes, "i32") | dict.fromkeys(constants, "constexpr")
+        constants = kernel.backward_constants(steps, save)
+    signature["coefficient_ptrs"] = ("*fp32",) * len(kernel.source.coefficients)
+    constants |= layout.constants()
+    signature |= dict.fromkeys(layout.sizes(), "i32") | dict.fromkeys(constants, "constexpr")
     signature = {argument: signature[argument] for argument in function.arg_names}
     aligned = [["tt.divisibility", 16]]
     attributes: dict[tuple[int, ...], Any] = {}
-    for index, (argument, kind) in enumerate(signature.items()):
+    for index, kind in enumerate(signature.values()):
         if isinstance(kind, tuple):
             attributes |= {(index, inner): aligned for inner in range(len(kind))}
-        elif kind.startswith("*") or (kind == "i32" and sizes.get(argument, 1) % 16 == 0):
+        elif kind.startswith("*"):
             attributes[(index,)] = aligned
     return ASTSource(function, signature, constexprs=constants, attrs=attributes)
 
 
-def _cuda_resources(cubin: bytes) -> tuple[int, int]:
-    """Registers a thread, and bytes a thread in local memory (spills)."""
-    tool = Path(triton.__file__).parent / "backends" / "nvidia" / "bin" / "cuobjdump"
-    with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
-        file.write(cubin)
-        file.flush()
-        command = [str(tool), "--dump-resource-usage", file.name]
-        text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    registers = re.search(r"REG:(\d+)", text)
-    if registers is None:
-        raise RuntimeError(f"cuobjdump names no registers: {text}")
-    return int(registers[1]), sum(int(size) for size in re.findall(r"(?:STACK|LOCAL):(\d+)", text))
+POINTER = re.compile(r"(%[\w.]+) = tt\.(?:addptr|splat|broadcast) (%[\w.]+)")
+ACCESS = re.compile(r"\btt\.(?:load|store) (%[\w.]+).* : (?:tensor<([0-9x]+)x)?!tt\.ptr<[a-z]+(\d+)>")
 
 
-def _amd_resources(assembly: str) -> tuple[int, int]:
-    """Vector registers a lane, and bytes a lane in scratch memory (scalars parked in vector registers cost none)."""
-
-    def field(name: str) -> int:
-        found = re.search(rf"\.{name}:\s*(\d+)", assembly)
-        if found is None:
-            raise RuntimeError(f"the assembly has no .{name}")
-        return int(found[1])
-
-    return field("vgpr_count"), field("private_segment_fixed_size")
-
-
-ACCESS = re.compile(r"\btt\.(?:load|store)\b.* : (?:tensor<([0-9x]+)x)?!tt\.ptr<[a-z]+(\d+)>")
-
-
-def _bytes_moved(text: str, steps: int, blocks: int) -> int:
-    """Bytes that one program loads and stores.
+def _bytes_moved(text: str, steps: int, together: int, blocks: int) -> tuple[int, int]:
+    """Bytes that one program loads and stores, and how many accesses are to coefficients and sums.
 
     Counted on the compiler's intermediate representation (TTIR), where a value that all threads share is one load as
-    it is one for the memory. Outer loops run over blocks of time steps, inner loops in all over the steps; an access
-    under a condition in an outer loop is that of a checkpoint, which the first block has not.
+    it is one for the memory. The loop over time has `together` steps in its body, whose last may not exist: accesses
+    to the input, the output and their gradients are left out then. The first block has no checkpoint.
     """
-    moved, nesting = 0, list[str]()
+    origin: dict[str, str] = {}
+    turns = -(-steps // together)
+    moved, others, depth = 0.0, 0, 0
     for line in text.splitlines():
+        if made := POINTER.search(line):
+            origin[made[1]] = origin.get(made[2], made[2])
         if found := ACCESS.search(line):
-            count = math.prod(map(int, found[1].split("x"))) if found[1] else 1
-            loops = nesting.count("for")
-            times = 1 if loops == 0 else steps if loops == 2 else blocks - nesting.count("if")
-            moved += count * int(found[2]) // 8 * times
-        if line.rstrip().endswith("{"):
-            nesting.append("for" if "scf.for" in line else "if" if "scf.if" in line else "block")
-        elif line.strip().startswith("}"):
-            nesting.pop()
-            if line.rstrip().endswith("{"):  # } else {
-                nesting.append("if")
-    return moved
+            size = (math.prod(map(int, found[2].split("x"))) if found[2] else 1) * int(found[3]) // 8
+            argument = origin.get(found[1], found[1])
+            if argument.startswith("%checkpoint"):
+                moved += size * (blocks - 1)
+            elif argument.startswith(("%coefficient", "%partial")):
+                others += 1
+                moved += size * (turns if depth else 1)
+            else:
+                moved += size * steps / together
+        depth += line.count("scf.for") - (depth > 0 and line.startswith("    }"))
+    return round(moved), others

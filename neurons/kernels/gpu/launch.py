@@ -24,71 +24,129 @@ from neurons.kernels.gpu import layer as triton_layer
 from neurons.kernels.source import KernelSource
 
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
-WARPS = 4
-LAUNCH = {"num_warps": WARPS, "enable_fp_fusion": False}
+OPTIONS = {"enable_fp_fusion": False}
 """No fused multiply-add: a kernel rounds like the reference."""
 TILES = (128, 256, 512)
-"""Neurons that a program may own: one, two or four a thread."""
-TILE_NEURONS = 256
-"""Unless told otherwise: the states of a block of steps fit into the registers, also for two states."""
-LONGEST_BLOCK = 16
-"""Steps whose states backward holds in registers; longer inputs leave checkpoints (0.5 B a state and neuron-step)."""
+"""Neurons that a program may own at most."""
+TILE_NEURONS = 512
+LANES = 64 if torch.version.hip else 32
+"""Threads of a warp on the device at hand."""
+TOGETHER = 4
+"""Steps whose inputs forward loads together."""
+A_THREAD = 4
+"""Neurons of a thread: 16 bytes of float32 in one access."""
+HISTORY = 32
+"""Inputs, and each of the states, that a thread of backward holds in registers: steps times neurons, less its sums."""
+SHORTEST_BLOCK = 8
+"""Steps; checkpoints of shorter blocks would be more than a tenth of the least bytes."""
 WIDE = 32
-"""Features of a channel from which a tile keeps to one channel a row."""
+"""Features of a channel from which a tile keeps to one channel."""
+NARROW = 16
+"""Columns of a tile where channels lie along them and each step has sums: these are added up within a warp."""
+ALIGNMENT = 16
+"""Neurons; rows that begin at a multiple of it are read in whole accesses."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How neurons [N, C, *features] lie in rows and columns, and which tile of them a program takes."""
+    """How neurons [N, C, *features] lie in rows and columns, and which tile of them a program takes.
+
+    Attributes:
+        along: how channels lie, see `triton_layer`.
+        lanes: threads of a warp.
+        a_thread: neurons of a thread.
+    """
 
     rows: int
     columns: int
     channels: int
     inner: int
-    channel_axis: int
+    along: int
     tile_rows: int
     tile_columns: int
+    lanes: int
+    a_thread: int
 
     @classmethod
-    def of(cls, source: KernelSource, shape: Sequence[int], tile: int) -> Layout:
-        """The layout of an input of shape [T, N, C, *features], in tiles of `tile` neurons."""
+    def of(
+        cls, source: KernelSource, kernel: str, shape: Sequence[int], tile: int = TILE_NEURONS, lanes: int = LANES
+    ) -> Layout:
+        """The layout of the "forward" or "backward" kernel for an input [T, N, C, *features].
+
+        Args:
+            tile: neurons of a program at most, with A_THREAD of them a thread.
+        """
+        a_thread = A_THREAD if kernel == "forward" else neurons_of_a_thread(source)
         elements = torch.Size(shape[1:]).numel()
         channels = shape[2] if len(shape) > 2 else 1
         inner = elements // (shape[1] * channels)
-        if all(value.per == "layer" for value in (*source.coefficients, *source.sums)):
-            return cls(1, elements, 1, elements, 1, 1, tile)
+        values = (*source.coefficients, *source.sums)
+        tile = tile * a_thread // A_THREAD
+        if kernel == "backward" and any(total.per == "step_channel" for total in source.sums):
+            tile = lanes * a_thread  # one warp: sums of each step need no other thread's
+        end = lanes, a_thread
+        if all(value.per == "layer" for value in values):
+            return cls(1, elements, 1, elements, triton_layer.ALONG_ROWS.value, 1, tile, *end)
         if inner >= WIDE:
             columns = min(tile, triton.next_power_of_2(inner))
-            return cls(shape[1] * channels, inner, channels, inner, 0, tile // columns, columns)
-        columns = min(32, triton.next_power_of_2(channels * inner))
-        return cls(shape[1], channels * inner, channels, inner, 1, tile // columns, columns)
+            return cls(shape[1] * channels, inner, channels, inner, triton_layer.ALONG_ROWS.value, 1, columns, *end)
+        along = triton_layer.ARE_COLUMNS if inner == 1 else triton_layer.ALONG_COLUMNS
+        columns = min(NARROW, triton.next_power_of_2(channels * inner))
+        rows = tile // columns if tile * channels * inner < 2**31 else 1  # offsets within a tile are 32-bit numbers
+        return cls(shape[1], channels * inner, channels, inner, along.value, rows, columns, *end)
 
     @property
-    def grid(self) -> tuple[int, int]:
+    def beside(self) -> tuple[int, int]:
+        """Tiles along rows and along columns."""
         return triton.cdiv(self.rows, self.tile_rows), triton.cdiv(self.columns, self.tile_columns)
 
+    @property
+    def grid(self) -> tuple[int]:
+        """Programs, all on the axis that takes 2^31 − 1 of them."""
+        along_rows, along_columns = self.beside
+        return (along_rows * along_columns,)
+
+    @property
+    def warps(self) -> int:
+        return max(1, self.tile_rows * self.tile_columns // (self.lanes * self.a_thread))
+
+    @property
+    def unit(self) -> int:
+        """Columns that the kernels count in."""
+        return ALIGNMENT if self.columns % ALIGNMENT == 0 else 1
+
     def sizes(self) -> dict[str, int]:
-        return {"rows": self.rows, "columns": self.columns, "channels": self.channels, "inner": self.inner}
+        units = self.columns // self.unit
+        return {"rows": self.rows, "units": units, "channels": self.channels, "inner": self.inner}
 
     def constants(self) -> dict[str, int]:
-        return {"CHANNEL_AXIS": self.channel_axis, "ROWS": self.tile_rows, "COLUMNS": self.tile_columns}
+        return {"CHANNELS": self.along, "UNIT": self.unit, "ROWS": self.tile_rows, "COLUMNS": self.tile_columns}
+
+    def options(self) -> dict[str, Any]:
+        """What the compiler is told."""
+        return {"num_warps": self.warps, **OPTIONS}
 
 
-def interval_of(steps: int, bptt_steps: int | None = None) -> int:
-    """Steps in a block of backward: all if they are few, else up to 16 with the least waste in the last block.
+def neurons_of_a_thread(source: KernelSource) -> int:
+    """Of backward: half as many where states or sums would leave no registers for as many steps as are needed."""
+    many = len(source.states) > 2 or any(total.per == "step_channel" for total in source.sums)
+    return A_THREAD // 2 if many else A_THREAD
+
+
+def interval_of(source: KernelSource, steps: int, bptt_steps: int | None = None) -> int:
+    """Steps in a block of backward: all if they are few. Longer inputs leave checkpoints of each block but the first.
 
     A truncated gradient starts its windows anywhere, so it needs the states of every step.
     """
     if bptt_steps is not None:
         return 1
-    if steps <= LONGEST_BLOCK:
-        return max(steps, 1)
-    return min(range(LONGEST_BLOCK // 2, LONGEST_BLOCK + 1), key=lambda size: (-steps % size, -size))
+    fit = (HISTORY - len(source.sums)) // neurons_of_a_thread(source)
+    return max(1, min(steps, max(SHORTEST_BLOCK, fit // TOGETHER * TOGETHER)))
 
 
 def checkpoint_shape(source: KernelSource, shape: Sequence[int], bptt_steps: int | None) -> tuple[int, ...]:
     """Shape of the states that forward leaves for backward, for an input [T, N, *features]."""
-    blocks = -(-shape[0] // interval_of(shape[0], bptt_steps))
+    blocks = -(-shape[0] // interval_of(source, shape[0], bptt_steps))
     return (max(blocks - 1, 0), len(source.states), *shape[1:])
 
 
@@ -105,12 +163,24 @@ class TritonKernel:
         self.granularity = tuple(GRANULARITIES.index(coefficient.per) for coefficient in source.coefficients)
         self.sums = tuple(GRANULARITIES.index(total.per) for total in source.sums)
 
-    def common_constants(self, interval: int, save: bool) -> dict[str, Any]:
-        """The compile-time arguments of both kernels; `save`: checkpoints are written and read."""
-        return {"SAVE": save, "STEP": self.module.step_forward, "INTERVAL": interval, **self._model_constants()}
+    def forward_constants(self, steps: int, save: bool, bptt_steps: int | None = None) -> dict[str, Any]:
+        """The compile-time arguments of the forward kernel; `save`: checkpoints are written."""
+        interval = interval_of(self.source, steps, bptt_steps)
+        together = min(TOGETHER, steps) if not save or interval % TOGETHER == 0 else 1
+        chosen = {"INTERVAL": interval, "SAVE": save, "TOGETHER": together, "EVEN": steps % together == 0}
+        return {"STEP": self.module.step_forward, **self._model_constants(), **chosen}
+
+    def backward_constants(self, steps: int, save: bool) -> dict[str, Any]:
+        """The compile-time arguments of the backward kernel; `save`: checkpoints are read."""
+        interval = interval_of(self.source, steps)
+        chosen = {"INTERVAL": interval, "SAVE": save, "EVEN": steps % interval == 0}
+        return {"STEP": self.module.step_forward, **self._adjoint_constants(), **chosen}
 
     def _model_constants(self) -> dict[str, Any]:
         return {"STATES": len(self.source.states), "GRANULARITY": self.granularity}
+
+    def _adjoint_constants(self) -> dict[str, Any]:
+        return {"ADJOINT": self.module.step_backward, "SUMS": self.sums, **self._model_constants()}
 
     def forward(
         self, x: Tensor, coefficients: Sequence[Tensor], for_backward: bool, bptt_steps: int | None
@@ -126,18 +196,19 @@ class TritonKernel:
         if x.numel():
             address(x, "the input", x, x.dtype, x.numel())
             coefficient_addresses(coefficients, self.source.coefficients, x)
-            layout = Layout.of(self.source, x.shape, self.tile)
-            triton_layer.forward_kernel[layout.grid](
-                x,
-                output,
-                checkpoints if save else output,
-                tuple(coefficients),
-                steps,
-                **layout.sizes(),
-                **self.common_constants(interval_of(steps, bptt_steps), save),
-                **layout.constants(),
-                **LAUNCH,
-            )
+            layout = Layout.of(self.source, "forward", x.shape, self.tile)
+            with torch.cuda.device_of(x):
+                triton_layer.forward_kernel[layout.grid](
+                    x,
+                    output,
+                    checkpoints if save else output,
+                    tuple(coefficients),
+                    steps,
+                    **layout.sizes(),
+                    **self.forward_constants(steps, save, bptt_steps if for_backward else None),
+                    **layout.constants(),
+                    **layout.options(),
+                )
         return output, checkpoints
 
     def backward(
@@ -148,27 +219,29 @@ class TritonKernel:
             return torch.empty_like(x), [x.new_zeros(shape, dtype=torch.float32) for shape in self.source.sum_shapes(x)]
         address(grad, "the gradient of the output", x, x.dtype, x.numel())
         coefficient_addresses(coefficients, self.source.coefficients, x)
-        layout, steps = Layout.of(self.source, x.shape, self.tile), x.shape[0]
+        layout, steps = Layout.of(self.source, "backward", x.shape, self.tile), x.shape[0]
         partials = [x.new_zeros(shape, dtype=torch.float32) for shape in self._partial_shapes(layout, steps)]
         # windows of a truncated gradient add up in grad_x
         grad_x = torch.empty_like(x) if bptt_steps is None else torch.zeros_like(x, dtype=torch.float32)
         saved = checkpoints if checkpoints.numel() else x.new_zeros(1, dtype=torch.float32)
         tensors = (x, grad, grad_x, saved, tuple(coefficients), tuple(partials), steps)
-        model = {"ADJOINT": self.module.step_backward, "SUMS": self.sums}
-        shared = {**layout.sizes(), **layout.constants(), **LAUNCH, **model}
-        if bptt_steps is None:
-            interval = interval_of(steps)
-            constants = self.common_constants(interval, checkpoints.numel() > 0)
-            triton_layer.backward_kernel[layout.grid](*tensors, **shared, **constants, EVEN=steps % interval == 0)
-        else:
-            triton_layer.truncated_kernel[layout.grid](*tensors, bptt_steps, **shared, **self._model_constants())
+        shared = {**layout.sizes(), **layout.constants(), **layout.options()}
+        with torch.cuda.device_of(x):
+            if bptt_steps is None:
+                constants = self.backward_constants(steps, checkpoints.numel() > 0)
+                triton_layer.backward_kernel[layout.grid](*tensors, **shared, **constants)
+            else:
+                constants = self._adjoint_constants()
+                triton_layer.truncated_kernel[layout.grid](*tensors, bptt_steps, **shared, **constants)
         pairs = zip(partials, self.source.sum_shapes(x), strict=True)
         return grad_x.to(x.dtype), [_total(partial, shape, layout) for partial, shape in pairs]
 
     def _partial_shapes(self, layout: Layout, steps: int) -> list[tuple[int, ...]]:
-        along, length = (layout.grid[1], layout.rows) if layout.channel_axis == 0 else (layout.grid[0], layout.columns)
+        rows, columns = layout.beside
+        by_rows = layout.along == triton_layer.ALONG_ROWS
+        along, length = (columns, layout.rows) if by_rows else (rows, layout.columns)
         shapes: dict[str, tuple[int, ...]] = {
-            "layer": (layout.grid[0] * layout.grid[1],),
+            "layer": layout.grid,
             "channel": (along, 1, length),
             "step_channel": (along, steps, length),
         }
@@ -180,7 +253,7 @@ def _total(partial: Tensor, shape: Sequence[int], layout: Layout) -> Tensor:
     if partial.ndim == 1:
         return partial.sum()
     summed = partial.sum(0)
-    if layout.channel_axis == 0:
+    if layout.along == triton_layer.ALONG_ROWS:
         summed = summed.unflatten(1, (-1, layout.channels)).sum(1)
     else:
         summed = summed.unflatten(1, (layout.channels, -1)).sum(2)
