@@ -20,9 +20,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--tile",
         type=int,
         choices=(128, 256, 512),
-        default=256,
+        default=512,
         metavar="N",
-        help="neurons of a program: 128, 256 or 512",
+        help="neurons of a program at most: 128, 256 or 512 (default)",
     )
     parser.add_argument("--json", action="store_true", help="a JSON list of objects")
     parser.add_argument("--source", action="store_true", help="show the generated C and Triton source")
@@ -30,7 +30,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, arguments: list[str]) -> int:
     import neurons
-    from neurons.kernels.gpu.ahead_of_time import TARGETS
+    from neurons.kernels.gpu.cards import CARDS
     from suite.inspection import kernels
 
     names = (
@@ -41,7 +41,7 @@ def run(options: argparse.Namespace, arguments: list[str]) -> int:
     if options.source:
         print(kernels.source(names, options.timesteps), end="")
         return 0
-    rows = kernels.resources(names, options.target or list(TARGETS), options.timesteps, options.tile)
+    rows = kernels.resources(names, options.target or list(CARDS), options.timesteps, options.tile)
     if options.json:
         print(json.dumps(rows, indent=2))
     else:

@@ -8,6 +8,7 @@ from typing import Any
 import neurons
 from neurons.kernels import cost
 from neurons.kernels.gpu import ahead_of_time
+from neurons.kernels.gpu.cards import CARDS, card_of
 from neurons.kernels.source import source_of
 from neurons.kernels.trace import program_of
 from suite.inspection.listing import print_listing
@@ -15,12 +16,13 @@ from suite.inspection.listing import print_listing
 
 def resources(names: Sequence[str], targets: Sequence[str], steps: int, tile: int) -> list[dict[str, Any]]:
     """One object for each model, kernel and target, from the compiler's output; times are predictions."""
+    for target in targets:
+        card_of(target)
     rows = []
     for name in names:
         model = neurons.get(name)(steps)
         program = program_of(model)
         for target in targets:
-            ahead_of_time.target_of(target)
             for kernel in ("forward", "backward"):
                 found = ahead_of_time.compile_kernel(source_of(model), kernel, target, steps, tile)
                 rows.append(
@@ -32,12 +34,15 @@ def resources(names: Sequence[str], targets: Sequence[str], steps: int, tile: in
                         "registers": found.registers,
                         "spills": found.spills,
                         "shared_bytes": found.shared_bytes,
+                        "barriers": found.barriers,
+                        "access_bytes": found.access_bytes,
+                        "loads_in_flight": found.loads_in_flight,
+                        "occupancy": round(found.occupancy, 3),
                         "bytes_per_element_step": round(found.bytes_per_element_step, 3),
                         "least_bytes_per_element_step": cost.least_bytes(kernel, item_size=4),
                         "operations_per_element_step": cost.kernel_operations(program, kernel),
-                        "predicted_ps_per_element_step": round(
-                            1e12 * found.bytes_per_element_step / ahead_of_time.BANDWIDTH[target], 3
-                        ),
+                        "limit_ps_per_element_step": round(found.limit_ps, 3),
+                        "predicted_ps_per_element_step": round(found.predicted_ps, 3),
                     }
                 )
     return rows
@@ -50,12 +55,18 @@ def print_resources(rows: Sequence[dict[str, Any]]) -> None:
         "least_bytes_per_element_step": "least",
         "operations_per_element_step": "ops/step",
         "shared_bytes": "shared",
-        "predicted_ps_per_element_step": "predicted ps/step",
+        "access_bytes": "access",
+        "loads_in_flight": "in flight",
+        "limit_ps_per_element_step": "limit ps",
+        "predicted_ps_per_element_step": "predicted ps",
     }
     print_listing([{short.get(key, key): value for key, value in row.items()} for row in rows])
     for target in dict.fromkeys(row["target"] for row in rows):
-        bandwidth = ahead_of_time.BANDWIDTH[target] / 1e12
-        print(f"{target}: predicted from the bytes moved at the data sheet's {bandwidth:g} TB/s; no GPU was run")
+        card = CARDS[target]
+        print(
+            f"{target}: limit by the bytes moved at the data sheet's {card.bandwidth / 1e12:g} TB/s; predicted with "
+            f"what is in flight at a time over {card.latency * 1e9:.0f} ns of latency (assumed); no GPU was run"
+        )
 
 
 def source(names: Sequence[str], steps: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -21,6 +21,7 @@ from neurons.kernels.coefficient import GRANULARITIES
 from neurons.kernels.disk_cache import DiskCache
 from neurons.kernels.gpu import functions as triton_functions
 from neurons.kernels.gpu import layer as triton_layer
+from neurons.kernels.gpu import tuning
 from neurons.kernels.source import KernelSource
 
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
@@ -37,6 +38,8 @@ A_THREAD = 4
 """Neurons of a thread: 16 bytes of float32 in one access."""
 HISTORY = 32
 """Inputs, and each of the states, that a thread of backward holds in registers: steps times neurons, less its sums."""
+MOST = 4
+"""States and sums of a thread of backward that owns A_THREAD neurons."""
 SHORTEST_BLOCK = 8
 """Steps; checkpoints of shorter blocks would be more than a tenth of the least bytes."""
 WIDE = 32
@@ -122,6 +125,10 @@ class Layout:
     def constants(self) -> dict[str, int]:
         return {"CHANNELS": self.along, "UNIT": self.unit, "ROWS": self.tile_rows, "COLUMNS": self.tile_columns}
 
+    def arguments(self) -> dict[str, Any]:
+        """All that a launch takes beside tensors, steps and what the model decides."""
+        return {**self.sizes(), **self.constants(), **self.options()}
+
     def options(self) -> dict[str, Any]:
         """What the compiler is told."""
         return {"num_warps": self.warps, **OPTIONS}
@@ -129,8 +136,8 @@ class Layout:
 
 def neurons_of_a_thread(source: KernelSource) -> int:
     """Of backward: half as many where states or sums would leave no registers for as many steps as are needed."""
-    many = len(source.states) > 2 or any(total.per == "step_channel" for total in source.sums)
-    return A_THREAD // 2 if many else A_THREAD
+    many = len(source.states) > 2 or len(source.states) + len(source.sums) > MOST
+    return A_THREAD // 2 if many or any(total.per == "step_channel" for total in source.sums) else A_THREAD
 
 
 def interval_of(source: KernelSource, steps: int, bptt_steps: int | None = None) -> int:
@@ -140,7 +147,8 @@ def interval_of(source: KernelSource, steps: int, bptt_steps: int | None = None)
     """
     if bptt_steps is not None:
         return 1
-    fit = (HISTORY - len(source.sums)) // neurons_of_a_thread(source)
+    sums = len(source.sums) if len(source.states) < 3 else 0  # checkpoints of three states are to be rarer still
+    fit = (HISTORY - sums) // neurons_of_a_thread(source)
     return max(1, min(steps, max(SHORTEST_BLOCK, fit // TOGETHER * TOGETHER)))
 
 
@@ -151,10 +159,14 @@ def checkpoint_shape(source: KernelSource, shape: Sequence[int], bptt_steps: int
 
 
 class TritonKernel:
-    """The forward and backward kernels of one neuron, in tiles of `tile` neurons (one of TILES)."""
+    """The forward and backward kernels of one neuron.
 
-    def __init__(self, source: KernelSource, tile: int = TILE_NEURONS) -> None:
-        if tile not in TILES:
+    Args:
+        tile: neurons of a program at most (one of TILES); None for what is the fastest on the card.
+    """
+
+    def __init__(self, source: KernelSource, tile: int | None = None) -> None:
+        if tile is not None and tile not in TILES:
             raise InvalidValue(f"a tile has {', '.join(map(str, TILES))} neurons, not {tile}")
         self.source = source
         self.tile = tile
@@ -196,19 +208,14 @@ class TritonKernel:
         if x.numel():
             address(x, "the input", x, x.dtype, x.numel())
             coefficient_addresses(coefficients, self.source.coefficients, x)
-            layout = Layout.of(self.source, "forward", x.shape, self.tile)
+            constants = self.forward_constants(steps, save, bptt_steps if for_backward else None)
+            tensors = (x, output, checkpoints if save else output, tuple(coefficients), steps)
+
+            def launch(layout: Layout) -> None:
+                triton_layer.forward_kernel[layout.grid](*tensors, **constants, **layout.arguments())
+
             with torch.cuda.device_of(x):
-                triton_layer.forward_kernel[layout.grid](
-                    x,
-                    output,
-                    checkpoints if save else output,
-                    tuple(coefficients),
-                    steps,
-                    **layout.sizes(),
-                    **self.forward_constants(steps, save, bptt_steps if for_backward else None),
-                    **layout.constants(),
-                    **layout.options(),
-                )
+                launch(self._layout("forward", x, launch))
         return output, checkpoints
 
     def backward(
@@ -219,22 +226,42 @@ class TritonKernel:
             return torch.empty_like(x), [x.new_zeros(shape, dtype=torch.float32) for shape in self.source.sum_shapes(x)]
         address(grad, "the gradient of the output", x, x.dtype, x.numel())
         coefficient_addresses(coefficients, self.source.coefficients, x)
-        layout, steps = Layout.of(self.source, "backward", x.shape, self.tile), x.shape[0]
-        partials = [x.new_zeros(shape, dtype=torch.float32) for shape in self._partial_shapes(layout, steps)]
+        steps = x.shape[0]
         # windows of a truncated gradient add up in grad_x
         grad_x = torch.empty_like(x) if bptt_steps is None else torch.zeros_like(x, dtype=torch.float32)
         saved = checkpoints if checkpoints.numel() else x.new_zeros(1, dtype=torch.float32)
-        tensors = (x, grad, grad_x, saved, tuple(coefficients), tuple(partials), steps)
-        shared = {**layout.sizes(), **layout.constants(), **layout.options()}
-        with torch.cuda.device_of(x):
+
+        def launch(layout: Layout) -> list[Tensor]:
+            partials = [x.new_zeros(shape, dtype=torch.float32) for shape in self._partial_shapes(layout, steps)]
+            tensors = (x, grad, grad_x, saved, tuple(coefficients), tuple(partials), steps)
             if bptt_steps is None:
                 constants = self.backward_constants(steps, checkpoints.numel() > 0)
-                triton_layer.backward_kernel[layout.grid](*tensors, **shared, **constants)
+                triton_layer.backward_kernel[layout.grid](*tensors, **constants, **layout.arguments())
             else:
                 constants = self._adjoint_constants()
-                triton_layer.truncated_kernel[layout.grid](*tensors, bptt_steps, **shared, **constants)
-        pairs = zip(partials, self.source.sum_shapes(x), strict=True)
-        return grad_x.to(x.dtype), [_total(partial, shape, layout) for partial, shape in pairs]
+                triton_layer.truncated_kernel[layout.grid](*tensors, bptt_steps, **constants, **layout.arguments())
+            return partials
+
+        with torch.cuda.device_of(x):
+            layout = self._layout("backward", x, launch if bptt_steps is None else None)
+            pairs = zip(launch(layout), self.source.sum_shapes(x), strict=True)
+            sums = [_total(partial, shape, layout) for partial, shape in pairs]
+        return grad_x.to(x.dtype), sums
+
+    def _layout(self, kernel: str, x: Tensor, launch: Callable[[Layout], object] | None) -> Layout:
+        """The layout with the tile that was asked for, else with the fastest.
+
+        Args:
+            launch: a launch that may be repeated, to measure.
+        """
+        tile = self.tile or TILE_NEURONS
+        layouts = {tile: Layout.of(self.source, kernel, x.shape, tile) for tile in (tile, *reversed(TILES))}
+        if self.tile is None and launch is not None and _can_measure(x):
+            first = layouts[tile]
+            key = f"{self.identity[:16]}-{kernel}-{x.dtype}-{first.along}-{first.unit}"
+            apart = list({layout: tile for tile, layout in reversed(layouts.items())}.values())[::-1]
+            tile = tuning.fastest(key, apart, lambda own: launch(layouts[own]), tuning.on_the_card)
+        return layouts[tile]
 
     def _partial_shapes(self, layout: Layout, steps: int) -> list[tuple[int, ...]]:
         rows, columns = layout.beside
@@ -267,6 +294,10 @@ def unavailable(device: torch.device) -> str | None:
     if device.type == "cpu" and os.environ.get("TRITON_INTERPRET") == "1":
         return None
     return f"the triton backend needs a CUDA or ROCm device, not {device.type} (tests set TRITON_INTERPRET=1)"
+
+
+def _can_measure(x: Tensor) -> bool:
+    return x.is_cuda and not torch.cuda.is_current_stream_capturing()
 
 
 def _identity(source: KernelSource) -> str:

@@ -29,12 +29,11 @@ def fastest(
         seconds_of: measures one launch.
     """
     if key not in _known:
-        content = _cache.read(f"{key}.txt")
-        kept = int(content) if content is not None and content.strip().isdigit() else None
-        if kept not in ways:
-            kept = _measured(ways, launch, seconds_of)
-            _cache.store(f"{key}.txt", f"{kept}\n".encode())
-        _known[key] = kept
+        kept = [way for way in ways if _cache.read(f"{key}.txt") == f"{way}\n".encode()]
+        if not kept:
+            kept = [_measured(ways, launch, seconds_of)]
+            _cache.store(f"{key}.txt", f"{kept[0]}\n".encode())
+        _known[key] = kept[0]
     return _known[key]
 
 

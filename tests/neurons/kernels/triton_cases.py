@@ -39,7 +39,7 @@ def test_every_surrogate(name: str, kind: str) -> None:
 
 
 @pytest.mark.parametrize("features", [(), (3,), (40,), (7, 7)])
-@pytest.mark.parametrize("steps", [16, 17, 40])
+@pytest.mark.parametrize("steps", [12, 17, 36])
 def test_layouts_and_blocks(features: tuple[int, ...], steps: int) -> None:
     """Channels along columns and along rows; one block of steps, blocks with a rest, several blocks."""
     from neurons.conformance import compare
@@ -94,10 +94,10 @@ def test_truncation_agrees_with_the_reference(name: str, bptt_steps: int, featur
 
 
 def test_checkpoints_are_for_backward_alone() -> None:
-    """40 steps in four blocks of ten: backward needs the states before all but the first."""
+    """40 steps in five blocks of eight: backward needs the states before all but the first."""
     layer = neurons.layer("lif", backend="triton")
     program, x = layer._runners["cpu"].programs[torch.float32], torch.rand(40, 2, 5)
     layer(x)
     values = [torch.ones(()) for _ in program.source.constants]
     assert program.forward(x, values, False)[1].numel() == 0
-    assert program.forward(x, values, True)[1].shape == (3, 1, 2, 5)
+    assert program.forward(x, values, True)[1].shape == (4, 1, 2, 5)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from neurons import BackendUnavailable
 from neurons.conformance import Agreement
-from suite.inspection import check, kernels
-from suite.inspection.kernels import ahead_of_time
+from suite.inspection import check
 from tasks.measuring.timing import Spread
 
 GOOD = Agreement(255, 1, 0, 2e-6, {"w": 3e-5}, True, 1e-4)
@@ -100,26 +98,6 @@ def test_speed_is_told_against_the_loop(monkeypatch: pytest.MonkeyPatch, capsys:
         "  reference: 1000.00 ns per neuron and step, forward + backward: 1.0× the loop",
         "  cpu: 200.00 ns per neuron and step, forward + backward: 5.0× the loop",
     ]
-
-
-def test_predicted_time_is_bytes_over_bandwidth(monkeypatch: pytest.MonkeyPatch) -> None:
-    """8 bytes at 2 TB/s are 4 ps, twice as many 8 ps; nothing else is taken from the card."""
-    asked: list[tuple[Any, ...]] = []
-
-    def compiled(source: Any, kernel: str, target: str, *rest: int) -> SimpleNamespace:
-        asked.append((kernel, target, *rest))
-        moved = 8.0 if kernel == "forward" else 16.0
-        return SimpleNamespace(registers=40, spills=0, shared_bytes=0, bytes_per_element_step=moved)
-
-    monkeypatch.setattr(ahead_of_time, "compile_kernel", compiled)
-    monkeypatch.setitem(ahead_of_time.BANDWIDTH, "cuda:90", 2e12)
-    forward, backward = kernels.resources(["lif"], ["cuda:90"], 8, 64)
-    assert [row["predicted_ps_per_element_step"] for row in (forward, backward)] == [4.0, 8.0]
-    assert [row["least_bytes_per_element_step"] for row in (forward, backward)] == [8, 12]
-    assert [(row["neuron"], row["target"], row["timesteps"], row["registers"]) for row in (forward, backward)] == [
-        ("lif", "cuda:90", 8, 40)
-    ] * 2
-    assert asked == [("forward", "cuda:90", 8, 64), ("backward", "cuda:90", 8, 64)]
 
 
 def test_a_compiler_that_is_not_here_is_no_fault_of_the_neuron(

@@ -2,21 +2,41 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import pytest
 
+from neurons import UnknownName
 from neurons.kernels.gpu import ahead_of_time
 from suite.inspection import kernels
 
+KEYS = {"neuron", "kernel", "target", "timesteps", "registers", "spills", "shared_bytes", "barriers", "access_bytes"}
+KEYS |= {"loads_in_flight", "occupancy", "bytes_per_element_step", "least_bytes_per_element_step"}
+KEYS |= {"operations_per_element_step", "limit_ps_per_element_step", "predicted_ps_per_element_step"}
 
-@pytest.mark.parametrize(("target", "bandwidth"), [("cuda:90", 3.2e12), ("cuda:80", 2.0e12)])
-def test_a_predicted_time_is_bytes_over_bandwidth(
-    target: str, bandwidth: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """8 bytes a step at 3.2 TB/s: 2.5 ps."""
-    found = SimpleNamespace(registers=32, spills=0, shared_bytes=0, bytes_per_element_step=8.0)
-    monkeypatch.setattr(ahead_of_time, "BANDWIDTH", {target: bandwidth})
+
+def test_each_value_stands_under_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = ahead_of_time.Resources(
+        registers=32,
+        spills=1,
+        shared_bytes=2,
+        barriers=3,
+        access_bytes=16,
+        loads_in_flight=5,
+        occupancy=0.5624,
+        bytes_per_element_step=8.00049,
+        limit_ps=2.38821,
+        predicted_ps=4.7766,
+    )
     monkeypatch.setattr(ahead_of_time, "compile_kernel", lambda *_: found)
-    rows = kernels.resources(["lif"], [target], 8, 128)
-    assert [row["predicted_ps_per_element_step"] for row in rows] == [8e12 / bandwidth] * 2
+    forward, backward = kernels.resources(["lif"], ["cuda:90"], 8, 128)
+    assert set(forward) == KEYS
+    right = {"neuron": "lif", "kernel": "forward", "target": "cuda:90", "timesteps": 8, "registers": 32, "spills": 1}
+    right |= {"shared_bytes": 2, "barriers": 3, "access_bytes": 16, "loads_in_flight": 5, "occupancy": 0.562}
+    right |= {"bytes_per_element_step": 8.0, "least_bytes_per_element_step": 8, "operations_per_element_step": 6}
+    assert forward == {**right, "limit_ps_per_element_step": 2.388, "predicted_ps_per_element_step": 4.777}
+    assert (backward["kernel"], backward["least_bytes_per_element_step"]) == ("backward", 12)
+
+
+def test_an_unknown_target_compiles_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ahead_of_time, "compile_kernel", lambda *_: pytest.fail("compiled"))
+    with pytest.raises(UnknownName, match="cuda:91"):
+        kernels.resources(["lif"], ["cuda:90", "cuda:91"], 8, 128)

@@ -1,0 +1,115 @@
+"""The numbers of a predicted time by hand, and what is read from machine code, from lines of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from neurons import UnknownName
+from neurons.kernels.gpu import machine_code
+from neurons.kernels.gpu.ahead_of_time import _bytes_moved
+from neurons.kernels.gpu.cards import CARDS, card_of
+
+H100 = CARDS["cuda:90"]
+
+
+@pytest.mark.parametrize(
+    ("registers", "warps", "shared", "resident"),
+    [
+        (32, 4, 0, 64),  # all that the processor holds
+        (33, 4, 0, 48),  # 40 registers × 128 threads: 12 programs
+        (128, 4, 0, 16),  # 4 programs
+        (255, 1, 0, 8),  # 256 × 32: 8 programs
+        (32, 1, 0, 32),  # 32 programs, whatever they are
+        (32, 4, 100 << 10, 8),  # two programs' memory
+    ],
+)
+def test_warps_that_a_processor_holds(registers: int, warps: int, shared: int, resident: int) -> None:
+    assert H100.resident_warps(registers, warps, shared) == resident
+
+
+def test_bandwidth_by_littles_law() -> None:
+    """132 processors × 8 warps × 32 lanes × 16 B in 0.7 µs are 0.772 TB/s; enough in flight is the memory's own."""
+    assert H100.sustained(8, 16) == pytest.approx(132 * 8 * 32 * 16 / 0.7e-6)
+    assert H100.sustained(64, 64) == H100.bandwidth == 3.35e12
+
+
+def test_an_unknown_card_names_the_nearest() -> None:
+    with pytest.raises(UnknownName, match="cuda:90"):
+        card_of("cuda:9")
+
+
+SASS = """
+ /*0000*/ LDC R1, c[0x0][0x28] ;
+ /*0010*/ @!P0 LDG.E.128 R8, desc[UR18][R16.64] ;
+ /*0020*/ @!P0 LDG.E.128 R12, desc[UR18][R20.64] ;
+ /*0030*/ LDG.E R40, desc[UR18][R22.64] ;
+ /*0040*/ BAR.SYNC.DEFER_BLOCKING 0x0 ;
+ /*0050*/ FADD R0, R0, R11 ;
+ /*0060*/ LDG.E.128 R24, desc[UR18][R20.64] ;
+ /*0070*/ @!P0 STG.E.128 desc[UR18][R30.64], R4 ;
+ /*0080*/ FADD R0, R0, R14 ;
+ /*0090*/ @P1 BRA 0x10 ;
+ /*00a0*/ BAR.SYNC.DEFER_BLOCKING 0x0 ;
+ /*00b0*/ STG.E desc[UR18][R30.64], R0 ;
+ /*00c0*/ BRA 0xc0 ;
+"""
+
+
+def test_machine_code_of_nvidia(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two wide loads, the first awaited, a third, the second awaited: two on their way at most; one barrier of two."""
+    said = {"-sass": SASS, "--dump-resource-usage": "REG:42 STACK:8 SHARED:0 LOCAL:16"}
+    monkeypatch.setattr(machine_code, "_tool", lambda cubin, option: said[option])
+    code = machine_code.of_cuda(b"")
+    assert (code.registers, code.spills) == (42, 24)
+    assert code.widths() == [16, 16, 4, 16, 16, 4]
+    assert code.barriers_in_loops() == 1
+    assert code.loads_in_flight(16) == 2
+    assert code.loads_in_flight(4) == 3
+
+
+GCN = """
+.LBB0_1:
+        global_load_dwordx4 v[2:5], v[0:1], off
+        global_load_dwordx2 v[6:7], v[0:1], off offset:64
+        s_waitcnt vmcnt(0)
+        v_add_f32_e32 v9, v3, v8
+        s_barrier
+        global_store_dwordx4 v[0:1], v[2:5], off   ; v7
+        global_load_ushort v11, v[0:1], off
+        s_cbranch_scc1 .LBB0_1
+        s_barrier
+        s_endpgm
+  .vgpr_count: 12
+  .private_segment_fixed_size: 20
+"""
+
+
+def test_machine_code_of_amd() -> None:
+    code = machine_code.of_amd(GCN)
+    assert (code.registers, code.spills) == (12, 20)
+    assert code.widths() == [16, 8, 16, 2]
+    assert code.barriers_in_loops() == 1
+    assert code.loads_in_flight(8) == 2
+
+
+TTIR = """
+    %c = tt.load %coefficient_ptrs.0 : !tt.ptr<f32>
+    %states.0 = scf.for %first = %c0_i32 to %steps step %c4_i32 iter_args(%a = %b) -> (tensor<1x8xf32>)  : i32 {
+      scf.if %15 {
+        %saved = tt.addptr %checkpoint_ptr, %s : !tt.ptr<f32>, i64
+        %28 = tt.splat %saved : !tt.ptr<f32> -> tensor<1x8x!tt.ptr<f32>>
+        tt.store %28, %a, %9 : tensor<1x8x!tt.ptr<f32>>
+      }
+      %x = tt.splat %x_ptr : !tt.ptr<f16> -> tensor<1x8x!tt.ptr<f16>>
+      %x1 = tt.load %x, %9, %z : tensor<1x8x!tt.ptr<f16>>
+      %x2 = tt.load %x, %9, %z : tensor<1x8x!tt.ptr<f16>>
+      %p = tt.addptr %partial_ptrs.1, %s : !tt.ptr<f32>, i32
+      tt.store %p, %v : !tt.ptr<f32>
+    }
+    tt.store %partial_ptrs.0, %v : !tt.ptr<f32>
+"""
+
+
+def test_bytes_moved() -> None:
+    """9 steps, two in a turn: 9 inputs of 16 B, 5 turns with a sum, 2 checkpoints of 32 B, a coefficient and a sum."""
+    assert _bytes_moved(TTIR, steps=9, together=2, blocks=3) == (9 * 16 + 5 * 4 + 2 * 32 + 4 + 4, 3)
