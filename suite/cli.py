@@ -1,16 +1,17 @@
 """The command line: `python -m suite …`. Bad input gives one line and exit code 2.
 
-Nothing here or at the head of a command imports torch, so that `--help` answers at once.
+Of the commands only the one that is run is imported, and nothing here imports torch, so that `--help` answers at once.
 """
 
 from __future__ import annotations
 
 import argparse
+import ast
 import importlib
 import pkgutil
 import sys
 from collections.abc import Sequence
-from types import ModuleType
+from pathlib import Path
 from typing import NoReturn
 
 from suite import commands
@@ -30,7 +31,7 @@ class Parser(argparse.ArgumentParser):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; the exit code is 0, 1 if a cell failed, 2 for bad input, 130 after Ctrl-C."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    options = _parser().parse_args(arguments)
+    options = _parser(arguments[:1]).parse_args(arguments)
     try:
         return options.command(options, arguments)
     except Exception as error:
@@ -47,20 +48,33 @@ def _is_bad_input(error: Exception) -> bool:
     return isinstance(error, UnknownName | InvalidValue | NeuronError | BackendUnavailable | RunError)
 
 
-def _parser() -> Parser:
+def _parser(first: Sequence[str]) -> Parser:
+    """The parser of all commands, with the arguments of the one that the line begins with."""
     parser = Parser(prog="python -m suite", description="Compare spiking neuron models.", allow_abbrev=False)
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
-    for name, command in _commands().items():
-        own = subparsers.add_parser(name, help=command.HELP, allow_abbrev=False)
-        command.arguments(own)
-        own.set_defaults(command=command.run)
+    for name, help_line in command_names().items():
+        own = subparsers.add_parser(name, help=help_line, allow_abbrev=False)
+        if name in first:
+            command = importlib.import_module(f"{commands.__name__}.{name.replace('-', '_')}")
+            command.arguments(own)
+            own.set_defaults(command=command.run)
     return parser
 
 
-def _commands() -> dict[str, ModuleType]:
-    """The modules of `suite.commands` that declare a command, by its name."""
-    modules = {
-        entry.name.replace("_", "-"): importlib.import_module(f"{commands.__name__}.{entry.name}")
-        for entry in pkgutil.iter_modules(commands.__path__)
-    }
-    return {name: module for name, module in modules.items() if hasattr(module, "HELP")}
+def command_names() -> dict[str, str]:
+    """The help line of each command: the modules of `suite.commands` that declare one, read without importing them."""
+    found = {}
+    for folder in commands.__path__:
+        for entry in pkgutil.iter_modules([folder]):
+            help_line = _help_line(Path(folder) / f"{entry.name}.py")
+            if help_line is not None:
+                found[entry.name.replace("_", "-")] = help_line
+    return found
+
+
+def _help_line(path: Path) -> str | None:
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        match node:
+            case ast.Assign(targets=[ast.Name(id="HELP")], value=ast.Constant(value=str(text))):
+                return text
+    return None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 
-from neurons import InvalidValue
 from suite.commands.shared import names
 
 HELP = "what there is"
@@ -18,7 +17,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, arguments: list[str]) -> int:
-    from neurons import select
+    from neurons import InvalidValue, select
     from suite.inspection import catalogue
     from suite.inspection.listing import listing, print_listing
 

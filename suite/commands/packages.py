@@ -5,16 +5,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from suite.commands.shared import add_device, folder
+from suite.commands.shared import add_run
 
 HELP = "compare the packages that people use"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--profile", default="quick", help="smoke, quick (default) or full")
-    add_device(parser)
-    parser.add_argument("--out", type=folder, metavar="RUN", help="default results/runs/packages-PROFILE")
-    parser.add_argument("--time-limit", type=float, metavar="SECONDS", help="for one cell; default by profile")
+    add_run(parser, "results/runs/packages-PROFILE")
 
 
 def run(options: argparse.Namespace, arguments: list[str]) -> int:

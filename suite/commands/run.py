@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from suite.commands.shared import add_device, folder, names, settings
+from suite.commands.shared import add_run, names, settings
 
 HELP = "run tasks over neurons"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--profile", default="quick", help="smoke, quick (default) or full")
+    add_run(parser, "results/runs/PROFILE", several_devices=True)
     parser.add_argument("--tasks", type=names, default=(), metavar="A,B", help="default: all")
     parser.add_argument(
         "--neurons",
@@ -21,7 +21,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="names, tag:T, kind:K or all; default: the standard ones, and those of --neuron-file",
     )
     parser.add_argument("--backends", type=names, default=("auto",), metavar="A,B", help="default: auto")
-    add_device(parser, several=True)
     parser.add_argument("--datasets", type=names, default=(), metavar="A,B", help="default: all of the profile")
     parser.add_argument("--seeds", type=int, metavar="N", help="seeds 0 to N - 1; default by profile")
     parser.add_argument(
@@ -30,8 +29,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--neuron-file", action="append", default=[], metavar="F.py", help="a file that registers neurons"
     )
-    parser.add_argument("--out", type=folder, metavar="RUN", help="run directory; default results/runs/PROFILE")
-    parser.add_argument("--time-limit", type=float, metavar="SECONDS", help="for one cell; default by profile")
 
 
 def run(options: argparse.Namespace, arguments: list[str]) -> int:

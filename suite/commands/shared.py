@@ -28,6 +28,18 @@ def add_device(parser: ArgumentParser, several: bool = False) -> None:
         parser.add_argument("--device", default="auto", metavar="D", help=known)
 
 
+def add_run(parser: ArgumentParser, default: str, several_devices: bool = False) -> None:
+    """What every command that measures has: how much, where, into which folder, and how long a cell may take.
+
+    Args:
+        default: the run directory that is used unless another is named.
+    """
+    parser.add_argument("--profile", default="quick", help="smoke, quick (default) or full")
+    add_device(parser, several_devices)
+    parser.add_argument("--out", type=folder, metavar="RUN", help=f"run directory; default {default}")
+    parser.add_argument("--time-limit", type=float, metavar="SECONDS", help="for one cell; default by profile")
+
+
 def folder(text: str) -> Path:
     """The path of a run directory that is to be written."""
     if not text.strip():

@@ -5,17 +5,16 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from suite.commands.shared import add_device, folder, settings
+from suite.commands.shared import add_run, settings
 
 HELP = "put claims of the CLIF paper to the test"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", help="a study (see: list studies), or all")
-    parser.add_argument("--profile", default="quick", help="smoke, quick (default) or full")
+    add_run(parser, "results/runs/study-PROFILE")
     parser.add_argument("--dataset", default="digits", help="default: digits")
     parser.add_argument("--network", default="mlp8", help="default: mlp8")
-    add_device(parser)
     parser.add_argument(
         "--set",
         action="append",
@@ -24,8 +23,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         help="change a setting of all cells",
     )
-    parser.add_argument("--out", type=folder, metavar="RUN", help="run directory; default results/runs/study-PROFILE")
-    parser.add_argument("--time-limit", type=float, metavar="SECONDS", help="for one cell; default by profile")
 
 
 def run(options: argparse.Namespace, arguments: list[str]) -> int:

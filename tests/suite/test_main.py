@@ -45,7 +45,7 @@ def test_help_imports_nothing_heavy() -> None:
     program = f"""if True:
         import sys
         from suite import cli
-        for arguments in [["--help"], ["nonsense"], *([name, "--help"] for name in cli._commands())]:
+        for arguments in [["--help"], ["nonsense"], *([name, "--help"] for name in cli.command_names())]:
             try:
                 cli.main(arguments)
             except SystemExit:
