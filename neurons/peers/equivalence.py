@@ -97,6 +97,8 @@ def compare(layer: NeuronLayer, seed: int = 0, device: torch.device | str = "cpu
     values = own_values if peer and peer.departs else theirs_values
 
     def reference(x: Tensor, parameters: Mapping[str, Tensor]) -> Trace:
+        if not model.runs_over_time():
+            return model.run(parameters, x), None
         outputs, states = zip(*steps(model, parameters, x), strict=True)
         return torch.stack(outputs), torch.stack([state[0] for state in states]) if model.states else None
 
@@ -183,9 +185,14 @@ def _places() -> dict[str, slice]:
 def _over_time(exact: Tensor, value: Tensor) -> tuple[float, Tensor]:
     """The largest error of [T, N, C], relative to what is largest under its drive, and where it is above rounding."""
     pairs = [(exact[:, own], value[:, own]) for own in _places().values()]
-    errors = [(one - other).abs() / (1 + one.abs().max()) for one, other in pairs]
+    errors = [_difference(one, other) / (1 + one[one.isfinite()].abs().max()) for one, other in pairs]
     joined = torch.cat(errors, 1)
     return float(joined.max()), ~(joined <= TOLERANCE)
+
+
+def _difference(one: Tensor, other: Tensor) -> Tensor:
+    """|one − other|; none where neither is finite, as where a potential that squares itself has run away."""
+    return torch.where(one.isfinite() | other.isfinite(), (one - other).abs(), 0.0)
 
 
 def _first(apart: Tensor) -> tuple[str, int, int]:

@@ -6,7 +6,7 @@ import importlib
 import warnings
 from collections.abc import Collection, Mapping
 from functools import cache
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor
@@ -94,19 +94,18 @@ class LIF(Norse):
 
 class LIFAdEx(Norse):
     name = "norse.lifadex"
-    class_name = "LIFAdExCell"
-    constants_of_model = {**_LIKE_LIF, "reset": "hard"}
-    departs = "a synaptic current first, an exponential term near the threshold, and an adaptation current"
+    class_name, model = "LIFAdExCell", "adex"
+    constants_of_model = {"surrogate": "triangle"}
     card = Card("u = u + (i − u + Δ·exp((u − v_th)/Δ) − a)/τ", _FIRE, "same step, to v_reset; a rises", _GRADIENT)
 
     def cell(self, like: Tensor) -> tuple[Any, Any]:
-        norse = _norse()
+        norse, model = _norse(), cast("Any", self.like)
         own = {
-            "adaptation_current": like.new_tensor(0.1),
-            "adaptation_spike": like.new_tensor(0.02),
-            "delta_T": like.new_tensor(0.5),
-            "tau_ada_inv": like.new_tensor(0.1),
-            "tau_syn_inv": like.new_tensor(0.5),
+            "adaptation_current": like.new_tensor(model.coupling),
+            "adaptation_spike": like.new_tensor(model.jump),
+            "delta_T": like.new_tensor(model.sharpness),
+            "tau_ada_inv": like.new_tensor(1 / model.tau_adaptation),
+            "tau_syn_inv": like.new_tensor(1 / model.tau_synapse),
         }
         cell = norse.LIFAdExCell(norse.LIFAdExParameters(**self.parameters(like), **own), dt=1.0)
         zero = torch.zeros_like(like)

@@ -36,7 +36,8 @@ class SnnTorch(Peer):
         import snntorch
 
         beta = x.new_tensor(self.decay)  # a plain number would be rounded to float32
-        arguments = {"beta": beta, "threshold": x.new_tensor(self.v_th), "spike_grad": self.spike, **self.options}
+        arguments = {"beta": beta, "threshold": x.new_tensor(self.v_th), "spike_grad": self.spike}
+        arguments |= self.options_for(x, parameters)
         cell = getattr(snntorch, self.class_name)(**arguments).to(x.device, x.dtype)
         states = [torch.zeros_like(x[0])] * self.carried
         steps = []
@@ -44,6 +45,10 @@ class SnnTorch(Peer):
             spikes, states = self.advance(cell, x_t, states)
             steps.append((spikes, states[-1]))
         return stack_trace(steps)
+
+    def options_for(self, x: Tensor, parameters: Mapping[str, Tensor]) -> Mapping[str, Any]:
+        """What the class is constructed with for an input like x."""
+        return self.options
 
     @staticmethod
     def advance(cell: Any, x: Tensor, states: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
@@ -113,13 +118,33 @@ class Synaptic(SnnTorch):
     card = Card("i = α·i + x; u = β·u + i", _FIRE, "one step later, soft", "the reset is detached")
 
 
+class SynapticZeroSameStep(SnnTorch):
+    name = "snntorch.synaptic_zero_same_step"
+    class_name, model = "Synaptic", "synaptic"
+    takes = CONSTANTS
+    constants_of_model = {"reset": "hard"}
+    options = {"reset_mechanism": "zero", "reset_delay": False}
+    carried = 2
+    card = Card("i = α·i + x; u = β·u + i", _FIRE, "same step, u to 0", "the reset is part of it")
+
+    def options_for(self, x: Tensor, parameters: Mapping[str, Tensor]) -> Mapping[str, Any]:
+        model: Any = self.like
+        return {**self.options, "alpha": x.new_tensor(model.synapse_decay)}
+
+    @classmethod
+    def unlike(cls, model: Neuron) -> str | None:
+        return _hard(model, detached=False)
+
+
 class RLeaky(SnnTorch):
     name = "snntorch.rleaky"
-    class_name = "RLeaky"
-    options = {"all_to_all": False, "V": 0.1}
-    departs = "a neuron's own last spike is added to its input, weighted by V, and the reset comes one step later"
+    class_name, model = "RLeaky", "rleaky"
+    options = {"all_to_all": False, "learn_recurrent": False}
     card = Card("u = β·u + x + V·s[t−1]", _FIRE, "one step later, soft", "the reset is detached, V·s is not")
     carried = 2
+
+    def options_for(self, x: Tensor, parameters: Mapping[str, Tensor]) -> Mapping[str, Any]:
+        return {**self.options, "V": parameters["feedback"].to(x.dtype)}
 
     @staticmethod
     def advance(cell: Any, x: Tensor, states: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
@@ -129,11 +154,15 @@ class RLeaky(SnnTorch):
 
 class Alpha(SnnTorch):
     name = "snntorch.alpha"
-    class_name = "Alpha"
-    options = {"alpha": SYNAPSE_DECAY, "reset_mechanism": "zero"}
+    class_name, model = "Alpha", "alpha"
+    takes = ("v_th", "surrogate", "surrogate_width", "surrogate_gain")
+    options = {"reset_mechanism": "zero"}
     carried = 3
-    departs = "the potential is the difference of two filtered currents, scaled; nothing leaks and integrates"
     card = Card("u = k·(i₊ − i₋), decays α and β", _FIRE, "one step later, currents to 0", "the reset is detached")
+
+    def options_for(self, x: Tensor, parameters: Mapping[str, Tensor]) -> Mapping[str, Any]:
+        model: Any = self.like
+        return {**self.options, "alpha": x.new_tensor(model.rise), "beta": x.new_tensor(model.fall)}
 
 
 def _hard(model: Neuron, detached: bool) -> str | None:
@@ -154,4 +183,6 @@ def _hard(model: Neuron, detached: bool) -> str | None:
     return None
 
 
-PEERS: tuple[type[Peer], ...] = (LeakyZeroSameStep, LeakyZero, Leaky, LeakySameStep, Synaptic, RLeaky, Alpha)
+PEERS: tuple[type[Peer], ...] = (
+    *(LeakyZeroSameStep, LeakyZero, Leaky, LeakySameStep, Synaptic, SynapticZeroSameStep, RLeaky, Alpha),
+)

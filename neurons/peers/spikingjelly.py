@@ -206,26 +206,102 @@ class CLIFStep(CLIF):
     kernel_on_cards = False
 
 
+class QIF(Node):
+    name = "spikingjelly.qif"
+    class_name, model = "QIFNode", "qif"
+    card = Card("u = u + (x + a0·(u − v_rest)·(u − v_c))/τ", "u ≥ v_th", "same step, to v_reset", _REAL)
+
+    def arguments(self, channels: int) -> dict[str, Any]:
+        model: Any = self.like
+        own = {"tau": float(self.tau), "a0": model.a0, "v_rest": model.v_rest, "v_c": model.v_critical}
+        return super().arguments(channels) | own
+
+    @classmethod
+    def unlike(cls, model: Neuron) -> str | None:
+        return _tau(model) or super().unlike(model)
+
+
+class Izhikevich(QIF):
+    name = "spikingjelly.izhikevich"
+    class_name, model = "IzhikevichNode", "izhikevich"
+    card = Card(
+        "as QIFNode, less a recovery current w", "u ≥ v_th", "same step, to v_reset; w rises with u and spikes", _REAL
+    )
+
+    def arguments(self, channels: int) -> dict[str, Any]:
+        model: Any = self.like
+        return super().arguments(channels) | {"a": model.a, "b": model.b, "tau_w": model.tau_w}
+
+
+class EIF(Node):
+    name = "spikingjelly.eif"
+    class_name, model = "EIFNode", "eif"
+    card = Card("u = u + (x + v_rest − u + Δ·exp((u − θ)/Δ))/τ", "u ≥ v_th", "same step, to v_reset", _REAL)
+
+    def arguments(self, channels: int) -> dict[str, Any]:
+        model: Any = self.like
+        own = {"delta_T": model.sharpness, "theta_rh": model.v_rheobase, "v_rest": model.v_rest}
+        return super().arguments(channels) | {"tau": float(self.tau), **own}
+
+    @classmethod
+    def unlike(cls, model: Neuron) -> str | None:
+        return _tau(model) or super().unlike(model)
+
+
+class CUBA(Node):
+    name = "spikingjelly.cuba"
+    class_name, model = "CUBALIFNode", "synaptic"
+    step_mode = "s"
+    card = Card(
+        "i = i·c + x; u = u·d + i", "u ≥ v_th", "same step; soft (v_reset=None) or to v_reset", "of the reset too"
+    )
+
+    def arguments(self, channels: int) -> dict[str, Any]:
+        model: Any = self.like
+        arguments = super().arguments(channels)
+        kept = {name: arguments[name] for name in ("v_threshold", "v_reset", "surrogate_function")}
+        return {**kept, "c_decay": model.synapse_decay, "v_decay": float(self.decay)}
+
+    @classmethod
+    def unlike(cls, model: Neuron) -> str | None:
+        if model.decay_input or model.detach_reset:
+            return "spikingjelly's CUBALIFNode decays no input, and its reset is in the gradient"
+        return super().unlike(model)
+
+
+class ILIF(LIF):
+    name = "spikingjelly.ilif"
+    class_name, model = "ILIFNode", "i_lif"
+    takes = ("tau", "v_th", "detach_reset")
+    card = Card("u = u − u/τ + x", "u/v_th rounded, 0 to D spikes", "same step, soft, v_th for each spike", _REAL)
+
+    def arguments(self, channels: int) -> dict[str, Any]:
+        from spikingjelly.activation_based import surrogate
+
+        model: Any = self.like
+        arguments = super().arguments(channels)
+        kept = {name: arguments[name] for name in ("tau", "v_threshold", "detach_reset", "step_mode")}
+        return {**kept, "surrogate_function": surrogate.MultiLevelSpikeCount(model.maximum)}
+
+
 class PSN(Node):
     name = "spikingjelly.psn"
-    class_name, model = "PSN", "lif"
+    class_name, model = "PSN", "psn"
     takes = ("surrogate", "surrogate_width")
-    departs = "no step over time: every potential is a learned mixture of the inputs of all steps, nothing is reset"
     card = Card("u = W·x over all T steps, W learned", "u ≥ −b[t], b learned", "none", "the surrogate; nothing recurs")
 
     def arguments(self, channels: int) -> dict[str, Any]:
         return {"T": self.timesteps, "surrogate_function": _surrogate(self)}
 
     def initial_parameters(self, channels: int | None) -> dict[str, Tensor]:
-        """W [T, T] and b [T, 1], as the package draws them."""
-        if self.timesteps is None:
-            return {}
-        node = self._node(torch.empty(0))
-        return {name: value.detach().clone() for name, value in node.named_parameters()}
+        return {} if self.timesteps is None else super().initial_parameters(channels)
 
     def trace(self, x: Tensor, parameters: Mapping[str, Tensor]) -> Trace:
         own = {name: value.to(x.dtype) for name, value in parameters.items()}
         return torch.func.functional_call(self._node(x), own, (x,)), None
 
 
-PEERS: tuple[type[Peer], ...] = (IF, LIF, PLIF, KLIF, GLIF, CLIF, IFStep, LIFStep, PLIFStep, KLIFStep, CLIFStep, PSN)
+PEERS: tuple[type[Peer], ...] = (
+    *(IF, LIF, PLIF, KLIF, GLIF, CLIF, IFStep, LIFStep, PLIFStep, KLIFStep, CLIFStep, PSN),
+    *(QIF, EIF, Izhikevich, CUBA, ILIF),
+)

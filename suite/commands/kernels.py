@@ -33,11 +33,12 @@ def run(options: argparse.Namespace, arguments: list[str]) -> int:
     from neurons.kernels.gpu.cards import CARDS
     from suite.inspection import kernels
 
-    names = (
-        [neurons.get(options.neuron).name]
-        if options.neuron
-        else [name for name in neurons.names() if neurons.get(name).runs_over_time()]
-    )
+    fused = [name for name in neurons.names() if neurons.get(name).runs_over_time()]
+    names = [neurons.get(options.neuron).name] if options.neuron else fused
+    if not neurons.get(names[0]).runs_over_time():
+        raise neurons.InvalidValue(
+            f"{names[0]} is not a step over time, so it has no kernels; `list neurons` tells who has"
+        )
     if options.source:
         print(kernels.source(names, options.timesteps), end="")
         return 0

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
+import neurons
 import tasks
 from neurons import peers
 from neurons.peers import Peer
@@ -44,6 +45,7 @@ def _grid(profile: str) -> list[Cell]:
     smoke = profile == "smoke"
     chosen = list(peers.available().values())
     cells = [_cell("equivalence", peer) for peer in chosen]
+    chosen = [peer for peer in chosen if neurons.get(peer.model).runs_over_time()]  # the others have no kernel beside
     lengths, sizes = ([4], {"small": SIZES["small"]}) if smoke else (TIMESTEPS, SIZES)
     for total in sizes.values():
         for timesteps in lengths:

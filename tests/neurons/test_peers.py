@@ -25,16 +25,12 @@ PAGE = REPOSITORY / "docs" / "packages.md"
 
 SAME = [name for name, peer in peers.peers().items() if not peer.departs]
 DEPARTURES = {
-    "spikingjelly.psn": ("noise", 0, 3),
     "snntorch.leaky": ("noise", 1, 3),
     "snntorch.leaky_same_step": ("noise", 1, 220),
     "snntorch.synaptic": ("noise", 1, 11),
-    "snntorch.rleaky": ("noise", 1, 3),
-    "snntorch.alpha": ("noise", 0, 3),
     "norse.lifbox": ("grid", 0, 0),
     "norse.lifbox_soft": ("grid", 0, 0),
     "norse.lif": ("noise", 1, 3),
-    "norse.lifadex": ("noise", 0, 76),
 }
 """Drive, first step and neuron at which each package's neuron departs from the model that it is held against."""
 

@@ -40,3 +40,9 @@ def test_an_unknown_target_compiles_nothing(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(ahead_of_time, "compile_kernel", lambda *_: pytest.fail("compiled"))
     with pytest.raises(UnknownName, match="cuda:91"):
         kernels.resources(["lif"], ["cuda:90", "cuda:91"], 8, 128)
+
+
+def test_a_model_without_a_step_has_none(suite) -> None:
+    done = suite("kernels", "psn")
+    assert done.returncode == 2
+    assert "psn is not a step over time, so it has no kernels" in done.stderr
