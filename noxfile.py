@@ -47,6 +47,12 @@ def bench(session: nox.Session) -> None:
 
 
 @shared
+def gpu(session: nox.Session) -> None:
+    """Measure a GPU and make the report: nox -s gpu [-- options of `suite run`]."""
+    session.run(python(session), "-m", "suite", "run", "--profile", "gpu", "--device", "cuda", *session.posargs)
+
+
+@shared
 def tests(session: nox.Session) -> None:
     """Run all tests: nox -s tests [-- options of pytest]."""
     session.run(python(session), "-m", "pytest", *session.posargs)

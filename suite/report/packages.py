@@ -29,8 +29,11 @@ KEYS = ["task", "timesteps", "elements", "dtype", "protocol", "device", "machine
 BESIDE = ("_p20", "_p80", "_over_baseline")
 """Endings of metrics that stand with another."""
 FIELDS = ["charge", "fire", "reset", "gradient"]
-COUNTERPART = "cpu"
-"""The suite's own backend that packages are held against; under torch.compile it is `compile`."""
+COUNTERPARTS = ("cpu", "triton")
+"""The suite's own backends that packages are held against, each on its device; under torch.compile it is `compile`."""
+
+FUSED = "fused"
+"""How any of them is called where a package is held against that of its device."""
 
 
 def build(report: Path, rows: pd.DataFrame, groups: Groups, parts: Parts) -> Page | None:
@@ -75,9 +78,11 @@ def side_by_side(rows: pd.DataFrame) -> pd.DataFrame:
     theirs, ours = ok[is_peer].copy(), ok[~is_peer]
     theirs["model"] = [peers.get(name).model for name in theirs.neuron]
     theirs["constants"] = [json.dumps(constants_of(peers.get(name))) for name in theirs.neuron]
-    theirs["own_backend"] = theirs.backend.where(theirs.backend == "compile", COUNTERPART)
+    theirs["own_backend"] = theirs.backend.where(theirs.backend == "compile", FUSED)
     keys = [*KEYS, "model", "constants", "own_backend"]
-    counterparts = ours.rename(columns={"neuron": "model", "backend": "own_backend", "value": "own"})
+    fused = ours.backend.where(~ours.backend.isin(COUNTERPARTS), FUSED)
+    counterparts = ours.assign(backend=fused)
+    counterparts = counterparts.rename(columns={"neuron": "model", "backend": "own_backend", "value": "own"})
     counterparts = counterparts[[*keys, "own"]].drop_duplicates(keys)
     merged = theirs.merge(counterparts, on=keys, how="left")
     merged["size"] = merged.elements * merged.timesteps.astype(float)
@@ -198,7 +203,7 @@ def _times(beside: pd.DataFrame) -> pd.DataFrame:
 def behind(beside: pd.DataFrame) -> list[str]:
     """Where a package is faster than the suite's fused kernel, in words."""
     chosen = _times(beside)
-    slower = chosen[(chosen.ratio < 1) & (chosen.own_backend == COUNTERPART) & chosen.same_load]
+    slower = chosen[(chosen.ratio < 1) & (chosen.own_backend == FUSED) & chosen.same_load]
     return [
         f"{row.neuron}, T = {row.timesteps}, {row.elements:,.0f} neurons: {row.value:.2f} against {row.own:.2f} ns"
         for row in slower.itertuples()

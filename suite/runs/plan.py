@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import torch
@@ -12,15 +12,18 @@ import torch
 import neurons
 import tasks
 from neurons import InvalidValue, UnknownName, backends
+from suite.runs import card
 from suite.runs.cell_key import identity
 from tasks import Cell, Task, data
 from tasks.base import LARGEST
 from tasks.measuring import devices
 
-Profile = Literal["smoke", "quick", "full"]
-SEEDS: dict[str, int] = {"smoke": 1, "quick": 8, "full": 10}
+Profile = Literal["smoke", "quick", "full", "gpu"]
+CARD = "gpu"
+"""The profile that measures a card, see `suite.runs.card`."""
+SEEDS: dict[str, int] = {"smoke": 1, "quick": 8, "full": 10, CARD: 20}
 """Eight seeds are the fewest with which six comparisons can claim anything (`suite.statistics.seeds_needed`)."""
-TIME_LIMITS: dict[str, float] = {"smoke": 120, "quick": 600, "full": 6 * 3600}
+TIME_LIMITS: dict[str, float] = {"smoke": 120, "quick": 600, "full": 6 * 3600, CARD: 300}
 """Seconds that one cell may take in all."""
 MOST_SEEDS = 10_000
 NEURON = "neuron."
@@ -73,7 +76,8 @@ def make(request: Request) -> list[Cell]:
     for name in request.backends:
         if name != "auto":
             backends.get_backend(name)
-    usual = [name for name, source in data.SOURCES.items() if source.in_smoke or request.profile != "smoke"]
+    known = [name for name, source in data.SOURCES.items() if not source.timings_alone]
+    usual = [name for name in known if data.SOURCES[name].in_smoke or request.profile != "smoke"]
     sets = list(request.datasets) or usual
     for name in sets:
         if name not in data.SOURCES:
@@ -83,6 +87,8 @@ def make(request: Request) -> list[Cell]:
     if request.seeds is not None and request.seeds > MOST_SEEDS:
         raise InvalidValue(f"--seeds must be at most {MOST_SEEDS}, not {request.seeds}")
     places = list(dict.fromkeys(devices.resolve(name) for name in request.devices))
+    if request.profile == CARD:
+        return _of_card(request, models, places)
     overrides = checked_settings(request.settings, chosen)
     _check_neurons(overrides, models)
     cells: dict[str, Cell] = {}
@@ -98,6 +104,25 @@ def make(request: Request) -> list[Cell]:
             for cell in _spread(task, request, models, together, places):
                 cells[identity(cell)] = cell
     return list(cells.values())
+
+
+def _of_card(request: Request, models: Sequence[str], places: Sequence[str]) -> list[Cell]:
+    """The cells of the profile of a card, or of those tasks, neurons, backends and data sets that are asked for."""
+    if "cpu" in places:
+        raise InvalidValue(f"--profile {CARD} measures a card; --device cpu has none: use quick or full")
+    tasks_of_card = {cell.task: tasks.get(cell.task) for cell in card.grid("cpu", models, 1)}
+    overrides = checked_settings(request.settings, list(tasks_of_card.values()))
+    _check_neurons(overrides, models)
+    asked = (("task", request.tasks), ("neuron", models if request.neurons else ()), ("dataset", request.datasets))
+    cells: dict[str, Cell] = {}
+    for place in places:
+        for cell in card.grid(place, models, request.seeds or SEEDS[CARD]):
+            own = {key: value for key, value in overrides.items() if _applies(key, tasks_of_card[cell.task])}
+            changed = replace(cell, settings={**cell.settings, **own})
+            of_backend = "auto" in request.backends or cell.backend in request.backends
+            if of_backend and all(not names or getattr(cell, name) in names for name, names in asked):
+                cells[identity(changed)] = changed
+    return sorted(cells.values(), key=lambda cell: tasks.get(cell.task).exclusive)
 
 
 def _applies(key: str, task: Task) -> bool:

@@ -67,6 +67,7 @@ class Source:
         load: makes it, from a delay that most ignore.
         budgets: settings of its training by profile; what a profile does not say is the task's default.
         in_smoke: whether the smoke profile takes it.
+        timings_alone: it holds nothing to learn, and only who names it gets it.
         sha256: by delay, 0 where the delay has no part in it.
     """
 
@@ -77,6 +78,7 @@ class Source:
     sequence: bool = False
     budgets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     in_smoke: bool = False
+    timings_alone: bool = False
     sha256: Mapping[int, str] = field(default_factory=dict)
 
 

@@ -86,6 +86,8 @@ def _run(operation: Any, arguments: tuple[Any, ...], options: dict[str, Any]) ->
     if name == "_to_copy":
         asked = options.pop("device", None)
         target = mirrors[0].device if asked is None else torch.device(asked)
+        if target.type != "cpu":
+            _check_memory("empty_like", arguments)
         made = operation(_raw(arguments)[0], **options)
         if target.type == "cpu":
             _waited("to the CPU")
@@ -170,6 +172,12 @@ def _made_elsewhere(make: Callable[..., torch.Tensor]) -> Callable[..., torch.Te
 torch.tensor, torch.as_tensor = _made_elsewhere(torch.tensor), _made_elsewhere(torch.as_tensor)  # type: ignore[assignment]
 
 
+def _refuse_cpu(module: torch.nn.Module, arguments: tuple[Any, ...]) -> None:
+    for argument in arguments:
+        if isinstance(argument, torch.Tensor) and argument.device.type == "cpu" and argument.ndim:
+            raise RuntimeError(f"{type(module).__name__}: a tensor on cpu, in a cell whose device is {KIND}")
+
+
 class MirrorDevice(Device):
     """The stand-in as a device of the suite; its fused backend is the CPU's, on the raw values."""
 
@@ -178,6 +186,10 @@ class MirrorDevice(Device):
     def __init__(self) -> None:
         backends.FUSED[KIND] = "cpu"
         backends.Cpu.devices = (*backends.Cpu.devices, KIND)
+
+    def use(self, device: torch.device) -> None:
+        """From now on a network or layer of this process that is given a tensor of the CPU raises."""
+        torch.nn.modules.module.register_module_forward_pre_hook(_refuse_cpu)
 
     def count(self) -> int:
         return int(os.environ.get(CARDS, "1"))

@@ -30,7 +30,14 @@ SMALL = {
     "timesteps": 3,
     "delay": 5,
 }
-LENGTHS = {"digits": 3, "mnist5k": 3, "mnist5k_rows": 28, "japanese_vowels": 29, "delayed_recall": 8}
+LENGTHS = {
+    "random_images": 3,
+    "digits": 3,
+    "mnist5k": 3,
+    "mnist5k_rows": 28,
+    "japanese_vowels": 29,
+    "delayed_recall": 8,
+}
 """T of each set where the setting asks for 3 steps and a delay of 5 (a cue of 2, the delay, the signal)."""
 NETWORK_TASKS = [name for name, task in tasks.TASKS.items() if isinstance(task, NetworkTask)]
 

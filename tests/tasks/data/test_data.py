@@ -19,6 +19,7 @@ TABLE = {
     "mnist5k": ((3500, 500, 1000), 10, None, (1, 28, 28), "mean", "conv5"),
     "mnist5k_rows": ((3500, 500, 1000), 10, 28, (28,), "mean", "mlp"),
     "japanese_vowels": ((216, 54, 370), 9, 29, (12,), "mean", "mlp"),
+    "random_images": ((500, 100, 100), 10, None, (3, 32, 32), "mean", "resnet18"),
     "delayed_recall": ((1200, 300, 1000), 4, 7, (20,), "last", "mlp"),
 }
 LETTERS = {"train": "t", "validation": "v", "test": "e"}
