@@ -19,8 +19,8 @@ def run(options: argparse.Namespace, arguments: list[str]) -> int:
     from suite.runs import plan, run
     from tasks.measuring import devices
 
-    if options.profile not in plan.SEEDS:
-        raise UnknownName("profile", options.profile, plan.SEEDS)
+    if options.profile not in plan.PROFILES:
+        raise UnknownName("profile", options.profile, plan.PROFILES)
     out = options.out or Path("results/runs") / f"packages-{options.profile}"
     device = devices.resolve(options.device)
     return run.run_packages(options.profile, device, out, options.time_limit, arguments)

@@ -34,7 +34,8 @@ def add_run(parser: ArgumentParser, default: str, several_devices: bool = False)
     Args:
         default: the run directory that is used unless another is named.
     """
-    parser.add_argument("--profile", default="quick", help="smoke, quick (default) or full")
+    card = "; gpu: what is measured of a card" if several_devices else ""
+    parser.add_argument("--profile", default="quick", help=f"smoke, quick (default) or full{card}")
     add_device(parser, several_devices)
     parser.add_argument("--out", type=folder, metavar="RUN", help=f"run directory; default {default}")
     parser.add_argument("--time-limit", type=float, metavar="SECONDS", help="for one cell; default by profile")

@@ -34,7 +34,7 @@ def run(options: argparse.Namespace, arguments: list[str]) -> int:
     from tasks.measuring import devices
 
     for kind, name, known in (
-        ("profile", options.profile, plan.SEEDS),
+        ("profile", options.profile, plan.PROFILES),
         ("data set", options.dataset, data.SOURCES),
         ("network", options.network, networks.ARCHITECTURES),
     ):

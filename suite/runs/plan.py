@@ -19,6 +19,8 @@ from tasks.base import LARGEST
 from tasks.measuring import devices
 
 Profile = Literal["smoke", "quick", "full", "gpu"]
+PROFILES = ("smoke", "quick", "full")
+"""Those that say how much is measured, on any device."""
 CARD = "gpu"
 """The profile that measures a card, see `suite.runs.card`."""
 SEEDS: dict[str, int] = {"smoke": 1, "quick": 8, "full": 10, CARD: 20}
