@@ -18,6 +18,7 @@ import torch
 
 from neurons.errors import NeuronError, UnknownName
 from neurons.model import CONSTANTS, Neuron
+from neurons.source import Source
 
 ENTRY_POINT_GROUP = "neuron_suite.neurons"
 FILE_MODULE = "neuron_file_"
@@ -118,8 +119,16 @@ def find_fault(cls: type[Neuron]) -> str | None:
     if not (isinstance(cls, type) and issubclass(cls, Neuron)):
         return "not a subclass of neurons.Neuron"
     if not cls.runs_over_time():
-        return None
-    return _fault_of_step(cls) or _fault_of_names(cls) or _probe_step(cls)
+        return _fault_of_description(cls)
+    return _fault_of_description(cls) or _fault_of_step(cls) or _fault_of_names(cls) or _probe_step(cls)
+
+
+def _fault_of_description(cls: type[Neuron]) -> str | None:
+    if not isinstance(cls.tags, (tuple, list)) or not all(isinstance(tag, str) for tag in cls.tags):
+        return f"tags must be a tuple of words, as in tags = ('adaptive',), not {cls.tags!r}"
+    if cls.source is not None and not isinstance(cls.source, Source):
+        return f"source must be a neurons.Source, as in Source('Fang et al., ICCV 2021', 2021), not {cls.source!r}"
+    return None
 
 
 def _fault_of_step(cls: type[Neuron]) -> str | None:

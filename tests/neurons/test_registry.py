@@ -52,6 +52,14 @@ FAULTS = {
     ),
     "no tuple": ("class Bad(Neuron):\n    def step(self, x):\n        return x\n", "must return a tuple"),
     "shape": ("class Bad(Neuron):\n    def step(self, x):\n        return (x.sum(),)\n", "pointwise"),
+    "tags": (
+        "class Bad(Neuron):\n    tags = 'adaptive'\n    def step(self, x):\n        return (x,)\n",
+        "tags must be a tuple of words",
+    ),
+    "source": (
+        "class Bad(Neuron):\n    source = 'a paper'\n    def forward(self, x):\n        return x\n",
+        "source must be a neurons.Source",
+    ),
     "granularity": (
         "class Bad(Neuron):\n    a = Learnable(1.0, per='neuron')\n    def step(self, x):\n        return (x,)\n",
         "learnable per 'neuron'",

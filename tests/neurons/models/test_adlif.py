@@ -32,3 +32,12 @@ def test_the_draws_are_those_of_the_code() -> None:
         assert low <= float(value.min()) < low + 0.01 * (high - low)
         assert high - 0.01 * (high - low) < float(value.max()) <= high
     assert trace("adlif", [1.0], {"b": 7.0, "a": -3.0})[0] == pytest.approx((1, 1, 0, 1))
+
+
+def test_a_coupling_far_below_zero_lets_it_grow() -> None:
+    # without spikes (u, w) → (0.9u − 0.1(0.98w − u), 0.98w − u) for a = −1: the larger root of
+    # λ² − (0.9 + 0.1 + 0.98)λ + 0.9·0.98 = 0 is 0.99 + √(0.99² − 0.882) = 1.3033
+    growth = 0.99 + math.sqrt(0.99**2 - 0.9 * 0.98)
+    found = trace("adlif", [0.5] + [0.0] * 60, {"alpha": 0.9, "beta": 0.98, "a": -1.0}, v_th=1e12)
+    assert found[60][1] / found[59][1] == pytest.approx(growth, rel=1e-6)
+    assert growth > 1
