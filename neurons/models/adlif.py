@@ -18,8 +18,8 @@ class AdLIF(Neuron):
 
     α, β, a and b are learned per channel, drawn from and kept within the bounds of the code. Published: the input is
     scaled by 1 − α too. The code starts potentials, currents and spikes at random in every call, here they start at
-    zero, and it fires above the threshold, here also at it. Where a is well below 0 the pair u, w grows without bound, as
-    it does in the code. Leak and reset of the protocol do not apply.
+    zero, and it fires above the threshold, here also at it. Where a is well below 0 the pair u, w grows without
+    bound, as in the code. Leak and reset of the protocol do not apply.
     """
 
     source = Source("Bittar & Garner, Front. Neurosci. 2022", 2022, code="idiap/sparch: sparch/models/snns.py")
