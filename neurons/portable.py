@@ -9,7 +9,7 @@ from functools import reduce
 from pathlib import Path
 from typing import Any
 
-from neurons import registry
+from neurons import registry, user_file
 from neurons.errors import NeuronError
 from neurons.model import Neuron
 
@@ -43,7 +43,7 @@ def _find_class(name: str, module: str, qualname: str, file: str) -> type[Neuron
         NeuronError: one line that names the file to load.
     """
     found = _attribute(module, qualname) or registry.registered(name)
-    if found is None and module.startswith(registry.FILE_MODULE) and Path(file).is_file():
+    if found is None and module.startswith(user_file.FILE_MODULE) and Path(file).is_file():
         registry.load_file(file)
         found = registry.registered(name)
     if found is None:
@@ -54,7 +54,7 @@ def _find_class(name: str, module: str, qualname: str, file: str) -> type[Neuron
 
 def _attribute(module: str, qualname: str) -> type[Neuron] | None:
     """What a module that can be imported holds under that name."""
-    if module not in sys.modules and not module.startswith(registry.FILE_MODULE):
+    if module not in sys.modules and not module.startswith(user_file.FILE_MODULE):
         try:
             importlib.import_module(module)
         except ImportError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import importlib.metadata
 import importlib.util
@@ -19,10 +18,9 @@ import torch
 from neurons.errors import NeuronError, UnknownName
 from neurons.model import CONSTANTS, Neuron
 from neurons.source import Source
+from neurons.user_file import import_user_file
 
 ENTRY_POINT_GROUP = "neuron_suite.neurons"
-FILE_MODULE = "neuron_file_"
-"""How the module of a user's file is called, before its stem and a hash of its content."""
 
 _models: dict[str, type[Neuron]] = {}
 _packages: dict[str, Callable[[str], type[Neuron]]] = {}
@@ -78,33 +76,10 @@ def names() -> list[str]:
 def load_file(path: str | Path) -> list[str]:
     """Import a user's Python file and return the names of the neurons that it registers."""
     _discover()
-    path = Path(path).resolve()
-    if not path.is_file():
-        raise NeuronError(f"{path}: no such file; --neuron-file takes a Python file that registers a neuron")
-    # named by its content, not by its place: a layer that was pickled finds it in another folder or on another machine
-    module_name = f"{FILE_MODULE}{path.stem}_{hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
-    if module_name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(module_name, path)
-        if spec is None or spec.loader is None:
-            raise NeuronError(f"{path}: not a Python file")
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[module_name] = module
-        if str(path.parent) not in sys.path:  # last, so that what lies beside the file hides no package
-            sys.path.append(str(path.parent))
-        try:
-            spec.loader.exec_module(module)
-        except NeuronError:
-            del sys.modules[module_name]
-            raise
-        except SystemExit as error:
-            del sys.modules[module_name]
-            raise NeuronError(f"{path}: it ends the program when it is imported (exit code {error.code})") from error
-        except Exception as error:
-            del sys.modules[module_name]
-            raise NeuronError(f"{path}: {type(error).__name__}: {error}") from error
-    added = [name for name, cls in _models.items() if cls.__module__ == module_name]
+    module = import_user_file(path, "--neuron-file takes a Python file that registers a neuron")
+    added = [name for name, cls in _models.items() if cls.__module__ == module.__name__]
     if not added:
-        raise NeuronError(f"{path}: registers no neuron; decorate a subclass of Neuron with @register")
+        raise NeuronError(f"{module.__file__}: registers no neuron; decorate a subclass of Neuron with @register")
     return added
 
 

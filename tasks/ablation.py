@@ -87,6 +87,7 @@ class Ablation(Accuracy):
 
     name = "ablation"
     description = "accuracy with a state's gradient cut, a larger reset, or another neuron's backward pass"
+    main = False
     settings: ClassVar[dict[str, Any]] = NETWORK_SETTINGS | {"cut": None, "extra_reset": 0.0, "backward_of": None}
 
     def run(self, cell: Cell) -> Iterator[Value]:

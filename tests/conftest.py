@@ -30,7 +30,9 @@ REGISTRIES: list[dict[str, Any]] = [
     registry._packages,
     TASKS,
     data.SOURCES,
+    data._files,
     networks.ARCHITECTURES,
+    networks._files,
 ]
 """What a file of a user may add to."""
 

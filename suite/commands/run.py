@@ -8,6 +8,7 @@ from pathlib import Path
 from suite.commands.shared import add_run, names, settings
 
 HELP = "run tasks over neurons"
+FILES = {"neuron": "neurons", "task": "tasks", "dataset": "data sets", "network": "networks"}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,14 +27,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--set", action="append", default=[], dest="settings", metavar="KEY=VALUE", help="change a setting"
     )
-    parser.add_argument(
-        "--neuron-file", action="append", default=[], metavar="F.py", help="a file that registers neurons"
-    )
+    for kind, holds in FILES.items():
+        parser.add_argument(f"--{kind}-file", action="append", default=[], metavar="F.py", help=f"a file with {holds}")
 
 
 def run(options: argparse.Namespace, arguments: list[str]) -> int:
     from suite.runs import run
     from suite.runs.plan import Request
+    from suite.runs.user_files import UserFiles
 
     request = Request(
         profile=options.profile,
@@ -46,4 +47,5 @@ def run(options: argparse.Namespace, arguments: list[str]) -> int:
         devices=options.device,
     )
     out = options.out or Path("results/runs") / options.profile
-    return run.run(request, options.neuron_file, out, options.time_limit, arguments)
+    files = UserFiles(options.neuron_file, options.network_file, options.dataset_file, options.task_file)
+    return run.run(request, files, out, options.time_limit, arguments)

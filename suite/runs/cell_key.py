@@ -16,7 +16,7 @@ from neurons.fingerprint import fingerprint
 from neurons.model import NeuronType
 from neurons.peers.peer import Peer
 from suite.runs import machine
-from tasks import Cell
+from tasks import Cell, data, networks
 from tasks.measuring import devices
 
 NEURONS = Path(neurons.__file__).parent
@@ -74,6 +74,9 @@ def code_hash(cell: Cell) -> str:
     task = tasks.get(cell.task)
     module = Path(__import__(type(task).__module__, fromlist=["_"]).__file__ or "")
     sources = [module, *(TASKS / name for name in (*SHARED_TASK_FILES, *task.sources))]
+    dataset, network = cell.settings.get("dataset"), cell.settings.get("network")
+    sources += [data.source_file(dataset)] if dataset in data.SOURCES else []
+    sources += [networks.source_file(network)] if network in networks.ARCHITECTURES else []
     return _digest([_core_hash(), _model_hash(cell), _hash_files(sources)])
 
 

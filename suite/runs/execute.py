@@ -20,6 +20,7 @@ from suite.runs import machine, processes, worker
 from suite.runs.inbox import Inbox
 from suite.runs.places import Places
 from suite.runs.record import BrokenRecord, Result, Status
+from suite.runs.user_files import UserFiles
 from tasks import Cell
 from tasks.measuring import devices
 
@@ -60,7 +61,7 @@ class LocalExecutor:
 
     Args:
         time_limit: seconds for one cell, all included; a batch has the sum.
-        neuron_files: user files with neurons, loaded in each process.
+        files: of the user, loaded in each process.
         log: the file that takes what the process of a batch prints, by its first cell.
         started: called with the cells of a batch when their process starts.
         finished: called with each cell and its result, in the parent process.
@@ -68,7 +69,7 @@ class LocalExecutor:
     """
 
     time_limit: float
-    neuron_files: Sequence[str]
+    files: UserFiles
     log: Callable[[Cell], Path]
     started: Callable[[Sequence[Cell]], None]
     finished: Callable[[Cell, Result], None]
@@ -122,7 +123,7 @@ class LocalExecutor:
         context = processes.context()
         receiver, sender = context.Pipe(duplex=False)
         log = self.log(cells[0])
-        assignment = worker.Assignment(cells, self.neuron_files, threads, log, device)
+        assignment = worker.Assignment(cells, self.files, threads, log, device)
         process = context.Process(target=worker.measure, args=(assignment, sender))
         memory_kills = processes.memory_kills()
         processes.start(process)

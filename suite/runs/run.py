@@ -10,7 +10,6 @@ from pathlib import Path
 
 from rich.console import Console
 
-import neurons
 from suite import studies
 from suite.report import groups
 from suite.report.build import build
@@ -23,6 +22,7 @@ from suite.runs.interrupt import StopRequest
 from suite.runs.record import Result
 from suite.runs.store import Store
 from suite.runs.table import mixtures
+from suite.runs.user_files import UserFiles
 from suite.studies import Scale
 from suite.text import counted
 from tasks import Cell
@@ -32,14 +32,11 @@ Members = Mapping[str, Sequence[Cell]]
 """The cells of each group: the main run, studies, the comparison of packages."""
 
 
-def run(
-    request: plan.Request, neuron_files: Sequence[str], out: Path, time_limit: float | None, arguments: list[str]
-) -> int:
+def run(request: plan.Request, files: UserFiles, out: Path, time_limit: float | None, arguments: list[str]) -> int:
     """Run what a request asks for and is not yet done in `out`, then report; see `execute`."""
-    for path in neuron_files:
-        neurons.load_file(path)
+    files.load()
     limit = plan.time_limit(time_limit, request.profile)
-    return execute({groups.MAIN: plan.make(request)}, out, limit, arguments, neuron_files)
+    return execute({groups.MAIN: plan.make(request)}, out, limit, arguments, files)
 
 
 def run_studies(names: Sequence[str], scale: Scale, out: Path, time_limit: float | None, arguments: list[str]) -> int:
@@ -55,7 +52,7 @@ def run_packages(profile: str, device: str, out: Path, time_limit: float | None,
 
 
 def execute(
-    members: Members, out: Path, time_limit: float, arguments: list[str], neuron_files: Sequence[str] = ()
+    members: Members, out: Path, time_limit: float, arguments: list[str], files: UserFiles | None = None
 ) -> int:
     """Run the cells of the groups that are not yet done in `out`, then make the report.
 
@@ -72,7 +69,7 @@ def execute(
         store.begin(cells)
         groups.remember(out, {name: [store.key(cell) for cell in own] for name, own in members.items()})
         store.write_provenance()
-        code = _measure(store, cells, time_limit, [str(Path(path).resolve()) for path in neuron_files])
+        code = _measure(store, cells, time_limit, (files or UserFiles()).resolved())
         if code is not None:
             return code
         with StopRequest(f"interrupted; the rows are written, and `python -m suite report {out}` makes the page"):
@@ -80,7 +77,7 @@ def execute(
         return _judge(store, cells)
 
 
-def _measure(store: Store, cells: Sequence[Cell], time_limit: float, neuron_files: Sequence[str]) -> int | None:
+def _measure(store: Store, cells: Sequence[Cell], time_limit: float, files: UserFiles) -> int | None:
     """Run the cells that are not yet done and write the table; an exit code if that was ended before its end."""
     open_cells = [cell for cell in cells if not store.finished(cell)]
     display = Display(cells, cached=len(cells) - len(open_cells))
@@ -100,7 +97,7 @@ def _measure(store: Store, cells: Sequence[Cell], time_limit: float, neuron_file
     def stopped() -> bool:
         return stop.signal is not None or bool(faults)
 
-    executor = LocalExecutor(time_limit, neuron_files, store.log, display.started, finished, stopped)
+    executor = LocalExecutor(time_limit, files, store.log, display.started, finished, stopped)
     with stop:
         with display:
             executor.run(open_cells)

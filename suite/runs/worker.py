@@ -15,12 +15,12 @@ from pathlib import Path
 
 import torch
 
-import neurons
 import tasks
 from neurons import BackendUnavailable
 from suite.runs import processes
 from suite.runs.inbox import send
 from suite.runs.record import InvalidValueOfTask, Result, measured
+from suite.runs.user_files import UserFiles
 from tasks import Cell, Task, Value
 from tasks.measuring import devices
 
@@ -39,7 +39,7 @@ class Assignment:
     """
 
     cells: Sequence[Cell]
-    neuron_files: Sequence[str]
+    files: UserFiles
     threads: int
     log: Path
     device: str
@@ -62,8 +62,7 @@ def measure(assignment: Assignment, connection: Connection) -> None:
     try:
         torch.set_num_threads(assignment.threads)
         devices.of(assignment.device).use(devices.torch_device(assignment.device))
-        for path in assignment.neuron_files:
-            neurons.load_file(path)
+        assignment.files.load()
         task = tasks.get(cells[0].task)
         for cell, outcome in task.run_batch(cells):
             report(positions.pop(id(cell)), outcome, _timesteps(task, cell))

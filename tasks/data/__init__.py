@@ -1,30 +1,74 @@
 """Data sets that need no download, with frozen splits. Arrays and splits are hashed and checked at each load.
 
-A family of data sets is a module with `SOURCES`, found by being here.
+A family of data sets is a module with `SOURCES`: found by being here, in a file of a user (`load_file`), or named by an
+installed package as an entry point of the group `neuron_suite.datasets`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import importlib
+import importlib.metadata
 import pkgutil
 from functools import lru_cache
+from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import torch
 
-from neurons import UnknownName
+from neurons import NeuronError, UnknownName
+from neurons.user_file import import_user_file
+from tasks import contract
+from tasks.contract import ENTRY_POINTS
 from tasks.data.dataset import Arrays, DataCorrupted, Dataset, Readout, Source
 
-
-def _found() -> dict[str, Source]:
-    modules = [importlib.import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__)]
-    found = {name: source for module in modules for name, source in getattr(module, "SOURCES", {}).items()}
-    return dict(sorted(found.items(), key=lambda item: (item[1].sequence, item[0])))
-
-
-SOURCES: dict[str, Source] = _found()
+SOURCES: dict[str, Source] = {}
 """All data sets by name, the static ones first."""
+_files: dict[str, Path] = {}
+
+
+def load_file(path: str | Path) -> list[str]:
+    """Import a user's Python file and return the names of the data sets in its `SOURCES`.
+
+    Raises:
+        NeuronError: one line with the file, the data set and what is wrong with it.
+    """
+    module = import_user_file(path, "--dataset-file takes a Python file with SOURCES = {name: tasks.data.Source(...)}")
+    found = getattr(module, "SOURCES", None)
+    if not isinstance(found, dict) or not found or not all(isinstance(own, Source) for own in found.values()):
+        raise NeuronError(f"{module.__file__}: has no SOURCES = {{name: tasks.data.Source(...)}}")
+    for name, source in found.items():
+        others = {known for known in SOURCES if SOURCES[known] is not source}
+        fault = contract.fault_of_name(name, others) or contract.fault_of_source(source)
+        if fault is not None:
+            raise NeuronError(f"{module.__file__}: data set {name}: {fault}")
+    _add(module)
+    return list(found)
+
+
+def source_file(name: str) -> Path:
+    """The file that defines a data set."""
+    return _files[name]
+
+
+def _add(module: ModuleType) -> None:
+    found: dict[str, Source] = getattr(module, "SOURCES", {})
+    SOURCES.update(found)
+    _files.update(dict.fromkeys(found, Path(module.__file__ or "<interactive>")))
+
+
+def _discover() -> None:
+    modules = [importlib.import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__)]
+    modules += [entry.load() for entry in importlib.metadata.entry_points(group=f"{ENTRY_POINTS}.datasets")]
+    for module in modules:
+        _add(module)
+    ordered = sorted(SOURCES.items(), key=lambda item: (item[1].sequence, item[0]))
+    SOURCES.clear()
+    SOURCES.update(ordered)
+
+
+_discover()
 
 
 def load(name: str, delay: int = 4) -> Dataset:
@@ -65,4 +109,15 @@ def names() -> list[str]:
     return list(SOURCES)
 
 
-__all__ = ["SOURCES", "Arrays", "DataCorrupted", "Dataset", "Readout", "Source", "load", "names"]
+__all__ = [
+    "SOURCES",
+    "Arrays",
+    "DataCorrupted",
+    "Dataset",
+    "Readout",
+    "Source",
+    "load",
+    "load_file",
+    "names",
+    "source_file",
+]

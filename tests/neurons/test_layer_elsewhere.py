@@ -13,7 +13,7 @@ import pytest
 import torch
 
 import neurons
-from neurons import registry
+from neurons import user_file
 
 MINE = """import torch
 from neurons import Neuron, register
@@ -153,7 +153,7 @@ def test_files_are_named_by_their_content(tmp_path: Path) -> None:
     (tmp_path / "a" / "mine.py").write_text(MINE.format(leak=0.9))
     neurons.load_file(tmp_path / "a" / "mine.py")
     assert neurons.get("mine").leak == 0.9
-    assert neurons.get("mine").__module__.startswith(f"{registry.FILE_MODULE}mine_")
+    assert neurons.get("mine").__module__.startswith(f"{user_file.FILE_MODULE}mine_")
 
 
 EXPORT = """

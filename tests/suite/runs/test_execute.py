@@ -18,9 +18,11 @@ import tasks
 from suite.runs import guardian, machine, processes
 from suite.runs.execute import LocalExecutor
 from suite.runs.record import Result
+from suite.runs.user_files import UserFiles
 from tasks import Cell
 
 FILE = Path(__file__).with_name("fake_task.py")
+FILES = UserFiles(neurons=[str(FILE)])
 QUICK = 20.0
 """Seconds within which a cell that takes no time is over, however busy the machine is."""
 
@@ -65,7 +67,7 @@ class Runner:
         def started(_: Sequence[Cell]) -> None:
             note("started")
 
-        executor = LocalExecutor(time_limit, [str(FILE)], log, started, finished, lambda: self.stopping)
+        executor = LocalExecutor(time_limit, FILES, log, started, finished, lambda: self.stopping)
         executor.run(asked)
         return [result for _, result in self.results]
 
@@ -226,7 +228,7 @@ def test_a_file_that_fails_in_workers_alone_is_in_the_result(runner: Runner, tmp
     found: list[Result] = []
     executor = LocalExecutor(
         QUICK,
-        [str(tmp_path / "late.py")],
+        UserFiles(neurons=[str(tmp_path / "late.py")]),
         lambda _: tmp_path / "log",
         lambda _: None,
         lambda _, result: found.append(result),
