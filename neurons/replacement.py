@@ -53,12 +53,15 @@ def replace(
     timesteps: int | None = None,
     backend: str = "auto",
     protocol: str = "controlled",
+    time_inside: bool = False,
     **parameters: Any,
 ) -> Replacement:
     """Put the registry's neuron `name` in place of every spikingjelly, snnTorch or norse neuron, and of every ReLU.
 
     The model itself is changed; copy it first to keep the old one. State starts at zero: with spikingjelly after
     `functional.reset_net`, with snnTorch and norse when no state is handed in, in place of a ReLU after `reset`.
+    A neuron that stands under several names is replaced under each; ReLUs get a stand-in of its own for each name,
+    since places share no state where there was none.
 
     Args:
         model: any network; neurons are found at every depth.
@@ -66,23 +69,31 @@ def replace(
         example: an input of the model, run once to learn the channels; needed by models with parameters per channel.
         timesteps: length of the sequences, for models with parameters per time step.
         backend, protocol, **parameters: as of `neurons.layer`.
+        time_inside: the model's own forward goes over time, so a ReLU that it calls again is at its next time step.
+            Otherwise one call of the model is one time step, and a ReLU that is called twice in it serves two places,
+            which cannot share a state: it raises InvalidValue then.
 
     Raises:
         InvalidValue: nothing in the model could be replaced; the message lists what was found.
     """
-    found = [(path, module, adapt) for path, module in model.named_modules() if (adapt := _convention(module))]
+    everywhere = model.named_modules(remove_duplicate=False)
+    found = [(path, module, adapt) for path, module in everywhere if (adapt := _convention(module))]
     channels = _channels(model, [path for path, *_ in found], example)
     report, stand_ins = Replacement(model), {}
+    same: dict[nn.Module, nn.Module] = {}
     for path, module, adapt in found:
 
         def make(path: str = path) -> NeuronLayer:
             return layer(name, channels.get(path), timesteps, backend, protocol, **parameters)
 
         try:
-            stand_ins[path] = adapt(module, make)
+            stand_in = same.get(module) or adapt(module, make)
         except NotReplaceable as reason:
             report.kept[path] = f"{reason}"
         else:
+            stand_ins[path] = stand_in
+            if not isinstance(stand_in, SteppedNeuron):
+                same[module] = stand_in
             report.replaced[path] = f"{type(module).__module__.partition('.')[0]}.{type(module).__name__}"
     if not stand_ins:
         reasons = "; ".join(str(report).splitlines()) or "it has none"
@@ -92,7 +103,25 @@ def replace(
             model.set_submodule(path, stand_in)
         else:
             report.model = stand_in
+    stepped = {path: stand_in for path, stand_in in stand_ins.items() if isinstance(stand_in, SteppedNeuron)}
+    if stepped and "" not in stepped and not time_inside:
+        for path, stand_in in stepped.items():
+            stand_in.place = path
+        model.register_forward_pre_hook(_step_begins)
+        model.register_forward_hook(_step_ends, always_call=True)
     return report
+
+
+def _step_begins(model: nn.Module, _: Any) -> None:
+    for module in model.modules():
+        if isinstance(module, SteppedNeuron):
+            module.calls = 0
+
+
+def _step_ends(model: nn.Module, *_: Any) -> None:
+    for module in model.modules():
+        if isinstance(module, SteppedNeuron):
+            module.calls = None
 
 
 def reset(model: nn.Module) -> None:
@@ -103,17 +132,32 @@ def reset(model: nn.Module) -> None:
 
 
 class SteppedNeuron(nn.Module):
-    """Called once a time step with x [N, *features]; keeps its state until `reset`. Stands in for a ReLU."""
+    """Called once a time step with x [N, *features]; keeps its state until `reset`. Stands in for a ReLU.
+
+    Attributes:
+        place: its name in the network.
+        calls: how often it was called in the present time step; None where nobody says when one begins.
+    """
 
     def __init__(self, neuron: NeuronLayer) -> None:
         super().__init__()
         self.layer = neuron
+        self.place = ""
+        self.calls: int | None = None
         self._state: Any = None
 
     def reset(self) -> None:
         self._state = None
 
     def forward(self, x: Tensor) -> Tensor:
+        if self.calls is not None:
+            self.calls += 1
+            if self.calls > 1:
+                raise InvalidValue(
+                    f"{self.place or 'a ReLU'} is called more than once in one time step, so it serves several places, "
+                    "which cannot share a neuron's state: give each place a ReLU of its own before `replace`, or say "
+                    "time_inside=True if the network itself goes over time"
+                )
         state = self.layer.initial_state(x) if self._state is None else self._state
         output, self._state = self.layer.step(x, state)
         return output

@@ -1,5 +1,7 @@
 """A registry neuron in networks of other packages: called as they call theirs, and right."""
 
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -110,6 +112,65 @@ def test_a_relu_becomes_a_neuron_that_is_reset():
     assert not torch.equal(once[0], once[1])
     neurons.reset(network)
     assert torch.equal(network(x), once[0])
+
+
+class Residual(nn.Module):
+    """One ReLU for two places, as torchvision's residual blocks have it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second, self.relu = nn.Linear(5, 5), nn.Linear(5, 5), nn.ReLU()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.relu(x + self.second(self.relu(self.first(x))))
+
+
+def test_one_relu_of_two_places_is_refused():
+    network = nn.Sequential(Residual())
+    neurons.replace(network, "lif")
+    for _ in range(2):  # the network is none the worse for the first failure
+        with pytest.raises(neurons.InvalidValue, match=r"0\.relu is called more than once .* a ReLU of its own"):
+            network(torch.randn(2, 5))
+    part = network[0].relu  # outside of the network's forward nobody can say what a time step is
+    assert part(torch.ones(2, 5)).shape == part(torch.ones(2, 5)).shape == (2, 5)
+
+
+class OverTime(nn.Module):
+    """A network whose forward goes over time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear, self.relu = nn.Linear(7, 5), nn.ReLU()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.stack([self.relu(self.linear(x_t)) for x_t in x])
+
+
+def test_a_network_that_goes_over_time_itself():
+    network, x = OverTime(), 3 * torch.randn(6, 4, 7)
+    neurons.replace(network, "clif", time_inside=True)
+    assert torch.equal(network(x), step_loop(neurons.get("clif")(), {}, network.linear(x)))
+
+
+def test_every_name_of_a_shared_relu_has_a_state_of_its_own():
+    relu = nn.ReLU()
+    network = nn.Sequential(nn.Linear(7, 5), relu, nn.Linear(5, 5), relu)
+    assert set(neurons.replace(network, "lif").replaced) == {"1", "3"}
+    x = 3 * torch.randn(6, 4, 7)
+    first = step_loop(neurons.get("lif")(), {}, network[0](x))
+    expected = step_loop(neurons.get("lif")(), {}, network[2](first))
+    copied = copy.deepcopy(network)
+    for one in (network, copied):
+        assert torch.equal(torch.stack([one(x_t) for x_t in x]), expected)
+
+
+def test_a_neuron_of_two_names_stays_one():
+    shared = sj.LIFNode(step_mode="m")
+    network = nn.Sequential(shared, nn.Identity(), shared)
+    report = neurons.replace(network, "plif")
+    assert set(report.replaced) == {"0", "2"}
+    assert network[0] is network[2]
+    assert len(list(network.parameters())) == 1
 
 
 def test_what_cannot_be_replaced_stays_and_is_named():
