@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,12 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, select_autoescape
 
 from neurons import UnknownName
-from suite.report import groups, leaderboard, packages, paper, style
-from suite.report.comparison import accuracies
+from suite.report import groups, packages, paper, style
+from suite.report.board import board
+from suite.report.closing import closing_sentences
 from suite.report.conditions import name_conditions
 from suite.report.parts import Parts
-from suite.report.plots import PLOTS
-from suite.report.ranking import chosen_variant
+from suite.report.result_page import result_page
 from suite.report.table import FORMATS, Table
 from suite.report.tables import makers
 from suite.runs.store import read_provenance, read_results
@@ -26,11 +26,14 @@ from tasks import MAIN_TASKS
 
 BASELINE = "lif"
 ENDINGS = {*FORMATS, "png", "svg", "pdf"}
-PAGES = ("index.html", "paper.html", "packages.html", "findings.json")
+PAGES = ("index.html", "paper.html", "packages.html", "findings.json", "answer.json")
 
 
 def build(run: Path, baseline: str | None = None) -> tuple[Path, list[Table]]:
-    """Make the report of a run; the path of its page, and its tables.
+    """Make the report of a run; the path of its page, and its tables, the board first.
+
+    The main rows have the page index.html, studies paper.html and the comparison of packages packages.html; where there
+    are no main rows, index.html leads to the one page that there is.
 
     Args:
         baseline: the neuron that others are compared with; LIF, or the first that there is, unless told otherwise.
@@ -45,30 +48,37 @@ def build(run: Path, baseline: str | None = None) -> tuple[Path, list[Table]]:
     _clear(report)
     style.apply()
     parts = Parts()
-    own_tables = _tables(rows, baseline, report, parts)
-    shown = [plot for plot in PLOTS if parts.make(f"plot {plot.name}", partial(plot.save, rows, report / "plots"))]
     provenance = read_provenance(run)
-    context: dict[str, Any] = {"run": run.name, "provenance": provenance, "rows": len(everything)}
-    context["failed"] = parts.failed
-    pages = [
+    tables = _tables(rows, baseline, report, parts)
+    made = parts.make("board", partial(board, rows, baseline)) if len(rows) else None
+    published = (run.resolve().parent / "index.html").is_file()
+    context: dict[str, Any] = {"run": run.name, "provenance": provenance, "failed": parts.failed}
+    context["published"] = published
+    others = [
         page
         for make in (paper.build, packages.build)
         if (page := parts.make(make.__module__, partial(make, report, everything, members, parts))) is not None
     ]
-    context["pages"], tables = pages, list(own_tables)
+    pages: Mapping[str, Any] = {page.name: page for page in others}
+    main = None
+    if len(rows) or not others:
+        main = result_page(rows, baseline, made, tables, report, provenance, parts)
+        context |= {"main": True}
+    context["pages"] = others
     environment = Environment(loader=PackageLoader("suite.report"), autoescape=select_autoescape())
-    for page in pages:
-        tables += page.tables
-        template = environment.get_template(f"{page.name}.html")
-        (report / f"{page.name}.html").write_text(template.render(**context, **page.context))
-    context |= _board(rows, parts) | {
-        "tables": own_tables,
-        "reproduce": lambda table: reproduce(provenance.get("commands", []), table.tasks),
-        "plots": shown,
-    }
+    for name, page in pages.items():
+        (report / f"{name}.html").write_text(environment.get_template(f"{name}.html").render(**context, **page.context))
     index = report / "index.html"
-    index.write_text(environment.get_template("index.html").render(context))
-    return index, tables
+    if main is not None:
+        index.write_text(environment.get_template("index.html").render(**context, **main))
+    else:
+        (report / "index.html").write_text(environment.get_template("moved.html").render(to=f"{others[0].name}.html"))
+        index = report / f"{others[0].name}.html"
+    closing_sentences(report, rows, baseline, others)
+    shown = [made.table()] if made is not None else []
+    if made is not None:
+        shown[0].save(report / "tables")
+    return index, [*shown, *tables, *(table for page in others for table in page.tables)]
 
 
 def _clear(report: Path) -> None:
@@ -90,21 +100,6 @@ def _tables(rows: pd.DataFrame, baseline: str, report: Path, parts: Parts) -> li
             table.save(report / "tables")
             found.append(table)
     return found
-
-
-def _board(rows: pd.DataFrame, parts: Parts) -> dict[str, Any]:
-    """The leaderboard, what its columns are, and whether its ranks say anything."""
-    board = parts.make("leaderboard", partial(leaderboard.leaderboard, rows))
-    if board is None or board.empty:
-        return {"board": "", "columns": {}, "rank_note": ""}
-    ranks = chosen_variant(accuracies(rows)).ranks
-    silent = ranks is not None and not ranks.told_apart
-    note = "Friedman's test does not tell the neurons apart: their mean ranks say nothing." if silent else ""
-    return {
-        "board": leaderboard.interactive(board),
-        "columns": leaderboard.describe(board),
-        "rank_note": note,
-    }
 
 
 def reproduce(commands: Sequence[Sequence[str]], wanted: Sequence[str]) -> list[str]:

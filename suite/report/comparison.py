@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from suite.report.conditions import in_order, name_conditions, same_for_all
+from suite.report.names import written
 from suite.report.numbers import MISSING, format_p, format_value
 from suite.report.ranking import Variant, chosen_variant
 from suite.report.style import ordered
@@ -50,12 +51,12 @@ def differences(rows: pd.DataFrame, baseline: str) -> Table | None:
     lines = [(name, [_difference(compared.get(name)) for compared in found.values()]) for name in names]
     notes = ["* differs from the baseline: paired permutation test, Holm-corrected over the column, p < 0.05."]
     if any(entry.text == MISSING for _, entries in lines for entry in entries):
-        notes.append(f"— not measured, or on no seed that {baseline} has.")
+        notes.append(f"— not measured, or on no seed that {written(baseline)} has.")
     notes += _too_few_seeds(found)
-    caption = f"Neuron − {baseline} in percentage points, paired over seeds, ± 95 % t-interval."
+    caption = f"Neuron − {written(baseline)} in percentage points, paired over seeds, ± 95 % t-interval."
     caption = f"{caption} {same_for_all(accuracies(rows))}".strip()
     header = ["neuron", *(f"{column} (points)" for column in found)]
-    title = f"Difference from {baseline} in test accuracy."
+    title = f"Difference from {written(baseline)} in test accuracy."
     return Table("difference", title, caption, header, lines, notes, TASKS)
 
 
@@ -91,7 +92,7 @@ def tests(rows: pd.DataFrame, baseline: str) -> Table | None:
     if not lines:
         return None
     caption = (
-        f"Paired over seeds against {baseline}: permutation test, Holm's correction over the neurons of a column, on "
+        f"Paired over seeds against {written(baseline)}: permutation test, Holm's correction over the neurons of a column, on "
         "which the verdict rests; the paired t-test beside it, uncorrected, which assumes normal differences; Hedges' "
         "g of the paired differences."
     )
@@ -106,7 +107,7 @@ def mean_ranks(rows: pd.DataFrame) -> Table | None:
     if ranks is None:
         return None
     best = str(ranks.mean.index[0])
-    header = ["neuron", "mean rank", *([f"p against {best}"] if ranks.told_apart else [])]
+    header = ["neuron", "mean rank", *([f"p against {written(best)}"] if ranks.told_apart else [])]
     lines = [(str(name), _rank_entries(str(name), float(rank), ranks)) for name, rank in ranks.mean.items()]
     caption = f"1 is best; over {ranks.datasets} data sets: {', '.join(ranks.names)}. {_friedman(ranks)}"
     title = "Mean rank by test accuracy over the data sets."
@@ -159,7 +160,7 @@ def improvements(rows: pd.DataFrame, baseline: str) -> Table | None:
     caption = (
         "For a run drawn at random, mean over data sets; 0.5 is no difference. 95 % stratified bootstrap interval."
     )
-    title = f"Probability of improvement over {baseline}."
+    title = f"Probability of improvement over {written(baseline)}."
     notes = [*variant.notes]
     if short:
         notes.append(f"— no interval from fewer than {FEWEST_FOR_INTERVAL} seeds a data set.")

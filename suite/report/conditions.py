@@ -264,6 +264,12 @@ def _natural(text: str) -> tuple[tuple[float, str], ...]:
     return tuple((float(part), "") if place % 2 else (-1.0, part) for place, part in enumerate(parts))
 
 
+def of_task(rows: pd.DataFrame, task: str) -> pd.DataFrame:
+    """The rows of a task, named and in the order of tables."""
+    named = name_conditions(rows)
+    return in_order(named[named.task == task])
+
+
 def mean_over_layers(rows: pd.DataFrame) -> pd.DataFrame:
     """Named rows with one value a seed where a network has one a layer: their mean, every layer counting alike."""
     rows = rows.assign(detail=rows.detail.where(rows.status != "ok", ""))

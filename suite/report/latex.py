@@ -1,8 +1,14 @@
-"""Tables for papers: LaTeX with the booktabs package, in plain ASCII, so that any engine compiles it."""
+"""Tables for papers: LaTeX with the package booktabs alone, in plain ASCII, so that any engine compiles it.
+
+Numbers stand with their points below each other. A table fits one column of a two-column paper, or both (`table*`);
+what is wider still is set in parts below each other, each with the names of the rows.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from suite.report.text import one_line
 
@@ -20,7 +26,10 @@ ESCAPES = {
     "−": r"$-$",
     "≥": r"$\geq$",
     "≤": r"$\leq$",
+    "≈": r"$\approx$",
     "→": r"$\to$",
+    "↑": r"$\uparrow$",
+    "↓": r"$\downarrow$",
     "√": r"$\surd$",
     "∂": r"$\partial$",
     "Σ": r"$\Sigma$",
@@ -52,44 +61,140 @@ ESCAPES = {
 Cell = tuple[str, bool]
 """A text, and whether it is bold."""
 
-PROSE = 45
+NUMBER = re.compile(r"(−?)(\d[\d,]*)(?:\.(\d+))?(?: ± (\d[\d,]*)(?:\.(\d+))?)?((?: [*†])?)")
+"""A number with its uncertainty and a mark, as `suite.report.numbers` writes it."""
+UNIT = re.compile(r"(.*\S) \(([^()]*)\)")
+PROSE = 34
 """Characters from which a column is text that is broken into lines."""
-PROSE_WIDTH = 24
-"""Characters that a line of such a column holds."""
-COLUMN = 44
-"""Characters that fit one column of a paper in its usual size; a wider table spans both."""
-SIZES = ((92, ""), (112, r"\small"), (132, r"\footnotesize"))
-"""Characters that fit both columns, by size of the letters; beyond, the smallest with the columns pushed together."""
-SMALLEST = r"\scriptsize\setlength{\tabcolsep}{2pt}"
+COLUMN, PAGE = 46, 100
+"""Characters in \\footnotesize that fit one column of a paper, and both."""
+GAP = 2.5
+"""Characters between two columns."""
+PREAMBLE = r"% needs \usepackage{booktabs}"
 
 
 def latex_table(
     title: str, caption: str, name: str, header: Sequence[str], rows: Sequence[Sequence[Cell]], notes: Sequence[str]
 ) -> str:
-    """A `table` environment with caption, label, rules and notes; `table*` and smaller letters where it is wide."""
-    texts = [list(header), *([text for text, _ in row] for row in rows)]
-    widths = [max(len(row[place]) for row in texts) for place in range(len(header))]
-    columns = ["l", *("r" if width < PROSE else rf"p{{{PROSE_WIDTH}ex}}" for width in widths[1:])]
-    characters = sum(min(width, PROSE_WIDTH) if width >= PROSE else width for width in widths) + 2 * len(widths)
-    size = next((size for most, size in SIZES if characters <= most), SMALLEST)
-    environment = "table" if characters <= COLUMN else "table*"
+    """A `table` environment with caption, label, rules and notes; `table*` where it is wider than a column."""
+    widths = [_width(header, rows, place) for place in range(len(header))]
+    parts = _parts(widths)
+    whole = max(sum(widths[place] + GAP for place in (0, *part)) for part in parts)
+    wide = whole > COLUMN
+    environment = "table*" if wide else "table"
     lines = [
+        PREAMBLE,
         rf"\begin{{{environment}}}",
         r"\centering",
         rf"\caption{{{escape(title)} {escape(caption)}}}",
         rf"\label{{tab:{name.replace('_', '-')}}}",
-        *([size] if size else []),
-        rf"\begin{{tabular}}{{{''.join(columns)}}}",
+        r"\footnotesize\setlength{\abovecaptionskip}{4pt}\setlength{\belowcaptionskip}{4pt}\setlength{\tabcolsep}{4pt}",
+    ]
+    for number, part in enumerate(parts):
+        lines += [r"\par\smallskip"] if number else []
+        lines += _tabular(header, rows, [0, *part], widths, PAGE if wide else COLUMN)
+    lines += [*(rf"\par {escape(note)}" for note in notes), rf"\end{{{environment}}}"]
+    return "\n".join(lines) + "\n"
+
+
+def _width(header: Sequence[str], rows: Sequence[Sequence[Cell]], place: int) -> float:
+    """Characters of a column; of one that is broken into lines, at most PROSE."""
+    heads = [max(len(word) for word in _head(header[place])[0].split() or [""]), len(_head(header[place])[1])]
+    texts = [len(row[place][0]) * (1.1 if row[place][1] else 1.0) for row in rows]
+    return min(float(PROSE), max([4.0, *heads, *texts]))
+
+
+def _parts(widths: Sequence[float]) -> list[list[int]]:
+    """The columns behind the first in parts that fit the page beside it, as even as they come."""
+    room = PAGE - widths[0] - GAP
+    total = sum(width + GAP for width in widths[1:])
+    count = max(1, -(-int(total) // max(int(room), 1)))
+    target = total / count
+    parts: list[list[int]] = [[]]
+    filled = 0.0
+    for place, width in enumerate(widths[1:], 1):
+        needed = width + GAP
+        if parts[-1] and (filled + needed > room or (filled >= target and len(parts) < count)):
+            parts.append([])
+            filled = 0.0
+        parts[-1].append(place)
+        filled += needed
+    return parts
+
+
+def _tabular(
+    header: Sequence[str], rows: Sequence[Sequence[Cell]], places: Sequence[int], widths: Sequence[float], page: int
+) -> list[str]:
+    heads = [_head(header[place]) for place in places]
+    kinds = [_kind([row[place] for row in rows], widths[place], place == 0, page) for place in places]
+    room_of = [_room([text for text, _ in (row[place] for row in rows)]) for place in places]
+    body = [
+        " & ".join(_cell(*row[place], room) for place, room in zip(places, room_of, strict=True)) + r" \\"
+        for row in rows
+    ]
+    names = [_stacked(name) for name, _ in heads]
+    units = [f"{{{escape(f'({unit})')}}}" if unit else "" for _, unit in heads]
+    return [
+        rf"\begin{{tabular}}{{{''.join(kinds)}}}",
         r"\toprule",
-        " & ".join(escape(text) for text in header) + r" \\",
+        " & ".join(names) + r" \\",
+        *([" & ".join(units) + r" \\"] if any(units) else []),
         r"\midrule",
-        *(" & ".join(_cell(*cell) for cell in row) + r" \\" for row in rows),
+        *body,
         r"\bottomrule",
         r"\end{tabular}",
-        *(rf"\par\footnotesize {escape(note)}" for note in notes),
-        rf"\end{{{environment}}}",
     ]
-    return "\n".join(lines) + "\n"
+
+
+def _head(text: str) -> tuple[str, str]:
+    """Name and unit of a column."""
+    found = UNIT.fullmatch(one_line(text))
+    return (found[1], found[2]) if found else (one_line(text), "")
+
+
+def _stacked(name: str) -> str:
+    """A head in braces, its words below each other where it is long."""
+    words = name.split()
+    lines: list[str] = []
+    for word in words:
+        if lines and len(lines[-1]) + len(word) < 14:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    if len(lines) < 2:
+        return f"{{{escape(name)}}}"
+    return r"{\begin{tabular}[b]{@{}c@{}}" + r"\\".join(escape(line) for line in lines) + r"\end{tabular}}"
+
+
+def _kind(cells: Sequence[Cell], width: float, first: bool, page: int) -> str:
+    """The column's type: names left, long text in lines, the rest right."""
+    longest = max((len(text) for text, _ in cells), default=0)
+    if longest > width:
+        return rf"p{{{0.93 * (width + GAP) / page:.3f}\linewidth}}"
+    return "l" if first else "r"
+
+
+@dataclass(frozen=True)
+class Room:
+    """What the numbers of a column need behind their point, for their uncertainty, and for a mark."""
+
+    decimals: int = 0
+    error: int = 0
+    error_decimals: int = 0
+    mark: bool = False
+
+
+def _room(texts: Sequence[str]) -> Room:
+    """Nothing where a number has more to it than its uncertainty: a spread in brackets."""
+    found = [match for text in texts if (match := NUMBER.fullmatch(text))]
+    if not found or any(re.match(r"−?\d", text) and not NUMBER.fullmatch(text) for text in texts):
+        return Room()
+    return Room(
+        max(len(match[3] or "") for match in found),
+        max(len((match[4] or "").replace(",", "")) for match in found),
+        max(len(match[5] or "") for match in found),
+        any(match[6] for match in found),
+    )
 
 
 def escape(text: str) -> str:
@@ -97,5 +202,34 @@ def escape(text: str) -> str:
     return "".join(ESCAPES.get(c, c if c.isascii() else f"{{[}}U+{ord(c):04X}{{]}}") for c in one_line(text))
 
 
-def _cell(text: str, bold: bool) -> str:
-    return rf"\textbf{{{escape(text)}}}" if bold else escape(text)
+def _cell(text: str, bold: bool, room: Room) -> str:
+    found = NUMBER.fullmatch(text)
+    shown = escape(text) if found is None or room == Room() else _aligned(found, room)
+    return rf"\textbf{{{shown}}}" if bold else shown
+
+
+def _aligned(found: re.Match[str], room: Room) -> str:
+    """A number with as much empty space as its column's widest needs at each place."""
+    shown = escape(found[1] + found[2]) + _fraction(found[3], room.decimals)
+    if room.error:
+        if found[4]:
+            shown += rf" $\pm$ {_space(room.error - len(found[4].replace(',', '')))}{found[4]}"
+            shown += _fraction(found[5], room.error_decimals)
+        else:
+            empty = rf" $\pm$ {'0' * room.error}{'.' if room.error_decimals else ''}{'0' * room.error_decimals}"
+            shown += rf"\phantom{{{empty}}}"
+    if room.mark:
+        shown += escape(found[6]) if found[6] else rf"\phantom{{ {escape('*')}}}"
+    return shown
+
+
+def _fraction(digits: str | None, room: int) -> str:
+    """The digits behind the point, and space for those that others have more."""
+    own = digits or ""
+    if not own and room:
+        return rf"\phantom{{.{'0' * room}}}"
+    return (f".{own}" if own else "") + _space(room - len(own))
+
+
+def _space(digits: int) -> str:
+    return rf"\phantom{{{'0' * digits}}}" if digits > 0 else ""

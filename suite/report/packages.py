@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import seaborn as sns
 from matplotlib.figure import Figure
 
 import tasks
@@ -21,6 +20,7 @@ from suite.report.numbers import format_spread
 from suite.report.page import Page
 from suite.report.parts import Parts
 from suite.report.plots import Plot
+from suite.report.plots.panels import logarithmic, points, row_panels
 from suite.report.table import Entry, Table
 from suite.runs.packages import GROUP, SIZES, constants_of, model_of
 
@@ -45,6 +45,7 @@ def build(report: Path, rows: pd.DataFrame, groups: Groups, parts: Parts) -> Pag
     beside = side_by_side(measured)
     networks = ("training_speed training_memory", "package_networks", "Networks in training.")
     makers: dict[str, Callable[[], Table | None]] = {
+        "relations": partial(matrix, measured),
         "equivalence": partial(relations, measured),
         "speed_up": partial(speed_ups, beside),
         "package_networks": partial(costs, beside, *networks),
@@ -57,8 +58,12 @@ def build(report: Path, rows: pd.DataFrame, groups: Groups, parts: Parts) -> Pag
     for table in found:
         table.save(report / "tables")
     folder = report / "plots"
-    plots = [plot for plot in PLOTS if parts.make(f"plot {plot.name}", partial(plot.save, beside, folder))]
-    return Page(GROUP, "Packages", found, {"tables": found, "plots": plots, "behind": behind(beside)})
+    made = (parts.make(f"plot {plot.name}", partial(plot.save, beside, folder)) for plot in PLOTS)
+    plots = [shown for shown in made if shown is not None]
+    sentence = " ".join([relations_told(measured), *(shown.finding for shown in plots)])
+    by_name = {table.name: table for table in found}
+    context = {"relations": by_name.pop("relations", None), "tables": list(by_name.values()), "plots": plots}
+    return Page(GROUP, "Packages", found, {**context, "behind": behind(beside), "sentence": sentence}, sentence)
 
 
 def _settings_as_columns(rows: pd.DataFrame) -> pd.DataFrame:
@@ -111,6 +116,15 @@ def with_spread(beside: pd.DataFrame, metric: str) -> pd.DataFrame:
     factor = chosen.copies.astype(float)
     same = factor.isna() | factor.between(1 / timings.SAME_LOAD, timings.SAME_LOAD)
     return chosen.assign(same_load=same)
+
+
+def relations_told(rows: pd.DataFrame) -> str:
+    """How many neurons of packages compute the suite's model, in a sentence."""
+    details = rows[(rows.task == "equivalence") & (rows.metric == "different_spikes")].detail.astype(str)
+    same = sum(text.partition(":")[0].strip() in SIGNS for text in details)
+    return (
+        f"{same} of {len(details)} neurons of packages compute the model they are held against." if len(details) else ""
+    )
 
 
 def relations(rows: pd.DataFrame) -> Table:
@@ -251,58 +265,87 @@ def what_ran(rows: pd.DataFrame) -> Table | None:
     return Table("kernel_calls", "What really ran.", caption, ["neuron", "backend", "T", "calls", "which"], lines)
 
 
-def _speed_up_data(beside: pd.DataFrame) -> pd.DataFrame:
+SIGNS = {"same": "same", "same within rounding": "within rounding"}
+"""Relations in the matrix's words; all others are another model."""
+OTHER = "another model"
+
+
+def matrix(rows: pd.DataFrame) -> Table | None:
+    """The suite's models down, packages across: who computes the same, who within rounding, who another model."""
+    found: dict[str, dict[str, list[str]]] = {}
+    details = rows[(rows.task == "equivalence") & (rows.metric == "different_spikes")]
+    for name, relation in zip(details.neuron, details.detail, strict=True):
+        peer = peers.get(str(name))
+        word = SIGNS.get(str(relation).partition(",")[0].partition(":")[0].strip(), OTHER)
+        found.setdefault(peer.model, {}).setdefault(peer.package, []).append(f"{str(name).partition('.')[2]}: {word}")
+    if not found:
+        return None
+    packages = [name for name in peers.PACKAGES if any(name in own for own in found.values())]
+    lines = [
+        (model, [Entry("; ".join(sorted(found[model].get(package, []))) or "—") for package in packages])
+        for model in style.ordered(found)
+    ]
+    caption = "Spike by spike against the suite's model with the constants that bring it nearest."
+    return Table("relations", "The same model?", caption, ["neuron", *packages], lines)
+
+
+def _times_data(beside: pd.DataFrame) -> pd.DataFrame | None:
+    """Times of each package's neuron and of the suite's counterpart at the most steps measured, by size."""
     chosen = _times(beside)
-    chosen = chosen[(chosen.dtype == "float32") & (chosen.backend != "compile")]
-    chosen = chosen[chosen.same_load]
-    columns = {"neuron": chosen.neuron, "T": chosen.timesteps, "size": chosen["size"].map(_size_name)}
-    spread = {"low": chosen.low / chosen.own_high, "high": chosen.high / chosen.own_low}
-    package = [name.partition(".")[0] for name in chosen.neuron]
-    return pd.DataFrame({"package": package, **columns, "ratio": chosen.ratio, **spread})
-
-
-def _draw_speed_up(data: pd.DataFrame) -> Figure:
-    """One panel a size; each line a neuron of a package, in its package's colour."""
-    order = [name for name in peers.PACKAGES if name in set(data.package)]
-    grid = sns.relplot(
-        data.assign(T=data["T"].astype(int)),
-        x="T",
-        y="ratio",
-        hue="package",
-        hue_order=order,
-        palette=dict(zip(order, style.PALETTE, strict=False)),
-        units="neuron",
-        estimator=None,
-        col="size",
-        col_order=[name for name in SIZES if name in set(data["size"])],
-        kind="line",
-        marker="o",
-        markersize=3,
-        linewidth=0.8,
-        alpha=0.75,
-        **style.facets(data["size"].nunique(), across=3, height=2.2, total=style.PAGE),
+    chosen = chosen[(chosen.dtype == "float32") & (chosen.backend != "compile") & chosen.same_load]
+    if chosen.empty:
+        return None
+    chosen = chosen[chosen.timesteps == chosen.timesteps.max()]
+    models = {name: peers.get(name).model for name in set(chosen.neuron)}
+    order = {name: place for place, name in enumerate(style.ordered(models.values()))}
+    data = pd.DataFrame(
+        {
+            **{"neuron": chosen.neuron, "model": chosen.neuron.map(models), "T": chosen.timesteps},
+            **{"size": chosen["size"].map(_size_name), "ns": chosen.value, "low": chosen.low, "high": chosen.high},
+            **{"suite_ns": chosen.own, "suite_low": chosen.own_low, "suite_high": chosen.own_high},
+            "ratio": chosen.ratio,
+        }
     )
-    grid.set(xscale="log", yscale="log").set_titles("{col_name}").set_axis_labels("time steps T", "times as long")
-    colours = dict(zip(order, style.PALETTE, strict=False))
-    for name, axes in grid.axes_dict.items():
-        own = data[(data["size"] == name) & data.low.notna()]
-        axes.vlines(own["T"].astype(int), own.low, own.high, colors=own.package.map(colours), linewidth=0.6, alpha=0.5)
-        axes.axhline(1, color="0.4", linewidth=0.8)
-        axes.set_xticks(sorted(set(data["T"].astype(int))))
-        axes.set_xticklabels(sorted(set(data["T"].astype(int))))
-        axes.minorticks_off()
-    style.legend_below(grid)
-    return grid.figure
+    sizes = {name: place for place, name in enumerate(SIZES)}
+    data = data.assign(_model=data.model.map(order), _size=data["size"].map(sizes))
+    return data.sort_values(["_size", "_model", "neuron"], kind="stable").drop(columns=["_model", "_size"])
+
+
+def _draw_times(data: pd.DataFrame) -> Figure:
+    """One panel a size; a row a package's neuron: grey its time, black that of the suite's kernel of the same model."""
+    rows = list(dict.fromkeys(data.neuron))
+    sizes = list(dict.fromkeys(data["size"]))
+    figure, found = row_panels(sizes, rows, "ns a neuron and step, forward + backward (log)", len(sizes), sharex=True)
+    for point in points(data):
+        axes, place = found[str(point.size)], rows.index(str(point.neuron))
+        axes.plot([point.suite_ns, point.ns], [place, place], color=style.FAINT, linewidth=1.5, zorder=0)
+        for middle, low, high, marker, colour in (
+            (point.ns, point.low, point.high, "s", style.GREY),
+            (point.suite_ns, point.suite_low, point.suite_high, "o", "black"),
+        ):
+            if math.isfinite(low + high):
+                axes.plot([low, high], [place, place], color=colour, linewidth=0.9)
+            axes.plot([middle], [place], marker=marker, color=colour, markersize=3.5)
+    for axes in found.values():
+        logarithmic(axes)
+    return figure
+
+
+def _finding(data: pd.DataFrame) -> str:
+    return (
+        f"At T = {int(data['T'].iloc[0])} the packages' neurons take {data.ratio.min():.2g} to {data.ratio.max():.3g} "
+        "times as long as the suite's fused kernel of the same model."
+    )
 
 
 PLOTS = [
     Plot(
-        "package_speed_up",
-        "Time of packages over that of the suite",
-        "How many times as long each package's neuron takes for forward and backward as the suite's fused kernel of "
-        "the same model, by time steps and size of the input; above 1 the suite is faster. Bars: the most that the "
-        "percentiles of both allow.",
-        _speed_up_data,
-        _draw_speed_up,
+        "package_times",
+        "Time of a layer",
+        "Grey squares: the package; black dots: the suite's kernel of the model that it is held against, in the same "
+        "rounds; bars: 20th to 80th percentile. Panels: 2^15, 2^19 and 2^23 neurons × steps.",
+        _times_data,
+        _draw_times,
+        _finding,
     )
 ]

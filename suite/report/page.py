@@ -16,9 +16,11 @@ class Page:
         name: of its file and its template, without ending.
         tables: those that it brings along, for the terminal.
         context: what its template is given.
+        sentence: what it found, for cards and for the end of a run.
     """
 
     name: str
     title: str
     tables: list[Table]
     context: dict[str, Any]
+    sentence: str = ""

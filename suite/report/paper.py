@@ -15,12 +15,13 @@ from suite.report.conditions import IDENTITY, identified, over_seeds
 from suite.report.groups import Groups
 from suite.report.page import Page
 from suite.report.parts import Parts
+from suite.report.plots.claims import forest_of
 from suite.report.table import Entry, Table, format_estimate
 from suite.runs.store import write_atomically
 from suite.statistics import Estimate
 from suite.studies import Study, studies
 from suite.studies.claims import TESTED, Claim, ClaimError, claims
-from suite.studies.verdicts import Check, Evidence, Finding, counted, effect_text, judge
+from suite.studies.verdicts import VERDICTS, Check, Evidence, Finding, counted, effect_text, judge
 
 NOTE = (
     "A verdict holds at the scale of this run, which is not the paper's. Supported and contradicted: a paired t test "
@@ -47,9 +48,8 @@ def build(report: Path, rows: pd.DataFrame, groups: Groups, parts: Parts) -> Pag
             continue
         found, table, accuracy = made
         table.save(report / "tables")
-        plotted = parts.make(f"plot of study {name}", partial(study.plot.save, own, report / "plots"))
         evidence += found
-        section: dict[str, Any] = {"study": study, "table": table, "failed": failed, "plotted": plotted}
+        section: dict[str, Any] = {"study": study, "table": table, "failed": failed, "rows": own}
         sections.append({**section, "scale": scale(own), "accuracy": accuracy})
     if not sections:
         return None
@@ -61,9 +61,15 @@ def build(report: Path, rows: pd.DataFrame, groups: Groups, parts: Parts) -> Pag
         table.save(report / "tables")
     write_atomically(report / "findings.json", json.dumps([_record(finding) for finding in findings], indent=1))
     for section in sections:
-        section["findings"] = [finding for finding in findings if finding.claim.study == section["study"].name]
+        study, own = section["study"], section.pop("rows")
+        section["findings"] = [finding for finding in findings if finding.claim.study == study.name]
+        plot = study.plot(told_of(section["findings"]))
+        section["figure"] = parts.make(f"plot of study {study.name}", partial(plot.save, own, report / "plots"))
+    forest = parts.make("plot claims", partial(forest_of(findings).save, rows, report / "plots"))
     context = {
         "sections": sections,
+        "forest": forest,
+        "tally": {name: count for name, count in counted(findings, untested).items() if count},
         "note": NOTE,
         "effect": effect_text,
         "counts": counts,
@@ -72,7 +78,24 @@ def build(report: Path, rows: pd.DataFrame, groups: Groups, parts: Parts) -> Pag
         "verdicts": [finding for finding in findings if finding.claim.asserts in TESTED],
         "checks": [finding for finding in findings if finding.claim.asserts not in TESTED],
     }
-    return Page("paper", "The CLIF paper's claims", [counts, outcomes_table(findings)], context)
+    sentence = sentence_of(findings, untested)
+    context["sentence"] = sentence
+    return Page("paper", "The CLIF paper's claims", [counts, outcomes_table(findings)], context, sentence)
+
+
+def sentence_of(findings: Sequence[Finding], untested: Sequence[Claim]) -> str:
+    """How the paper's claims ended, in a sentence."""
+    counts = {name: count for name, count in counted(findings, untested).items() if count}
+    tested = sum(count for name, count in counts.items() if name in VERDICTS)
+    listed = ", ".join(f"{counts[name]} {name}" for name in VERDICTS if name in counts)
+    return f"Of {tested} claims of the CLIF paper that were tested at this scale: {listed}."
+
+
+def told_of(findings: Sequence[Finding]) -> str:
+    """How the claims of one study ended: "3 supported, 1 no evidence"."""
+    verdicts = [str(finding.verdict) for finding in findings]
+    listed = ", ".join(f"{verdicts.count(name)} {name}" for name in dict.fromkeys(verdicts))
+    return f"{'Claim' if len(verdicts) == 1 else 'Claims'}: {listed}." if verdicts else ""
 
 
 def _made(study: Study, rows: pd.DataFrame) -> tuple[list[tuple[Claim, Evidence | Check]], Table, str]:

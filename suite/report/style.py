@@ -1,4 +1,4 @@
-"""One look for all plots: fonts, sizes, and the same colour and marker for a neuron everywhere."""
+"""One look for all figures: two widths, text that can be read in print, one colour a neuron everywhere."""
 
 from __future__ import annotations
 
@@ -11,35 +11,75 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import seaborn as sns
 
+from neurons import registry
+from neurons.selection import CATALOGUE
+from suite.report import names
+
 ORDER = ["lif", "plif", "klif", "glif", "clif", "relu", "if"]
-PALETTE = ["#0b62a8", "#a85400", "#00734f", "#8d3a94", "#b3203c", "#5f6a00", "#6b4a3a", "#000000"]
-"""Seven dark colours (4.5 to 1 on white, so that names can be written in them), and black for the first neuron of one's
-own. Colours, markers and dashes are cycles without a common factor: no two of 72 neurons look alike."""
+"""The CLIF paper's neurons, in its order; other models of the catalogue follow by name, then those of the user."""
+PALETTE = ["#2983fb", "#00ab48", "#dc67ca", "#9a2faf", "#d4270c", "#7d5e47", "#5e3bf2"]
+"""Seven colours of at least 3 to 1 on white and on the dark page (#0d1117). Each two of them, and each and GREY, lie
+22 or more apart (CIE 1976 ΔE), also for protanopes, deuteranopes and tritanopes (Machado et al. 2009)."""
+OWN = "#000000"
+"""The first neuron of one's own; on the dark page it follows the text."""
+GREY = "#7b8088"
+"""Marks of what the test tells from the best, and of backends."""
+FAINT = "#7b80882e"
+"""Grids, on either ground."""
 MARKERS = ["o", "s", "^", "D", "v", "P", "X", "p", "h", "*", "<"]
 DASHES: list[Any] = [
     *("", (4, 1.5), (1, 1), (3, 1, 1.5, 1), (5, 1, 1, 1)),
     *((2, 1.5), (6, 2, 1.5, 1, 1.5, 1), (8, 2), (1, 2.5)),
 ]
-COLUMN = 3.25
-"""Inches: the width of one column of a paper; every plot is made for it unless it needs the whole page."""
-PAGE = 6.75
+"""Colours, markers and dashes are cycles without a common factor: no two of 72 neurons look alike."""
+COLUMN, PAGE = 3.25, 6.75
+"""Inches: one column of a paper, and both. A figure has exactly one of these widths."""
+TEXT, SMALL, LARGEST = 7.0, 6.5, 8.0
+"""Points: of text in figures, of the smallest and of the largest."""
 SALT = "neuron-suite"
 """Seeds the names inside of an SVG, so that the same rows give the same file."""
 
 
 def apply() -> None:
-    """Set seaborn's theme for all plots: text of 7 to 8 points at one-column width."""
-    sns.set_theme(context="paper", style="ticks", font_scale=0.85)
+    """Set the theme for all figures; their size is what `figsize` says, whatever stands in them."""
+    sns.set_theme(context="paper", style="ticks")
     plt.rcParams.update(
         {
+            "font.size": TEXT,
+            "axes.titlesize": TEXT,
+            "axes.labelsize": TEXT,
+            "xtick.labelsize": SMALL,
+            "ytick.labelsize": SMALL,
+            "legend.fontsize": SMALL,
+            "figure.titlesize": TEXT,
+            "text.color": "black",
+            "axes.labelcolor": "black",
+            "axes.edgecolor": "black",
+            "xtick.color": "black",
+            "ytick.color": "black",
+            "axes.titlelocation": "left",
+            "axes.axisbelow": True,
+            "axes.linewidth": 0.7,
+            "xtick.major.size": 2,
+            "ytick.major.size": 2,
+            "xtick.major.width": 0.7,
+            "ytick.major.width": 0.7,
+            "xtick.minor.size": 1.2,
+            "xtick.major.pad": 2,
+            "ytick.major.pad": 2,
+            "grid.color": FAINT,
+            "grid.linewidth": 0.6,
             "svg.fonttype": "none",
             "svg.hashsalt": SALT,
             "pdf.fonttype": 42,
             "axes.spines.top": False,
             "axes.spines.right": False,
+            "figure.facecolor": "white",
+            "axes.facecolor": "none",
             "savefig.dpi": 220,
-            "savefig.bbox": "tight",
-            "savefig.pad_inches": 0.03,
+            "savefig.bbox": None,
+            "figure.constrained_layout.h_pad": 0.02,
+            "figure.constrained_layout.w_pad": 0.02,
             "legend.frameon": False,
             "lines.linewidth": 1.2,
             "lines.markersize": 4,
@@ -48,8 +88,15 @@ def apply() -> None:
 
 
 def colours(neurons: Iterable[str]) -> dict[str, str]:
-    """The colour of each neuron: fixed for the known ones, the next free ones for others in alphabetical order."""
-    return {name: PALETTE[place % len(PALETTE)] for name, place in _places(neurons).items()}
+    """The colour of each neuron: fixed for those of the catalogue, black for the first of one's own."""
+    return {name: _colour(name, place) for name, place in _places(neurons).items()}
+
+
+def _colour(name: str, place: int) -> str:
+    first_own = len(catalogue())
+    if place == first_own and names.is_own(name):
+        return OWN
+    return PALETTE[place % len(PALETTE)]
 
 
 def markers(neurons: Iterable[str]) -> dict[str, str]:
@@ -62,39 +109,30 @@ def dashes(neurons: Iterable[str]) -> dict[str, Any]:
     return {name: DASHES[place % len(DASHES)] for name, place in _places(neurons).items()}
 
 
-def ordered(names: Iterable[str]) -> list[str]:
+def weight(name: str) -> float:
+    """How much thicker than others the lines of a neuron are: one's own stands out."""
+    return 1.8 if names.is_own(name) else 1.0
+
+
+def catalogue() -> list[str]:
+    """The suite's own models in the order of figures and tables."""
+    known = [name for name in registry.names() if registry.get(name).__module__.startswith(CATALOGUE)]
+    return [*ORDER, *(name for name in known if name not in ORDER)]
+
+
+def ordered(found: Iterable[str]) -> list[str]:
     """Known neurons in the order of the papers, then the others; a name with how it ran stands at its neuron."""
-    known = {name: place for place, name in enumerate(ORDER)}
+    known = {name: place for place, name in enumerate(catalogue())}
 
     def place(name: str) -> tuple[int, str, str]:
         neuron = name.partition(" (")[0]
         return known.get(neuron, len(known)), neuron, name
 
-    return sorted(set(names), key=place)
+    return sorted(set(found), key=place)
 
 
-def facets(count: int, across: int = 2, height: float = 1.35, total: float = COLUMN) -> dict[str, Any]:
-    """Seaborn's arguments for panels that fill `total` inches, one column of a paper unless told otherwise."""
-    across = min(across, count)
-    width = total / across
-    return {"col_wrap": across, "height": height, "aspect": width / height}
-
-
-def legend_below(grid: Any) -> None:
-    """Put the legend of a seaborn grid below its panels, in rows of equal length."""
-    if grid.legend is not None:
-        labels = [text.get_text() for text in grid.legend.get_texts()]
-        columns = legend_columns(labels, grid.figure.get_figwidth())
-        sns.move_legend(grid, "upper center", bbox_to_anchor=(0.5, 0.0), ncol=columns, title=None, columnspacing=1.2)
-
-
-def legend_columns(labels: Iterable[str], inches: float) -> int:
-    """How many entries of a legend stand beside each other in this width."""
-    longest = max((len(label) for label in labels), default=1)
-    return max(1, int(inches / (0.42 + 0.062 * longest)))
-
-
-def _places(names: Iterable[str]) -> dict[str, int]:
-    present = ordered(names)
-    others = [name for name in present if name not in ORDER]
-    return {name: ORDER.index(name) if name in ORDER else len(ORDER) + others.index(name) for name in present}
+def _places(found: Iterable[str]) -> dict[str, int]:
+    known = catalogue()
+    present = ordered(found)
+    others = [name for name in present if name not in known]
+    return {name: known.index(name) if name in known else len(known) + others.index(name) for name in present}

@@ -13,6 +13,7 @@ from pathlib import Path
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from suite.report import names
 from suite.report.latex import latex_table
 from suite.report.numbers import decimals, format_estimate
 from suite.report.text import markdown, markdown_line, one_line, spreadsheet
@@ -56,21 +57,34 @@ class Table:
     footnotes: list[str] = field(default_factory=list)
     tasks: Sequence[str] = ()
 
+    @property
+    def head(self) -> list[str]:
+        """The names of the columns as papers write them."""
+        return [self.header[0], *map(names.condition, self.header[1:])]
+
+    def named(self, name: str) -> str:
+        """A row's name as papers write it."""
+        if self.header[0] == "neuron":
+            return names.neuron(name)
+        return names.condition(name) if self.header[0] == "data set" else name
+
     def markdown(self) -> str:
-        lines = [_pipe(map(markdown, self.header)), _pipe(["---"] + ["---:"] * (len(self.header) - 1))]
+        lines = [_pipe(map(markdown, self.head)), _pipe(["---"] + ["---:"] * (len(self.header) - 1))]
         for name, entries in self.rows:
             texts = [f"**{markdown(entry.text)}**" if entry.best else markdown(entry.text) for entry in entries]
-            lines.append(_pipe([markdown(name), *texts]))
+            lines.append(_pipe([markdown(self.named(name)), *texts]))
         notes = [f"\n{markdown_line(note)}" for note in self.footnotes]
         return "\n".join([f"**{markdown(self.title)}** {markdown(self.caption)}\n", *lines, *notes]) + "\n"
 
     def latex(self) -> str:
-        """A `table` for the booktabs package, in plain ASCII."""
-        return latex_table(self.title, self.caption, self.name, self.header, self._marked(), self.footnotes)
+        """A `table` for the package booktabs, in plain ASCII."""
+        return latex_table(self.title, self.caption, self.name, self.head, self._marked(), self.footnotes)
 
     def _marked(self) -> list[list[tuple[str, bool]]]:
         """Row by row the texts, and whether they are bold."""
-        return [[(name, False), *((entry.text, entry.best) for entry in entries)] for name, entries in self.rows]
+        return [
+            [(self.named(name), False), *((entry.text, entry.best) for entry in entries)] for name, entries in self.rows
+        ]
 
     def csv(self) -> str:
         """The numbers in long form, with both intervals (see suite/statistics/README.md) and the number of seeds."""
@@ -89,19 +103,19 @@ class Table:
         """The table for a terminal."""
         title = Text(one_line(f"{self.title} {self.caption}"))
         shown = RichTable(title=title, title_justify="left", header_style="bold")
-        for column in self.header:
-            shown.add_column(Text(one_line(column)), justify="left" if column == self.header[0] else "right")
+        for place, column in enumerate(self.head):
+            shown.add_column(Text(one_line(column)), justify="right" if place else "left")
         for name, entries in self.rows:
             texts = [Text(one_line(entry.text), style="bold" if entry.best else "") for entry in entries]
-            shown.add_row(Text(one_line(name)), *texts)
+            shown.add_row(Text(one_line(self.named(name))), *texts)
         return shown
 
     def html(self) -> str:
-        head = "".join(f'<th scope="col">{_html(name)}</th>' for name in self.header)
+        head = "".join(f'<th scope="col">{_html(name)}</th>' for name in self.head)
         lines = [f"<table><thead><tr>{head}</tr></thead><tbody>"]
         for name, entries in self.rows:
             cells = "".join(_html_cell(entry) for entry in entries)
-            lines.append(f'<tr><th scope="row">{_html(name)}</th>{cells}</tr>')
+            lines.append(f'<tr><th scope="row">{_html(self.named(name))}</th>{cells}</tr>')
         notes = "".join(f"<p class=note>{_html(note)}</p>" for note in self.footnotes)
         return "\n".join([*lines, "</tbody></table>", notes])
 

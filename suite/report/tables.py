@@ -10,11 +10,11 @@ import pandas as pd
 
 from suite.report import timings
 from suite.report.comparison import differences, improvements, mean_ranks, tests
-from suite.report.conditions import in_order, mean_over_layers, name_conditions
+from suite.report.conditions import mean_over_layers, of_task
 from suite.report.pivot import Shape, pivot, with_failures
 from suite.report.setup import setup
 from suite.report.table import Entry, Table
-from suite.report.timings import Column
+from suite.report.timings import Column, sizes
 
 Make = Callable[[], Table | None]
 
@@ -49,12 +49,6 @@ def makers(rows: pd.DataFrame, baseline: str) -> dict[str, Make]:
 def all_tables(rows: pd.DataFrame, baseline: str) -> list[Table]:
     """Every table for which the rows hold something."""
     return [table for make in makers(rows, baseline).values() if (table := make()) is not None]
-
-
-def of_task(rows: pd.DataFrame, task: str) -> pd.DataFrame:
-    """The rows of a task, named and in the order of tables."""
-    named = name_conditions(rows)
-    return in_order(named[named.task == task])
 
 
 def accuracy(rows: pd.DataFrame, metric: str, name: str, title: str) -> Table | None:
@@ -93,6 +87,10 @@ def temporal_gradient(rows: pd.DataFrame, metric: str) -> Table | None:
     return pivot(mean_over_layers(chosen), Shape(metric, title, caption, "column", digits=2, unit=unit))
 
 
+def _behind(where: pd.Series) -> pd.Series:
+    return where.map(lambda text: f", {text}" if text else "").astype(str)
+
+
 def memory(rows: pd.DataFrame) -> Table | None:
     """Bytes per element-step by neuron and length."""
     chosen = with_failures(of_task(rows, "memory"), ["saved_bytes", "peak_bytes"])
@@ -103,19 +101,6 @@ def memory(rows: pd.DataFrame) -> Table | None:
         "least, and all that print like it."
     )
     return pivot(chosen, Shape("memory", "Memory of a layer.", caption, "column", 1, "B"))
-
-
-def sizes(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows of `throughput` with the column `size`: T, number of neurons, and the settings that differ."""
-    own = of_task(rows, "throughput")
-    elements = own.settings.map(lambda text: json.loads(text).get("elements", 0))
-    words = "T=" + own.timesteps.astype(str) + ", " + elements.map("{:,}".format).astype(str) + " neurons"
-    own = own.assign(size=words + _behind(own["where"]), elements=elements)
-    return own.sort_values(["timesteps", "elements"], kind="stable").drop(columns="elements")
-
-
-def _behind(where: pd.Series) -> pd.Series:
-    return where.map(lambda text: f", {text}" if text else "").astype(str)
 
 
 SPREAD = (

@@ -44,10 +44,10 @@ def spreadsheet(text: str) -> str:
     return shown
 
 
-def label(text: str) -> str:
+def label(text: str, longest: int = LONGEST_LABEL) -> str:
     """As a label in a figure: no formula of matplotlib's, of bounded length, shown also if it begins with "_"."""
     shown = one_line(text)
-    if len(shown) > LONGEST_LABEL:
+    if len(shown) > longest:
         digest = hashlib.sha256(shown.encode()).hexdigest()
-        shown = f"{shown[: LONGEST_LABEL - 7]}… {digest[:5]}"
+        shown = f"{shown[: longest - 7]}… {digest[:5]}"
     return (" " if shown.startswith("_") else "") + shown.replace("$", r"\$")

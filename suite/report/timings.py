@@ -7,13 +7,14 @@ input ran at about one speed in the rounds of both.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
-from suite.report.conditions import in_order, name_conditions, over_seeds, same_for_all
+from suite.report.conditions import in_order, name_conditions, of_task, over_seeds, same_for_all
 from suite.report.numbers import MISSING, format_spread
 from suite.report.pivot import failures, row_order, with_failures
 from suite.report.table import Entry, Table
@@ -65,6 +66,17 @@ class Column:
 
 Key = tuple[str, str]
 """Row of a table, and size."""
+
+
+def sizes(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of `throughput` with the column `size`: T, number of neurons, and the settings that differ."""
+    own = of_task(rows, "throughput")
+    elements = own.settings.map(lambda text: json.loads(text).get("elements", 0))
+    words = "T=" + own.timesteps.astype(str) + ", " + elements.map("{:,}".format).astype(str) + " neurons"
+    own = own.assign(
+        size=words + own["where"].map(lambda text: f", {text}" if text else "").astype(str), elements=elements
+    )
+    return own.sort_values(["timesteps", "elements"], kind="stable").drop(columns="elements")
 
 
 def times(rows: pd.DataFrame, metric: str) -> dict[Key, Time]:

@@ -8,10 +8,12 @@ from suite.statistics.paired import (
     compare_with_baseline,
     holm,
     not_told_from_best,
+    paired_differences,
     paired_p_value,
     seeds_needed,
 )
-from suite.statistics.ranks import Ranks, rank_over_datasets
+from suite.statistics.power import seeds_to_tell
+from suite.statistics.ranks import Ranks, rank_intervals, rank_over_datasets
 
 __all__ = [
     "CONFIDENCE",
@@ -23,8 +25,11 @@ __all__ = [
     "compare_with_baseline",
     "holm",
     "not_told_from_best",
+    "paired_differences",
     "paired_p_value",
     "probability_of_improvement",
+    "rank_intervals",
     "rank_over_datasets",
     "seeds_needed",
+    "seeds_to_tell",
 ]

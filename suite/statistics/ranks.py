@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 import scikit_posthocs
 from scipy import stats
 
-from suite.statistics.estimate import settled
+from suite.statistics.estimate import CONFIDENCE, settled
 from suite.statistics.paired import SIGNIFICANCE
 
 FEWEST_DATASETS = 2
 FEWEST_MODELS = 3
+RESAMPLES = 1999
 
 
 @dataclass(frozen=True)
@@ -74,3 +77,23 @@ def _without_gaps(table: pd.DataFrame) -> pd.DataFrame:
         else:
             table = table.drop(index=by_dataset.idxmax())
     return table
+
+
+def rank_intervals(values: Mapping[str, pd.Series]) -> dict[str, tuple[int, int]]:
+    """The ranks on one data set that each model takes in 95 % of the bootstrap's sets of seeds (1 is best).
+
+    Seeds are drawn for all models together, as they are paired; models without a value for every common seed share none
+    and have no interval.
+
+    Args:
+        values: by model, each indexed by seed; more is better.
+    """
+    table = pd.DataFrame(dict(values)).replace([math.inf, -math.inf], math.nan).dropna(axis=0)
+    if len(table) < 2 or table.shape[1] < 2:
+        return {}
+    numbers = settled(table.to_numpy(dtype=float))
+    drawn = np.random.default_rng(0).integers(len(numbers), size=(RESAMPLES, len(numbers)))
+    means = settled(numbers[drawn].mean(axis=1))
+    better = (means[:, None, :] > means[:, :, None]).sum(axis=2)
+    ends = np.quantile(1 + better, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2], axis=0, method="nearest")
+    return {str(name): (int(low), int(high)) for name, low, high in zip(table, *ends, strict=True)}

@@ -101,4 +101,7 @@ def draw(data: pd.DataFrame) -> Figure:
     return grid.set(yscale="log").set_titles("{col_name} loss").set_axis_labels("epoch", "loss").figure
 
 
-STUDY = Study("ablation", 11, "What of CLIF does the work", grid, evidence, table, shown, draw)
+PICTURED = (
+    "Training and test loss by epoch, mean and 95 % interval over seeds, of CLIF, LIF and the models between them."
+)
+STUDY = Study("ablation", 11, "What of CLIF does the work", grid, evidence, table, shown, draw, PICTURED)

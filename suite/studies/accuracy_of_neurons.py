@@ -87,4 +87,5 @@ def draw(data: pd.DataFrame) -> Figure:
     return grid.set_axis_labels("", "test accuracy (%)").figure
 
 
-STUDY = Study("neurons", 1, "Accuracy of the neurons", grid, evidence, table, shown, draw)
+PICTURED = "Test accuracy by neuron: mean, 95 % interval, and a dot a seed."
+STUDY = Study("neurons", 1, "Accuracy of the neurons", grid, evidence, table, shown, draw, PICTURED)

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 import tasks
 from suite.report.conditions import RAN, MixedConditions, differences, identified, of_each_seed, over_seeds
 from suite.report.plots import Plot
+from suite.report.plots.panels import fitted
 from suite.report.table import Entry, Table, format_estimate
 from suite.runs.plan import resolved
 from suite.statistics import Estimate
@@ -75,6 +76,7 @@ class Study:
         finds: from rows to `evidence`.
         tabulates: from rows to `table`.
         shows: from rows to what the plot shows.
+        pictured: what is to be seen in the plot, and how to read it.
     """
 
     name: str
@@ -85,6 +87,7 @@ class Study:
     tabulates: Callable[[pd.DataFrame], Table]
     shows: Callable[[pd.DataFrame], pd.DataFrame]
     draw: Callable[[pd.DataFrame], Figure]
+    pictured: str
 
     def evidence(self, rows: pd.DataFrame) -> dict[str, Evidence | Check]:
         """What the rows say on the claims of results/paper/claims.toml that name the study, by the claim's id.
@@ -101,10 +104,16 @@ class Study:
         """The places of the paper that it tests."""
         return "; ".join(dict.fromkeys(claim.place for claim in claims.of_study(self.name)))
 
-    @property
-    def plot(self) -> Plot:
-        description = f"{self.title} ({self.source})."
-        return Plot(f"study_{self.name}", self.title, description, lambda rows: self.shows(ran_alike(rows)), self.draw)
+    def plot(self, finding: str = "") -> Plot:
+        """The figure; `finding` is what the run found of the study's claims, in a sentence."""
+        return Plot(
+            f"study_{self.name}",
+            self.title,
+            self.pictured,
+            lambda rows: self.shows(ran_alike(rows)),
+            lambda data: fitted(self.draw(data)),
+            lambda _: finding or f"{self.title}.",
+        )
 
 
 def ran_alike(rows: pd.DataFrame) -> pd.DataFrame:

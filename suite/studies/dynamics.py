@@ -97,4 +97,5 @@ def draw(data: pd.DataFrame) -> Figure:
     return grid.set_titles("{row_name}").set_axis_labels("time step", "").figure
 
 
-STUDY = Study("dynamics", 7, "One neuron over time", grid, evidence, table, shown, draw)
+PICTURED = "Potential u, complementary potential m and output of one neuron of each model over time, for one input."
+STUDY = Study("dynamics", 7, "One neuron over time", grid, evidence, table, shown, draw, PICTURED)

@@ -139,4 +139,5 @@ def draw(data: pd.DataFrame) -> Figure:
     return grid.set_titles("{col_name} (estimate)").set_axis_labels("", "nJ a sample").figure
 
 
-STUDY = Study("energy", 9, "Operations and energy", grid, evidence, table, shown, draw)
+PICTURED = "Estimated energy of a sample by neuron, a panel an energy model; each with a scale of its own."
+STUDY = Study("energy", 9, "Operations and energy", grid, evidence, table, shown, draw, PICTURED)

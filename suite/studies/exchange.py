@@ -83,4 +83,6 @@ def draw(data: pd.DataFrame) -> Figure:
     return grid.set_axis_labels("epoch", "training loss").figure
 
 
-STUDY = Study("exchange", 5, "Exchange of the neuron in training", grid, evidence, table, shown, draw)
+PICTURED = "Training loss by epoch with the neuron kept and exchanged (dotted: at which epoch); bands: one standard "
+    "deviation over seeds."
+STUDY = Study("exchange", 5, "Exchange of the neuron in training", grid, evidence, table, shown, draw, PICTURED)

@@ -58,4 +58,5 @@ def draw(data: pd.DataFrame) -> Figure:
     return grid.set_axis_labels("", "spikes per neuron and step").figure
 
 
-STUDY = Study("firing_rate", 8, "Firing rate by layer", grid, evidence, table, shown, draw)
+PICTURED = "Spikes of a neuron and step by layer and neuron, means over seeds."
+STUDY = Study("firing_rate", 8, "Firing rate by layer", grid, evidence, table, shown, draw, PICTURED)

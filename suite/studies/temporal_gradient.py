@@ -184,4 +184,5 @@ def draw(data: pd.DataFrame) -> Figure:
     )
 
 
-STUDY = Study("temporal_gradient", 4, "The temporal gradient", grid, evidence, table, shown, draw)
+PICTURED = "Mean temporal gradient by lag, a panel a state of training; dashes: the paths that it takes."
+STUDY = Study("temporal_gradient", 4, "The temporal gradient", grid, evidence, table, shown, draw, PICTURED)

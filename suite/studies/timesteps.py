@@ -79,4 +79,5 @@ def draw(data: pd.DataFrame) -> Figure:
     return grid.set_axis_labels("time steps T", "test accuracy (%)").figure
 
 
-STUDY = Study("timesteps", 2, "Accuracy against time steps", grid, evidence, table, shown, draw)
+PICTURED = "Test accuracy by time steps and neuron: mean and 95 % interval over seeds."
+STUDY = Study("timesteps", 2, "Accuracy against time steps", grid, evidence, table, shown, draw, PICTURED)

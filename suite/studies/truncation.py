@@ -4,6 +4,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
+from suite.report import style
 from suite.report.conditions import over_seeds
 from suite.report.table import Table
 from suite.studies.base import Scale, Study, accuracy_contrast, by_seed, by_setting, mean_of, paired, table_of
@@ -73,9 +74,11 @@ def draw(data: pd.DataFrame) -> Figure:
         cbar_kws={"label": "test accuracy (%)"},
     )
     axes.set(xlabel="time steps k kept by BPTT", ylabel="time constant tau")
-    axes.figure.set_size_inches(4.4, 2.8)
-    axes.figure.tight_layout()
+    axes.figure.set_size_inches(style.COLUMN, 2.4)
     return axes.figure
 
 
-STUDY = Study("truncation", 3, "Truncated gradients", grid, evidence, table, shown, draw)
+PICTURED = (
+    "Mean test accuracy by the time steps kept by truncated backpropagation (across) and the time constant (down)."
+)
+STUDY = Study("truncation", 3, "Truncated gradients", grid, evidence, table, shown, draw, PICTURED)

@@ -1,174 +1,297 @@
-"""Accuracy over seeds, against cost, and by rank over data sets."""
+"""Accuracy: by data set and neuron with every seed, as differences from a baseline, and against what it costs."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping
+from collections.abc import Sequence
 from typing import Any
 
-import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
-import scikit_posthocs
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from suite.report import style, timings
-from suite.report.comparison import accuracies, rank_matrix
-from suite.report.conditions import RAN, over_seeds
+from suite.report import costs, names, style, timings
+from suite.report.conditions import name_conditions
+from suite.report.outcomes import Outcome, order, outcomes
 from suite.report.plots.base import Plot
-from suite.report.plots.panels import legend, panels, point_looks, points, row_panels
-from suite.report.tables import of_task
-from suite.report.text import label
-from suite.statistics import Estimate, rank_over_datasets
-from suite.statistics.estimate import settled
+from suite.report.plots.panels import label_points, logarithmic, panels, point_looks, points, row_panels
+from suite.statistics import SIGNIFICANCE, Estimate
 
 ACROSS = 5
+MOST_COST_PANELS = 3
+BAND = 0.45
+TICK = 0.2
+"""Opacity of an interval's bar, and half the height of a seed's tick."""
 
 
-def _seeds(rows: pd.DataFrame) -> pd.DataFrame:
-    return accuracies(rows)[["where", "neuron", "who", "seed", "value"]]
+def _seeds(rows: pd.DataFrame) -> pd.DataFrame | None:
+    """Every seed's accuracy, data sets that separate first, neurons in the order of all figures."""
+    named = name_conditions(rows)
+    known = outcomes(named)
+    records = [
+        {
+            **{"where": own.where, "dataset": own.dataset, "who": who, "neuron": who.partition(" (")[0]},
+            **{"seed": seed, "value": value, "chance": own.level},
+            **{"tested": bool(own.best), "beaten": who in own.beaten},
+        }
+        for own in known
+        for who in order(named, known)
+        if who in own.values
+        for seed, value in own.values[who].items()
+    ]
+    return pd.DataFrame(records) if records else None
 
 
 def _draw_seeds(data: pd.DataFrame) -> Figure:
-    names = style.ordered(data.who)
-    colours = style.colours(names)
-    titles = list(dict.fromkeys(data["where"]))
-    figure, found = row_panels(titles, names, "test accuracy (%)", min(ACROSS, len(titles)))
+    titles, whos = list(dict.fromkeys(data["where"])), list(dict.fromkeys(data.who))
+    figure, found = row_panels(titles, whos, _axis_of_seeds(data), ACROSS)
+    colours = style.colours(whos)
     for (where, who), own in data.groupby(["where", "who"], sort=False):
-        axes, place, estimate = found[str(where)], names.index(str(who)), Estimate.of(list(own.value))
-        axes.plot(own.value, [place] * len(own), linestyle="", marker="|", markersize=5, color="0.55")
+        axes, place, estimate = found[str(where)], whos.index(str(who)), Estimate.of(list(own.value))
+        colour = style.GREY if own.beaten.iloc[0] else colours[str(who)]
         if not math.isnan(estimate.half_width):
-            axes.plot([estimate.low, estimate.high], [place, place], color=colours[str(who)])
-        axes.plot([estimate.mean], [place], marker="o", color=colours[str(who)])
-    for axes in found.values():
+            ends = [max(0.0, estimate.low), min(100.0, estimate.high)]
+            axes.plot(ends, [place, place], color=colour, alpha=BAND, linewidth=2.4 * style.weight(str(who)))
+        ticks = [[value, value, math.nan] for value in own.value]
+        up = [place - TICK, place + TICK, math.nan] * len(ticks)
+        axes.plot([x for tick in ticks for x in tick], up, color=colour, linewidth=0.7)
+        axes.plot([estimate.mean], [place], marker="o", color=colour, markersize=4)
+    for where, axes in found.items():
+        _mark_chance(axes, data[data["where"] == where])
         axes.xaxis.set_major_locator(MaxNLocator(3))
     return figure
 
 
-def _against_speed(rows: pd.DataFrame) -> pd.DataFrame | None:
-    """Accuracy and training time of a sample with their intervals, and whether no other is both better and faster.
+def _axis_of_seeds(data: pd.DataFrame) -> str:
+    seeds = data.groupby(["where", "who"]).seed.nunique()
+    count = f"{seeds.min()}" if seeds.min() == seeds.max() else f"{seeds.min()} to {seeds.max()}"
+    told = "; grey: told from the best" if data.tested.any() else ""
+    return f"test accuracy (%): mean, 95 % interval, a tick a seed (n = {count}){told}"
 
-    Without what was timed at another load than the rest.
-    """
-    speeds = of_task(rows, "training_speed")
-    speeds = speeds.assign(size=speeds["where"])
-    scored = accuracies(rows)
-    if speeds.value.isna().all() or scored.empty:
+
+def _mark_chance(axes: Axes, own: pd.DataFrame) -> None:
+    """A dotted line at the level of guessing, where it lies near the accuracies."""
+    level = float(own.chance.iloc[0])
+    low, high = own.value.min(), own.value.max()
+    if math.isnan(level) or low - level > max(high - low, 1.0):
+        return
+    axes.axvline(level, color=style.GREY, linestyle=":", linewidth=0.9)
+    axes.annotate(
+        "chance",
+        (level, 1),
+        xycoords=("data", "axes fraction"),
+        xytext=(2, -1),
+        textcoords="offset points",
+        fontsize=style.SMALL,
+        va="top",
+    )
+
+
+def _finding_of_seeds(data: pd.DataFrame) -> str:
+    """Who leads where, data set by data set."""
+    if not data.tested.any():
+        return "These seeds tell no neuron from another."
+    texts, tied = [], []
+    for where, own in data[data.tested].groupby("where", sort=False):
+        title = names.condition(str(where))
+        means = own[~own.beaten].groupby("who", sort=False).value.mean().sort_values(ascending=False)
+        if not own.beaten.any():
+            tied.append(title)
+        else:
+            leaders = ", ".join(names.neuron(str(who)) for who in means.index)
+            texts.append(f"{title}: {leaders} ({means.iloc[0]:.1f} %)")
+    told = f"Best on {'; '.join(texts)}." if texts else ""
+    rest = f"No neuron is told from the best on {', '.join(tied)}." if tied else ""
+    return f"{told} {rest}".strip()
+
+
+def _differences(rows: pd.DataFrame, baseline: str) -> pd.DataFrame | None:
+    named = name_conditions(rows)
+    known = outcomes(named)
+    records = []
+    for own in known:
+        base = next((who for who in own.values if who.partition(" (")[0] == baseline), None)
+        compared = own.against(base) if base is not None else {}
+        for who in order(named, known):
+            comparison = compared.get(who)
+            if comparison is None or not comparison.difference.count:
+                continue
+            difference = comparison.difference
+            records.append(
+                {
+                    **{"where": own.where, "who": who, "baseline": baseline, "difference": difference.mean},
+                    **{"half_width": difference.half_width, "seeds": difference.count},
+                    **{"corrected_p": comparison.corrected, "claimed": comparison.corrected < SIGNIFICANCE},
+                }
+            )
+    return pd.DataFrame(records) if records else None
+
+
+def _draw_differences(data: pd.DataFrame) -> Figure:
+    titles, whos = list(dict.fromkeys(data["where"])), list(dict.fromkeys(data.who))
+    baseline = names.written(str(data.baseline.iloc[0]))
+    xlabel = f"accuracy minus {baseline}'s on the same seeds (points); hollow: not distinguished"
+    figure, found = row_panels(titles, whos, xlabel, ACROSS)
+    colours = style.colours(whos)
+    for point in points(data):
+        axes, place, colour = found[str(point.where)], whos.index(str(point.who)), colours[str(point.who)]
+        if math.isfinite(point.half_width):
+            ends = [point.difference - point.half_width, point.difference + point.half_width]
+            axes.plot(ends, [place, place], color=colour, linewidth=1.2 * style.weight(str(point.who)))
+        inside = colour if point.claimed else "white"
+        axes.plot([point.difference], [place], marker="o", color=colour, markerfacecolor=inside, markersize=4)
+    for axes in found.values():
+        axes.axvline(0, color=style.GREY, linewidth=0.9)
+        axes.xaxis.set_major_locator(MaxNLocator(3))
+    return figure
+
+
+def _finding_of_differences(data: pd.DataFrame) -> str:
+    claimed, baseline = data[data.claimed], names.written(str(data.baseline.iloc[0]))
+    if claimed.empty:
+        return f"No difference from {baseline} can be claimed with these seeds."
+    row = claimed.loc[claimed.difference.abs().idxmax()]
+    side = "above" if row.difference > 0 else "below"
+    return (
+        f"{len(claimed)} of {len(data)} differences from {baseline} can be claimed; the largest: "
+        f"{names.neuron(str(row.who))} {abs(row.difference):.1f} points {side} on {names.condition(str(row['where']))}."
+    )
+
+
+def _against_cost(rows: pd.DataFrame) -> pd.DataFrame | None:
+    """Accuracy and a layer's time, with their intervals, on the data sets that separate neurons most."""
+    named = name_conditions(rows)
+    known = outcomes(named)
+    time = costs.layer_time(named, timings.BASELINE)
+    if time is None or not known:
         return None
-    known = timings.times(speeds, "training_speed")
-    apart = timings.other_loads(speeds)
-    by_cell = {_cell(record): key for record in speeds.to_dict("records") if (key := _key(record)) in known}
-    found = []
-    for (where, who), estimate in over_seeds(scored, ["where", "who"]).items():
-        record = scored[(scored["where"] == where) & (scored.who == who)].iloc[0].to_dict()
-        place = by_cell.get(_cell(record))
-        if place is None or place in apart or math.isnan(timings.ratio(1e6, known[place].estimate.mean)):
-            continue
-        time = known[place]
-        found.append(
-            {
-                **{"where": where, "neuron": record["neuron"], "who": who},
-                **{"accuracy": estimate.mean, "half_width": estimate.half_width},
-                "microseconds": timings.ratio(1e6, time.estimate.mean),
-                "microseconds_p20": timings.ratio(1e6, time.high),
-                "microseconds_p80": timings.ratio(1e6, time.low),
-            }
-        )
-    both = pd.DataFrame(found)
-    return both.assign(pareto=front(both)) if found else None
+    ratios = {_neuron_of(who): own for who, own in time.ratios.items()}
+    shown: Sequence[Outcome] = [own for own in known if own.told][:MOST_COST_PANELS] or known[:1]
+    records: list[dict[str, Any]] = []
+    for own in shown:
+        for who in order(named, known):
+            ratio, estimate = ratios.get(_neuron_of(who)), own.estimates.get(who)
+            if ratio is None or estimate is None or not (ratio.value > 0 and math.isfinite(ratio.value)):
+                continue
+            records.append(
+                {
+                    **{"where": own.where, "who": who, "accuracy": estimate.mean, "half_width": estimate.half_width},
+                    **{"times": ratio.value, "low": ratio.low, "high": ratio.high, "chance": own.level},
+                    **{"baseline": timings.BASELINE, "detail": time.detail},
+                }
+            )
+    data = pd.DataFrame(records)
+    return data.assign(front=front(data)) if records else None
 
 
-def _key(record: Mapping[Hashable, Any]) -> tuple[str, str]:
-    return str(record["who"]), str(record["size"])
-
-
-def _cell(record: Mapping[Hashable, Any]) -> tuple[str, ...]:
-    """What an accuracy and a training speed of one condition share."""
-    return tuple(str(record[name]) for name in ("where", "neuron", *RAN))
+def _neuron_of(who: str) -> str:
+    """Accuracy and time of one neuron may have run by different backends: their names are the neuron's alone."""
+    return who.partition(" (")[0]
 
 
 def front(data: pd.DataFrame) -> list[bool]:
-    """Whether no other point of the same condition is at least as good in both, and better in one."""
-    accuracy, microseconds = settled(data.accuracy.to_numpy()), settled(data.microseconds.to_numpy())
-    beaten = []
-    for place, where in enumerate(data["where"]):
-        others = data["where"].to_numpy() == where
-        as_good = (accuracy >= accuracy[place]) & (microseconds <= microseconds[place])
-        better = (accuracy > accuracy[place]) | (microseconds < microseconds[place])
-        beaten.append(bool((others & as_good & better).any()))
-    return [not own for own in beaten]
+    """Whether no other point of the same data set is at least as good in both, and better in one."""
+    kept = []
+    for point in points(data):
+        others = data[data["where"] == point.where]
+        as_good = (others.accuracy >= point.accuracy) & (others.times <= point.times)
+        better = (others.accuracy > point.accuracy) | (others.times < point.times)
+        kept.append(not bool((as_good & better).any()))
+    return kept
 
 
-def _draw_pareto(data: pd.DataFrame) -> Figure:
-    looks = point_looks(list(data.who))
-    figure, found = panels(list(dict.fromkeys(data["where"])), 1.5, "training time of a sample (µs)", "accuracy (%)")
+def _draw_cost(data: pd.DataFrame) -> Figure:
+    titles = list(dict.fromkeys(data["where"]))
+    across = 1 if len(titles) == 1 else MOST_COST_PANELS
+    baseline = names.written(str(data.baseline.iloc[0]))
+    xlabel = f"time of a layer, times {baseline}'s (log); left is faster"
+    height = 2.2 + 0.03 * max(0, data.who.nunique() - 8)
+    figure, found = panels(titles, height, xlabel, "accuracy (%)", across=across, sharex=True)
+    looks = point_looks(list(dict.fromkeys(data.who)))
     for where, own in data.groupby("where", sort=False):
         axes = found[str(where)]
+        axes.grid()
         for point in points(own):
-            spread = [[point.microseconds - point.microseconds_p20], [point.microseconds_p80 - point.microseconds]]
-            across = spread if np.isfinite(spread).all() else None
-            up = point.half_width if math.isfinite(point.half_width) else None
-            look = {**looks[str(point.who)], "elinewidth": 0.6}
-            axes.errorbar(point.microseconds, point.accuracy, yerr=up, xerr=across, **look)
-        best = own[own.pareto].sort_values("microseconds")
-        right = own.microseconds.max()
-        axes.plot(
-            [*best.microseconds, right], [*best.accuracy, best.accuracy.iloc[-1]],
-            drawstyle="steps-post", color="0.6", zorder=0, linewidth=0.8,
-        )  # fmt: skip
-        axes.xaxis.set_major_locator(MaxNLocator(4))
-        axes.margins(0.12)
-    legend(figure, looks)
+            look = looks[str(point.who)]
+            if math.isfinite(point.low + point.high):
+                axes.plot([point.low, point.high], [point.accuracy] * 2, color=look["color"], linewidth=0.9)
+            if math.isfinite(point.half_width):
+                ends = [max(0.0, point.accuracy - point.half_width), min(100.0, point.accuracy + point.half_width)]
+                axes.plot([point.times] * 2, ends, color=look["color"], linewidth=0.9)
+            axes.plot([point.times], [point.accuracy], **look)
+        best = own[own.front].sort_values("times")
+        across_to = [*best.times, own.times.max()]
+        up = [*best.accuracy, best.accuracy.iloc[-1]]
+        axes.plot(across_to, up, drawstyle="steps-post", color=style.GREY, zorder=0, linewidth=0.8)
+        logarithmic(axes)
+        axes.margins(0.14, 0.1)
+        level = float(own.chance.iloc[0])
+        if level >= own.accuracy.min() - 10:
+            axes.axhline(level, color=style.GREY, linestyle=":", linewidth=0.9)
+            place, side = _free_place(own, level)
+            transform = axes.get_yaxis_transform()
+            axes.text(place, level, "chance", transform=transform, fontsize=style.SMALL, va="bottom", ha=side)
+    for where, own in data.groupby("where", sort=False):
+        label_points(
+            found[str(where)],
+            {str(p.who): (p.times, p.accuracy) for p in points(own) if math.isfinite(p.accuracy)},
+        )
     return figure
 
 
-def _ranks(rows: pd.DataFrame) -> pd.DataFrame | None:
-    """Mean accuracies, from which the ranks follow; None if there are none, or if they tell no neurons apart."""
-    matrix = rank_matrix(rows)
-    ranks = rank_over_datasets(matrix)
-    return matrix.rename_axis("dataset").reset_index() if ranks is not None and ranks.told_apart else None
+def _free_place(own: pd.DataFrame, level: float) -> tuple[float, str]:
+    """Where along the line of guessing no point is near: a share of the panel's width, and the side of the text."""
+    span = max(own.accuracy.max() - min(own.accuracy.min(), level), 1.0)
+    near = own[(own.accuracy - level).abs() < 0.15 * span].times.map(math.log)
+    low, high = math.log(own.times.min()), math.log(own.times.max())
+    shares = (near - low) / (high - low) if high > low else near * 0 + 0.5
+    places = {0.98: "right", 0.5: "center", 0.02: "left"}
+    best = max(places, key=lambda place: min((abs(share - place) for share in shares), default=1.0))
+    return best, places[best]
 
 
-def _draw_critical_difference(data: pd.DataFrame) -> Figure:
-    ranks = rank_over_datasets(data.set_index("dataset"))
-    assert ranks is not None, "checked where the data were made"
-    names = {name: label(str(name)) for name in ranks.mean.index}
-    figure, axes = plt.subplots(figsize=(style.COLUMN, 0.6 + 0.1 * len(names)))
-    scikit_posthocs.critical_difference_diagram(
-        {names[name]: rank for name, rank in ranks.mean.items()},
-        ranks.pairwise.rename(index=names, columns=names),
-        ax=axes,
-        color_palette={names[name]: colour for name, colour in style.colours(names).items()},
-        label_props={"fontsize": 7},
-        text_h_margin=0.03,
+def _finding_of_cost(data: pd.DataFrame) -> str:
+    own = data[data["where"] == data["where"].iloc[0]]
+    kept = own[own.front].sort_values("times")
+    listed = ", ".join(
+        f"{names.neuron(str(point.who))} ({point.accuracy:.1f} % at {point.times:.2f} ×)" for point in points(kept)
     )
-    axes.set_xlabel("mean rank over data sets (1 is best)", fontsize=7)
-    return figure
+    where = names.condition(str(own["where"].iloc[0]))
+    verb = "is" if len(kept) == 1 else "are"
+    return f"On {where} {listed} {verb} beaten by no other in both accuracy and time, by their means."
+
+
+def of_baseline(baseline: str) -> Plot:
+    """Differences from that neuron."""
+    return Plot(
+        "differences",
+        f"Differences from {names.written(baseline)}",
+        "Paired over seeds, with 95 % intervals; a filled mark is a difference that the permutation test finds after "
+        "Holm's correction over the data set.",
+        lambda rows: _differences(rows, baseline),
+        _draw_differences,
+        _finding_of_differences,
+    )
 
 
 PLOTS = [
     Plot(
         "accuracy",
-        "Accuracy over seeds",
-        "Test accuracy at the best validation epoch by data set and neuron: the mean with its 95 % interval, and a "
-        "tick for each seed.",
+        "Accuracy by data set",
+        "Test accuracy at the best validation epoch: a dot is the mean, the bar its 95 % interval, each tick a seed; "
+        "grey neurons are told from the best by the paired test; dotted: guessing.",
         _seeds,
         _draw_seeds,
+        _finding_of_seeds,
     ),
     Plot(
-        "pareto",
-        "Accuracy against training time",
-        "Up is more accurate, left trains faster; bars are the 95 % interval over seeds and the 20th to 80th "
-        "percentile of the rounds. The grey line is the front that no neuron beats in both.",
-        _against_speed,
-        _draw_pareto,
-    ),
-    Plot(
-        "critical_difference",
-        "Ranks over data sets",
-        "Mean rank of each neuron over the data sets; a bar joins those that Nemenyi's test does not tell apart.",
-        _ranks,
-        _draw_critical_difference,
+        "cost",
+        "Accuracy against time",
+        "Up is more accurate, left is faster. Bars: 95 % interval over seeds; 20th to 80th percentile of the rounds. "
+        "The grey line is the front that no mean beats in both.",
+        _against_cost,
+        _draw_cost,
+        _finding_of_cost,
     ),
 ]

@@ -1,4 +1,4 @@
-"""What a plot is: the data that it shows, and a figure made of them alone."""
+"""What a plot is: the data that it shows, a figure made of them alone, and the sentence of what is to be seen."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from suite.report import style
+from suite.report.svg import inline
 from suite.report.text import spreadsheet
 from suite.runs.store import COLUMNS
 from suite.statistics import Estimate
@@ -19,6 +21,27 @@ from suite.statistics import Estimate
 FORMATS = ("png", "svg", "pdf")
 SHORT = ("dataset", "neuron", "backend", "seed", "timesteps", "metric", "layer", "step", "lag", "value")
 """Columns of the rows that the CSV beside a plot keeps, next to those that the plot adds."""
+MOST_INLINE = 160_000
+"""Bytes of an SVG that a page still holds; a larger one is linked."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A figure as a page shows it.
+
+    Attributes:
+        finding: what is to be seen, in a sentence; also its text for people who cannot see it.
+        reading: how to read it.
+        svg: to stand in the page itself, or empty if it is too large for that.
+        wide: made for both columns of a paper.
+    """
+
+    name: str
+    title: str
+    finding: str
+    reading: str
+    svg: str
+    wide: bool
 
 
 @dataclass(frozen=True)
@@ -26,25 +49,27 @@ class Plot:
     """A named figure.
 
     Attributes:
-        description: what it shows, in a sentence; also its text for people who cannot see it.
+        reading: how to read it.
         data: from the rows of a run to what the figure shows; None if the rows hold nothing for it.
         draw: from that data to the figure.
+        finding: from that data to a sentence of what is to be seen.
     """
 
     name: str
     title: str
-    description: str
+    reading: str
     data: Callable[[pd.DataFrame], pd.DataFrame | None]
     draw: Callable[[pd.DataFrame], Figure]
+    finding: Callable[[pd.DataFrame], str]
 
-    def save(self, rows: pd.DataFrame, folder: Path) -> bool:
-        """Write NAME.png, .svg and .pdf, and their data as NAME.csv; False if there is nothing to show.
+    def save(self, rows: pd.DataFrame, folder: Path) -> Shown | None:
+        """Write NAME.png, .svg and .pdf, and their data as NAME.csv; None if there is nothing to show.
 
         The same rows give the same files: what a library draws at random is seeded, and no date is written.
         """
         data = self.data(rows)
         if data is None or data.empty:
-            return False
+            return None
         told = [name for name in data if name in SHORT or name not in COLUMNS]
         texts = data[told].apply(
             lambda column: column.map(lambda own: spreadsheet(own) if isinstance(own, str) else own)
@@ -58,10 +83,14 @@ class Plot:
                 figure = self.draw(data)
                 for ending in FORMATS:
                     figure.savefig(folder / f"{self.name}.{ending}", metadata=_NO_DATE.get(ending))
+            wide = figure.get_figwidth() > style.COLUMN
         finally:
             np.random.set_state(state)
             plt.close("all")
-        return True
+        finding = self.finding(data)
+        drawn = (folder / f"{self.name}.svg").read_text(encoding="utf-8")
+        svg = inline(drawn, self.name, f"{finding} {self.reading}") if len(drawn) <= MOST_INLINE * 2 else ""
+        return Shown(self.name, self.title, finding, self.reading, svg if len(svg) <= MOST_INLINE else "", wide)
 
 
 _NO_DATE = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Mapping
 
@@ -11,18 +12,26 @@ import pandas as pd
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
+from matplotlib.ticker import MaxNLocator
 
-from suite.report import style
-from suite.report.conditions import mean_over_layers, over_seeds
+from suite.report import names, style, timings
+from suite.report.conditions import mean_over_layers, of_task, over_seeds
 from suite.report.plots.base import Plot
-from suite.report.plots.panels import legend, line_looks, panels
-from suite.report.tables import of_task, training_state
+from suite.report.plots.panels import label_ends, line_looks, panels, shown
+from suite.report.tables import training_state
 from suite.report.text import label
 
 ON_THE_EDGE = 0.03
 """Height of the mark of an exact zero, as a share of a panel: a logarithmic axis has no place for it."""
 MOST_ACROSS = 8
+BESIDE = 1.0
+"""Inches beside the panels, for the scale and the names of layers."""
+MOST_MARKED = 12
 DECADES = 1e-6
+HORIZON = 0.01
+"""Share of the spatial gradient that still counts as arriving; the dotted line."""
+LOWEST_SHARE = 1e-9
+"""Of the highest share shown: below it nothing arrives, and the lines above need the room."""
 
 
 def _of_task(rows: pd.DataFrame) -> pd.DataFrame:
@@ -32,14 +41,24 @@ def _of_task(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _by_lag(rows: pd.DataFrame) -> pd.DataFrame:
-    """Mean gradient by lag; lag 0 is the spatial gradient. Over layers and steps of a seed, then over seeds."""
+    """Mean gradient by lag; lag 0 is the spatial gradient. Over layers and steps of a seed, then over seeds.
+
+    `share` is the value over that of lag 0 of the same neuron; networks as far trained as there are.
+    """
     own = _of_task(rows)
     own = own[own.metric.isin(["temporal_gradient_by_lag", "spatial_gradient"])]
-    own = own.assign(lag=own.lag.fillna(0).astype("Int64"), panel=own["where"] + ", " + own.training)
+    if (own.training == "trained").any():
+        own = own[own.training == "trained"]
+    panel = own["where"].astype(str) + own.training.map(lambda text: "" if text == "trained" else f", {text}")
+    own = own.assign(lag=own.lag.fillna(0).astype("Int64"), panel=panel)
     of_seed = mean_over_layers(own.assign(layer=own.layer.astype(str) + "/" + own.step.astype(str), step=None))
     found = over_seeds(of_seed, ["panel", "who", "lag"])
+    spatial = {(panel, who): estimate.mean for (panel, who, lag), estimate in found.items() if lag == 0}
     records = [
-        {"panel": panel, "who": who, "lag": int(lag), "value": estimate.mean}
+        {
+            **{"panel": panel, "who": who, "lag": int(lag), "value": estimate.mean},
+            "share": timings.ratio(estimate.mean, spatial.get((panel, who), math.nan)),
+        }
         for (panel, who, lag), estimate in found.items()
     ]
     return pd.DataFrame(records)
@@ -47,24 +66,56 @@ def _by_lag(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _draw_by_lag(data: pd.DataFrame) -> Figure:
     """Lines on a logarithmic axis with a gap where a value is 0 or infinite, and a mark on the edge for each zero."""
-    looks = line_looks(list(data.who))
-    figure, found = panels(list(dict.fromkeys(data.panel)), 1.6, "lag (steps; 0: spatial)", "mean |gradient|")
+    shown = data.share.where((data.share > 0) & np.isfinite(data.share))
+    data = data.assign(shown=shown)
+    titles = list(dict.fromkeys(data.panel))
+    whos = style.ordered(data.who)
+    looks = line_looks(whos)
+    height = max(1.9, 0.5 + 0.11 * len(whos))
+    xlabel = "lag (steps from input to loss)"
+    width = style.COLUMN if len(titles) == 1 else style.PAGE
+    figure, found = panels(titles, height, xlabel, "mean |gradient| over lag 0's", across=3, sharey=True, width=width)
     for (panel, who), own in data.sort_values("lag", kind="stable").groupby(["panel", "who"], sort=False):
         axes, look = found[str(panel)], looks[str(who)]
-        shown = own.value.where((own.value > 0) & np.isfinite(own.value))
-        axes.plot(own.lag, shown, **look, marker=".", markersize=3)
+        axes.plot(own.lag, own.shown, **look, marker="." if len(own) <= MOST_MARKED else "", markersize=3)
         zeros = list(own.lag[own.value == 0])
         if zeros:
-            look = {"linestyle": "", "marker": "v", "markersize": 3, "color": look["color"]}
-            axes.plot(zeros, [ON_THE_EDGE] * len(zeros), **look, transform=axes.get_xaxis_transform())
-    for panel, axes in found.items():
-        if (data.value[data.panel == panel] > 0).any():
+            mark = {"linestyle": "", "marker": "v", "markersize": 3, "color": look["color"]}
+            axes.plot(zeros, [ON_THE_EDGE] * len(zeros), **mark, transform=axes.get_xaxis_transform())
+    if data.shown.notna().any():
+        least, most = data.shown.min(), data.shown.max()
+        for axes in found.values():
             axes.set_yscale("log")
-        else:
+            axes.set_ylim(max(least / 2, most * LOWEST_SHARE), most * 2)
+            axes.axhline(HORIZON, color=style.GREY, linestyle=":", linewidth=0.9)
+    for axes in found.values():
+        axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+    figure.draw_without_rendering()
+    for panel, axes in found.items():
+        own = data[(data.panel == panel) & data.shown.notna()].sort_values("lag", kind="stable")
+        if own.empty:
             axes.set_yticks([])
-            axes.text(0.5, 0.5, "no gradient", transform=axes.transAxes, ha="center", fontsize=7)
-    legend(figure, looks)
+            axes.text(0.5, 0.5, "no gradient", transform=axes.transAxes, ha="center")
+            continue
+        last = own[own.lag > 0].drop_duplicates("who", keep="last")
+        ends = {str(who): (float(lag), float(y)) for who, lag, y in zip(last.who, last.lag, last.shown, strict=True)}
+        label_ends(axes, ends, {who: look["color"] for who, look in looks.items()})
     return figure
+
+
+def _finding_by_lag(data: pd.DataFrame) -> str:
+    """Whose gradient reaches furthest back, where there are most lags."""
+    panel = data.loc[data.lag.idxmax(), "panel"]
+    own = data[(data.panel == panel) & (data.lag > 0)]
+    reach = own[own.share >= HORIZON].groupby("who").lag.max()
+    where = names.condition(str(panel))
+    if reach.empty:
+        return f"On {where} no neuron passes 1 % of its spatial gradient to an earlier step."
+    far = [names.neuron(str(who)) for who in style.ordered(reach[reach == reach.max()].index)]
+    shortest = reach.min()
+    near = [names.neuron(str(who)) for who in style.ordered(reach[reach == shortest].index)]
+    text = f"On {where} 1 % of the spatial gradient reaches {reach.max()} steps back in {', '.join(far)}"
+    return f"{text}, {shortest} in {', '.join(near)}." if shortest < reach.max() else f"{text}."
 
 
 def _between_steps(rows: pd.DataFrame) -> pd.DataFrame | None:
@@ -93,8 +144,8 @@ def _draw_between_steps(data: pd.DataFrame) -> Figure:
         pairs = [(layer, who) for who in names for layer in layers]
         places = {pair: divmod(place, MOST_ACROSS) for place, pair in enumerate(pairs)}
     rows, columns = (1 + max(place[axis] for place in places.values()) for axis in (0, 1))
-    side = min(1.0, style.PAGE / columns)
-    size = (side * columns + 1.0, (side + (0.3 if wrapped else 0)) * rows + 0.4)
+    side = min(1.0, (style.PAGE - BESIDE) / columns)
+    size = (style.PAGE, (side + (0.35 if wrapped else 0)) * rows + 0.45)
     figure, grid = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
     norm = _norm(data.value)
     steps = int(data.t_loss.max()) + 1
@@ -104,17 +155,17 @@ def _draw_between_steps(data: pd.DataFrame) -> Figure:
         matrix = np.full((steps, steps), np.nan)
         matrix[own.t_loss, own.t] = own.value.where(own.value > 0)
         if norm is None or not np.isfinite(matrix).any():
-            axes.text(0.5, 0.5, "no gradient", transform=axes.transAxes, ha="center", va="center", fontsize=6)
+            axes.text(0.5, 0.5, "no gradient", transform=axes.transAxes, ha="center", va="center", fontsize=style.SMALL)
             axes.set_aspect("equal")
         else:
             image = axes.imshow(matrix, norm=norm, cmap="viridis", rasterized=True, interpolation="nearest")
     _name_panels(grid, places, wrapped)
-    figure.supxlabel("input at step t →", fontsize=7)
-    figure.supylabel("← loss at step t'", fontsize=7)
+    figure.supxlabel("input at step t →", fontsize=style.TEXT)
+    figure.supylabel("← loss at step t'", fontsize=style.TEXT)
     if image is not None:
         bar = figure.colorbar(image, ax=grid, shrink=0.6, pad=0.02, aspect=max(20, 10 * rows))
-        bar.ax.set_title("mean |gradient|", fontsize=6, loc="left")
-        bar.ax.tick_params(labelsize=6)
+        bar.ax.set_title("mean |gradient|", fontsize=style.SMALL, loc="left")
+        bar.ax.tick_params(labelsize=style.SMALL)
     return figure
 
 
@@ -133,20 +184,30 @@ def _name_panels(grid: np.ndarray, places: Mapping[tuple[str, str], tuple[int, i
     for (layer, who), (down, across) in places.items():
         axes = grid[down, across]
         if wrapped:
-            axes.set_title(f"{textwrap.shorten(label(who), 16, placeholder='…')}\n{layer}", fontsize=5.5)
+            axes.set_title(f"{textwrap.shorten(shown(who), 16, placeholder='…')}\n{layer}", fontsize=style.SMALL)
         else:
-            axes.set_title(label(who) if down == 0 else "", fontsize=7)
-            axes.set_ylabel(label(layer) if across == 0 else "", fontsize=7)
+            axes.set_title(shown(who) if down == 0 else "", fontsize=style.TEXT)
+            axes.set_ylabel(label(layer) if across == 0 else "", fontsize=style.TEXT)
+
+
+def _finding_between_steps(data: pd.DataFrame) -> str:
+    """How much of each neuron's gradient crosses steps."""
+    across = data[data.t_loss > data.t].groupby("who").value.sum()
+    total = data.groupby("who").value.sum()
+    shares = (100 * across / total).reindex(total.index).fillna(0.0)
+    listed = ", ".join(f"{names.neuron(str(who))} {shares[who]:.0f} %" for who in style.ordered(shares.index))
+    return f"Share of the gradient that crosses steps, on {names.condition(str(data['where'].iloc[0]))}: {listed}."
 
 
 PLOTS = [
     Plot(
         "gradient_by_lag",
         "Temporal gradient by lag",
-        "Mean gradient magnitude that reaches a neuron's input from a loss that many steps later, one line a neuron. A "
-        "triangle on the lower edge is an exact 0.",
+        "Mean gradient magnitude at a neuron's input from a loss that many steps later, over that from the loss of the "
+        "same step; trained networks, mean over layers. Dotted: 1 %, the horizon. A triangle is an exact 0.",
         _by_lag,
         _draw_by_lag,
+        _finding_by_lag,
     ),
     Plot(
         "gradient_between_steps",
@@ -155,5 +216,6 @@ PLOTS = [
         "on a logarithmic scale. The diagonal is the spatial gradient; blank is exactly 0.",
         _between_steps,
         _draw_between_steps,
+        _finding_between_steps,
     ),
 ]

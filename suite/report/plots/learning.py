@@ -7,11 +7,12 @@ import math
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
-from suite.report.conditions import over_seeds
+from suite.report import names, style
+from suite.report.conditions import of_task, over_seeds
 from suite.report.plots.base import Plot
 from suite.report.plots.panels import legend, line_looks, panels
-from suite.report.tables import of_task
 from suite.statistics import Estimate
 
 
@@ -28,9 +29,9 @@ def _curves(metric: str, rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _draw(data: pd.DataFrame, label: str, bounds: tuple[float, float]) -> Figure:
-    """One line a neuron with its band; no line through an epoch that has no finite mean, no band beyond the bounds."""
-    looks = line_looks(list(data.who))
-    figure, found = panels(list(dict.fromkeys(data["where"])), 1.5, "epoch", label)
+    """A line a neuron; no line through an epoch without a finite mean, no band beyond the bounds."""
+    looks = line_looks(style.ordered(data.who))
+    figure, found = panels(list(dict.fromkeys(data["where"])), 1.7, "epoch", label, across=3)
     for (where, who), measured in data.groupby(["where", "who"], sort=False):
         axes, look = found[str(where)], looks[str(who)]
         own = measured.set_index("epoch").reindex(range(measured.epoch.min(), measured.epoch.max() + 1))
@@ -38,8 +39,22 @@ def _draw(data: pd.DataFrame, label: str, bounds: tuple[float, float]) -> Figure
         axes.plot(own.index, mean, **look, marker="." if len(own) == 1 else "")
         low, high = (mean - own.half_width).clip(*bounds), (mean + own.half_width).clip(*bounds)
         axes.fill_between(own.index, low, high, color=look["color"], alpha=0.15, linewidth=0)
+    for axes in found.values():
+        axes.grid(axis="y")
+        axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
     legend(figure, looks)
     return figure
+
+
+def _ends(data: pd.DataFrame, unit: str, best: str) -> str:
+    """The best mean after the last epoch of each data set."""
+    texts = []
+    for where, own in data.groupby("where", sort=False):
+        last = own[(own.epoch == own.epoch.max()) & np.isfinite(own["mean"])]
+        if len(last):
+            row = last.loc[last["mean"].idxmax() if best == "highest" else last["mean"].idxmin()]
+            texts.append(f"{names.condition(str(where))}: {names.neuron(str(row.who))} ({row['mean']:.3g}{unit})")
+    return f"The {best} mean after the last epoch is that of, on {'; '.join(texts)}." if texts else "No finite mean."
 
 
 PLOTS = [
@@ -49,6 +64,7 @@ PLOTS = [
         "Test loss by epoch: mean and 95 % interval over seeds; a gap where it was not finite.",
         lambda rows: _curves("test_loss", rows),
         lambda data: _draw(data, "test loss", (0.0, math.inf)),
+        lambda data: _ends(data, "", "lowest"),
     ),
     Plot(
         "accuracy_curves",
@@ -56,5 +72,6 @@ PLOTS = [
         "Test accuracy by epoch: mean and 95 % interval over seeds.",
         lambda rows: _curves("test_accuracy", rows),
         lambda data: _draw(data, "test accuracy (%)", (0.0, 100.0)),
+        lambda data: _ends(data, " %", "highest"),
     ),
 ]

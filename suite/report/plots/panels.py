@@ -1,10 +1,10 @@
-"""Panels and legends that stay readable with one neuron or sixty."""
+"""Panels, rows and labels that stay readable with one neuron or sixty, at a paper's widths."""
 
 from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -12,50 +12,77 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.text import Text
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from suite.report import style
+from suite.report import names, style
 from suite.report.text import label
 
 ROW = 0.15
 """Inches that a row with a name of its own needs."""
-LEGEND_ROW = 0.13
-LETTER = 0.05
-"""Inches of a row of a legend, and of a letter of the names beside the rows."""
+LEGEND_ROW = 0.14
+LETTER = 0.052
+"""Inches of a row of a legend, and of a letter of SMALL text."""
+POINT = 1 / 72
+DECADE = 10
+
+
+def shown(who: str) -> str:
+    """A neuron's name as a label."""
+    return label(names.neuron(who))
+
+
+def titled(where: str) -> str:
+    return label(names.condition(where))
 
 
 def panels(
-    titles: Sequence[str], height: float, xlabel: str, ylabel: str = "", across: int = 2, sharey: bool = False
+    titles: Sequence[str],
+    height: float,
+    xlabel: str,
+    ylabel: str = "",
+    across: int = 2,
+    sharey: bool = False,
+    sharex: bool = False,
+    width: float | None = None,
 ) -> tuple[Figure, dict[str, Axes]]:
-    """A figure with one panel a title, `across` beside each other; labels at its edges."""
+    """A figure with one panel a title, `across` beside each other; labels at its edges.
+
+    Args:
+        width: COLUMN or PAGE; COLUMN for up to two panels unless told.
+    """
     across = min(across, len(titles))
     rows = math.ceil(len(titles) / across)
-    width = style.COLUMN if across <= 2 else style.PAGE
+    width = width or (style.COLUMN if across <= 2 else style.PAGE)
     figure, grid = plt.subplots(
-        rows, across, figsize=(width, rows * height), squeeze=False, sharey=sharey, layout="constrained"
+        rows, across, figsize=(width, rows * height), squeeze=False, sharey=sharey, sharex=sharex, layout="constrained"
     )
     for axes in grid.flat[len(titles) :]:
         axes.remove()
     found = dict(zip(titles, grid.flat, strict=False))
     for place, (title, axes) in enumerate(found.items()):
-        axes.set_title(textwrap.fill(label(title), int(12 * width / across), break_long_words=False), fontsize=7)
-        axes.tick_params(labelsize=6.5)
-        axes.set_ylabel(ylabel if place % across == 0 else "", fontsize=7)
-        axes.set_xlabel(xlabel if place + across >= len(titles) else "", fontsize=7)
+        axes.set_title(textwrap.fill(titled(title), int(13 * width / across), break_long_words=False))
+        if place % across == 0:
+            axes.set_ylabel(ylabel)
+        if place + across >= len(titles):
+            axes.tick_params(axis="x", labelbottom=True)
+    figure.supxlabel(xlabel, fontsize=style.TEXT)
     return figure, found
 
 
 def row_panels(
-    titles: Sequence[str], names: Sequence[str], xlabel: str, across: int = 2
+    titles: Sequence[str], whos: Sequence[str], xlabel: str, across: int = 2, sharex: bool = False
 ) -> tuple[Figure, dict[str, Axes]]:
     """Panels with one named row a neuron, the first name on top."""
-    figure, found = panels(titles, 0.65 + ROW * len(names), xlabel, across=across, sharey=True)
-    longest = max(len(label(name)) for name in names)
-    figure.set_figwidth(figure.get_figwidth() + max(0.0, LETTER * longest - 0.5))
+    figure, found = panels(titles, 0.62 + ROW * len(whos), xlabel, across=across, sharey=True, sharex=sharex)
     for axes in found.values():
-        axes.set_yticks(range(len(names)), [label(name) for name in names], fontsize=6.5)
-        axes.set_ylim(len(names) - 0.5, -0.5)
-        axes.grid(axis="y", color="0.93", linewidth=0.6)
-        axes.set_axisbelow(True)
+        axes.set_yticks(range(len(whos)), [textwrap.shorten(shown(who), 30, placeholder="…") for who in whos])
+        axes.set_ylim(len(whos) - 0.5, -0.5)
+        axes.grid(axis="x")
+        axes.spines.left.set_visible(False)
+        axes.tick_params(axis="y", length=0)
+        for text, who in zip(axes.get_yticklabels(), whos, strict=False):  # shared: the first of a row has them
+            text.set_fontweight("bold" if names.is_own(who) else "normal")
     return figure, found
 
 
@@ -64,27 +91,148 @@ def points(data: pd.DataFrame) -> list[Any]:
     return list(data.itertuples())
 
 
-def legend(figure: Figure, looks: dict[str, dict[str, Any]]) -> None:
-    """A legend below all panels, in as many columns as the width holds."""
-    handles = [Line2D([], [], label=label(name), **look) for name, look in looks.items()]
-    columns = style.legend_columns([label(name) for name in looks], figure.get_figwidth())
+def legend(figure: Figure, looks: Mapping[str, Mapping[str, Any]]) -> None:
+    """A legend above all panels, in as many columns as the width holds."""
+    handles = [Line2D([], [], label=shown(name), **look) for name, look in looks.items()]
+    longest = max((len(shown(name)) for name in looks), default=1)
+    columns = max(1, int(figure.get_figwidth() / (0.45 + 0.065 * longest)))
     figure.set_figheight(figure.get_figheight() + LEGEND_ROW * math.ceil(len(looks) / columns))
-    figure.legend(handles=handles, loc="outside lower center", ncol=columns, fontsize=6.5, columnspacing=1.2)
+    figure.legend(handles=handles, loc="outside upper center", ncol=columns, columnspacing=1.2)
 
 
-def line_looks(names: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Colour and dashes of each neuron's line."""
-    colours, dashes = style.colours(names), style.dashes(names)
+def line_looks(whos: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Colour and dashes of each neuron's line, in the order given."""
+    colours, dashes = style.colours(whos), style.dashes(whos)
     return {
-        name: {"color": colours[name], "linestyle": (0, dashes[name]) if dashes[name] else "-"}
-        for name in style.ordered(names)
+        who: {
+            "color": colours[who],
+            "linestyle": (0, dashes[who]) if dashes[who] else "-",
+            "linewidth": 1.2 * style.weight(who),
+        }
+        for who in dict.fromkeys(whos)
     }
 
 
-def point_looks(names: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Colour and marker of each neuron's points."""
-    colours, markers = style.colours(names), style.markers(names)
+def point_looks(whos: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Colour and marker of each neuron's points, in the order given."""
+    colours, markers = style.colours(whos), style.markers(whos)
     return {
-        name: {"color": colours[name], "marker": markers[name], "linestyle": "", "markersize": 4.5}
-        for name in style.ordered(names)
+        who: {
+            "color": colours[who],
+            "marker": markers[who],
+            "linestyle": "",
+            "markersize": 4 + 1.5 * names.is_own(who),
+        }
+        for who in dict.fromkeys(whos)
     }
+
+
+def label_ends(axes: Axes, ends: Mapping[str, tuple[float, float]], colours: Mapping[str, str]) -> None:
+    """Names beside the ends of lines, moved apart where they would lie on each other, each joined to its end.
+
+    Args:
+        ends: place of the last point by name, on a logarithmic axis up.
+    """
+    if not ends:
+        return
+    low, high = axes.get_ylim()
+    inches = axes.figure.get_figheight() * axes.get_position().height
+    step = math.log10(high / low) * style.SMALL * 1.15 * POINT / max(inches, 0.1)
+    placed: list[tuple[str, float]] = []
+    ends = {name: (x, min(max(y, low), high)) for name, (x, y) in ends.items()}
+    for name, (_, y) in sorted(ends.items(), key=lambda own: -own[1][1]):
+        level = math.log10(y)
+        if placed:
+            level = min(level, placed[-1][1] - step)
+        placed.append((name, level))
+    shortfall = math.log10(low) - placed[-1][1]
+    lifted = {name: level + max(0.0, shortfall) for name, level in placed}
+    for name, level in lifted.items():
+        x, y = ends[name]
+        axes.annotate(
+            shown(name),
+            (x, y),
+            xytext=(1.04, 10**level),
+            textcoords=("axes fraction", "data"),
+            va="center",
+            fontsize=style.SMALL,
+            fontweight="bold" if names.is_own(name) else "normal",
+            annotation_clip=False,
+            arrowprops={"arrowstyle": "-", "color": colours[name], "linewidth": 0.6, "shrinkA": 0, "shrinkB": 1},
+        )
+
+
+def label_points(axes: Axes, places: Mapping[str, tuple[float, float]]) -> None:
+    """A name beside each point, at the side where it covers least of the others."""
+    axes.figure.canvas.draw()
+    transform = axes.transData.transform
+    pixels = {name: transform(place) for name, place in places.items()}
+    scale = axes.figure.dpi / 72
+    taken = [(x - 3 * scale, y - 3 * scale, x + 3 * scale, y + 3 * scale) for x, y in pixels.values()]
+    frame = axes.get_window_extent()
+    for name, (x, y) in sorted(pixels.items(), key=lambda own: (own[1][0], own[1][1])):
+        width, height = len(shown(name)) * 4.2 * scale, 7.5 * scale
+        options = []
+        for order, (dx, dy) in enumerate(_SIDES):
+            left = x + dx * scale if dx > 0 else x + dx * scale - width if dx < 0 else x - width / 2
+            box = (left, y + dy * scale - height / 2, left + width, y + dy * scale + height / 2)
+            outside = max(0.0, frame.x0 - box[0]) + max(0.0, box[2] - frame.x1 - 4 * scale)
+            options.append((sum(_overlap(box, other) for other in taken) + 100 * outside, order, dx, dy, box))
+        _, _, dx, dy, box = min(options)
+        taken.append(box)
+        axes.annotate(
+            shown(name),
+            places[name],
+            xytext=(dx, dy),
+            textcoords="offset points",
+            ha="left" if dx > 0 else "right" if dx < 0 else "center",
+            va="center",
+            fontsize=style.SMALL,
+            fontweight="bold" if names.is_own(name) else "normal",
+        )
+
+
+_SIDES = [(5, 0), (-5, 0), (0, 8), (0, -8), (5, 7), (5, -7), (-5, 7), (-5, -7), (0, 15), (0, -15), (9, 13), (9, -13)]
+"""Where a label may stand, in points from its mark, the best first."""
+
+
+def _overlap(one: tuple[float, ...], other: tuple[float, ...]) -> float:
+    across = min(one[2], other[2]) - max(one[0], other[0])
+    down = min(one[3], other[3]) - max(one[1], other[1])
+    return across * down if across > 0 and down > 0 else 0.0
+
+
+def logarithmic(axes: Axes) -> None:
+    """A logarithmic axis across with plain numbers, if there is a positive value to show."""
+    low, high = axes.dataLim.intervalx
+    if not 0 < low <= high < math.inf:
+        return
+    axes.set_xscale("log")
+    if high < DECADE * low:
+        axes.xaxis.set_major_locator(MaxNLocator(4))
+    else:
+        axes.xaxis.set_major_locator(LogLocator(numticks=5))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+
+
+def fitted(figure: Figure) -> Figure:
+    """A figure of seaborn's at a paper's width: its legend above, no text smaller than SMALL."""
+    width, height = figure.get_size_inches()
+    target = style.COLUMN if width <= NARROWEST_OF_PAGE else style.PAGE
+    figure.set_size_inches(target, min(height, max(LOWEST, height * target / width)))
+    for own in list(figure.legends):
+        handles, texts = own.legend_handles, [text.get_text() for text in own.get_texts()]
+        own.remove()
+        longest = max((len(text) for text in texts), default=1)
+        columns = max(1, int(target / (0.45 + 0.065 * longest)))
+        figure.set_figheight(figure.get_figheight() + LEGEND_ROW * math.ceil(len(texts) / columns))
+        figure.legend(handles, texts, loc="outside upper center", ncol=columns, columnspacing=1.2)
+    figure.set_layout_engine("constrained")
+    for text in figure.findobj(Text):
+        text.set_fontsize(min(max(text.get_fontsize(), style.SMALL), style.LARGEST))
+    return figure
+
+
+NARROWEST_OF_PAGE, LOWEST = 4.6, 1.9
+"""Inches: of figures from which on they are made for both columns, and the least height."""

@@ -8,20 +8,19 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.ticker import FuncFormatter
 
-from suite.report import style, timings
+from suite.report import names, style, timings
 from suite.report.conditions import over_seeds
+from suite.report.numbers import format_value
 from suite.report.plots.base import Plot
-from suite.report.plots.panels import legend, point_looks, points, row_panels
-from suite.report.tables import sizes
-from suite.report.text import label
+from suite.report.plots.panels import label_points, legend, logarithmic, point_looks, points, row_panels
+from suite.report.timings import sizes
 
 TIME = "forward_backward_time"
 BACKENDS = ("cpu", "triton", "compile", "reference", "spikingjelly", "snntorch", "norse")
-DECADE = 10
+ACROSS = 3
 
 
 def _measured(rows: pd.DataFrame) -> pd.DataFrame:
@@ -50,16 +49,18 @@ def _times(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _draw_times(data: pd.DataFrame) -> Figure:
-    names = style.ordered(data.who)
+    whos = style.ordered(data.who)
     looks = _backend_looks(data.backend)
-    figure, found = row_panels(list(dict.fromkeys(data["size"])), names, "ns per neuron and step")
+    figure, found = row_panels(
+        list(dict.fromkeys(data["size"])), whos, "ns a neuron and step, forward + backward (log)", ACROSS
+    )
     for point in points(data):
-        axes, look, place = found[point.size], looks[str(point.backend)], names.index(str(point.who))
+        axes, look, place = found[point.size], looks[str(point.backend)], whos.index(str(point.who))
         if math.isfinite(point.p20) and math.isfinite(point.p80):
             axes.plot([point.p20, point.p80], [place, place], color=look["color"], linewidth=1)
         axes.plot([point.value], [place], **look)
     for axes in found.values():
-        _logarithmic(axes)
+        logarithmic(axes)
     if len(looks) > 1:
         legend(figure, looks)
     return figure
@@ -72,7 +73,7 @@ def _backend_looks(backends: pd.Series) -> dict[str, dict[str, Any]]:
     return {
         name: {
             "marker": style.MARKERS[known.index(name) % len(style.MARKERS)],
-            "color": "black" if name in timings.FUSED else "0.45",
+            "color": "black" if name in timings.FUSED else style.GREY,
             "linestyle": "",
             "markersize": 4,
         }
@@ -109,31 +110,21 @@ def _speed_ups(rows: pd.DataFrame) -> pd.DataFrame | None:
 
 
 def _draw_speed_ups(data: pd.DataFrame) -> Figure:
-    names = style.ordered(data.who)
+    whos = style.ordered(data.who)
     looks = _backend_looks(data.backend)
-    figure, found = row_panels(list(dict.fromkeys(data["size"])), names, "times as long as fused")
+    figure, found = row_panels(
+        list(dict.fromkeys(data["size"])), whos, "times as long as the fused kernel (log)", ACROSS
+    )
     for point in points(data):
-        axes, look, place = found[point.size], looks[str(point.backend)], names.index(str(point.who))
+        axes, look, place = found[point.size], looks[str(point.backend)], whos.index(str(point.who))
         if math.isfinite(point.low) and math.isfinite(point.high):
             axes.plot([point.low, point.high], [place, place], color=look["color"], linewidth=1)
         axes.plot([point.speed_up], [place], **look)
     for axes in found.values():
-        axes.axvline(1, color="0.4", linewidth=0.8)
-        _logarithmic(axes)
+        axes.axvline(1, color=style.GREY, linewidth=0.9)
+        logarithmic(axes)
     legend(figure, looks)
     return figure
-
-
-def _logarithmic(axes: Axes) -> None:
-    """A logarithmic axis across with plain numbers, if there is a positive value to show."""
-    low, high = axes.dataLim.intervalx
-    if not 0 < low <= high < math.inf:
-        return
-    axes.set_xscale("log")
-    if high < DECADE * low:
-        axes.xaxis.set_major_locator(MaxNLocator(4))
-        axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
 def _roofline(rows: pd.DataFrame) -> pd.DataFrame:
@@ -158,32 +149,62 @@ def _roofline(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _draw_roofline(data: pd.DataFrame) -> Figure:
     figure, axes = plt.subplots(figsize=(style.COLUMN, 2.5), layout="constrained")
-    looks = point_looks(list(data.who))
+    looks = point_looks(style.ordered(data.who))
     all_sizes = list(dict.fromkeys(data["size"]))
     widths = dict(zip(all_sizes, np.linspace(3.5, 6.5, len(all_sizes)), strict=True))
     for point in points(data):
         look = {**looks[str(point.who)], "markersize": widths[str(point.size)]}
         axes.plot([point.operations_per_byte], [point.gigaoperations_per_second], **look)
     across = np.array([data.operations_per_byte.min() / 1.5, data.operations_per_byte.max() * 1.5])
-    for place, (size, own) in enumerate(data.groupby("size", sort=False)):
+    for place, (_, own) in enumerate(data.groupby("size", sort=False)):
         bandwidth = own.copy_bandwidth.max()
-        axes.plot(across, across * bandwidth, color="0.5", linewidth=0.8, zorder=0)
+        axes.plot(across, across * bandwidth, color=style.GREY, linewidth=0.8, zorder=0)
         axes.annotate(
-            f"{bandwidth:.0f} GB/s copied at {label(str(size))}",
+            f"{bandwidth:.0f} GB/s copied",
             (across[1], across[1] * bandwidth),
-            fontsize=5.5,
-            color="0.3",
+            fontsize=style.SMALL,
             ha="right",
-            xytext=(0, 3 if place else -30),
+            xytext=(0, 3 if place else -16),
             textcoords="offset points",
         )
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
-    axes.set_xlabel("operations a byte (counted)", fontsize=7)
-    axes.set_ylabel("Gop/s, forward + backward", fontsize=7)
+    axes.set_xlabel("operations a byte (counted)")
+    axes.set_ylabel("Gop/s, forward + backward")
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    legend(figure, looks)
+    largest = data[data["size"] == all_sizes[-1]]
+    label_points(
+        axes,
+        {str(point.who): (point.operations_per_byte, point.gigaoperations_per_second) for point in points(largest)},
+    )
     return figure
+
+
+def _finding_of_times(data: pd.DataFrame) -> str:
+    """Shortest and longest time of the first size."""
+    own = data[data["size"] == data["size"].iloc[0]]
+    least, most = own.loc[own.value.idxmin()], own.loc[own.value.idxmax()]
+    text = (
+        f"{names.neuron(str(least.who))} takes {format_value(least.value, -3)} ns a neuron and step at {least['size']}"
+    )
+    return f"{text}, {names.neuron(str(most.who))} {format_value(most.value, -3)} ns." if len(own) > 1 else f"{text}."
+
+
+def _finding_of_speed_ups(data: pd.DataFrame) -> str:
+    """The range over all neurons and sizes of each backend."""
+    texts = [
+        f"{backend} {format_value(own.speed_up.min(), -2)} to {format_value(own.speed_up.max(), -2)} times"
+        for backend, own in data.groupby("backend", sort=False)
+    ]
+    return f"Beside the fused kernels, layers take as long: {'; '.join(texts)}."
+
+
+def _finding_of_roofline(data: pd.DataFrame) -> str:
+    share = data.gigaoperations_per_second / (data.operations_per_byte * data.copy_bandwidth)
+    return (
+        f"The fused kernels reach {format_value(share.min(), 2)} to {format_value(share.max(), 2)} times what the "
+        "bandwidth of a plain copy allows; those that write past the cache can exceed it."
+    )
 
 
 PLOTS = [
@@ -194,6 +215,7 @@ PLOTS = [
         "percentile of the rounds; only what was timed at one load of the machine is shown.",
         _times,
         _draw_times,
+        _finding_of_times,
     ),
     Plot(
         "speed_up",
@@ -202,6 +224,7 @@ PLOTS = [
         "bars: the most that the percentiles of both allow.",
         _speed_ups,
         _draw_speed_ups,
+        _finding_of_speed_ups,
     ),
     Plot(
         "roofline",
@@ -211,5 +234,6 @@ PLOTS = [
         "that write past the cache can lie above them.",
         _roofline,
         _draw_roofline,
+        _finding_of_roofline,
     ),
 ]

@@ -7,10 +7,10 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from suite.report.leaderboard import leaderboard
 
 from suite.report import comparison, timings
 from suite.report.comparison import differences, improvements, mean_ranks, rank_matrix
-from suite.report.leaderboard import leaderboard
 from suite.report.plots import speed
 from suite.report.plots.accuracy import _against_speed
 from suite.report.table import Table

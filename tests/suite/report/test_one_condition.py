@@ -10,11 +10,11 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from suite.report.leaderboard import leaderboard
 
 from suite.report import style
 from suite.report.comparison import mean_ranks, rank_matrix
 from suite.report.conditions import name_conditions
-from suite.report.leaderboard import leaderboard
 from suite.report.plots import PLOTS
 from suite.report.tables import all_tables
 from tests.suite.report.handmade import Record, rows

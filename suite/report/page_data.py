@@ -1,0 +1,91 @@
+"""What the script of a page works with: the board's numbers by seed, learning curves and settings, compressed."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from typing import Any
+
+import pandas as pd
+
+from neurons import registry
+from suite.report import names
+from suite.report.board import Board
+from suite.report.conditions import asked, name_conditions, of_task, over_seeds
+from suite.statistics import CONFIDENCE
+
+MOST_EPOCHS = 60
+"""Points of a learning curve that a page carries."""
+
+
+def embedded(rows: pd.DataFrame, board: Board, line: str) -> str:
+    """Gzip of JSON in base64. The same rows give the same text.
+
+    Args:
+        line: the command that makes the cells again; each cell's own is that with its neuron and data set.
+    """
+    named = name_conditions(rows)
+    content = {
+        "baseline": _who(board, board.baseline),
+        "confidence": CONFIDENCE,
+        "line": line,
+        "neurons": [
+            {"who": own.who, "name": own.name, "colour": own.colour, "words": _words(own.who)} for own in board.lines
+        ],
+        "sets": [
+            {
+                "where": own.where,
+                "dataset": own.dataset,
+                "title": names.condition(own.where),
+                "seeds": {who: [[int(s), _short(v)] for s, v in values.items()] for who, values in own.values.items()},
+                "settings": _settings(named, own.where),
+            }
+            for own in board.known
+        ],
+        "curves": _curves(named, {own.where for own in board.known}),
+        "costs": [
+            {
+                "kind": cost.kind,
+                "title": cost.title,
+                "ratios": {
+                    who: [_short(own.value), *([_short(own.low), _short(own.high)] if own.spread_known else [])]
+                    for who, own in cost.ratios.items()
+                },
+            }
+            for cost in board.costs
+            if cost.ratios
+        ],
+    }
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    return base64.b64encode(gzip.compress(text.encode(), compresslevel=9, mtime=0)).decode()
+
+
+def _who(board: Board, neuron: str) -> str:
+    return next((line.who for line in board.lines if line.who.partition(" (")[0] == neuron), "")
+
+
+def _words(who: str) -> list[str]:
+    """What a neuron is found by: its name and its tags."""
+    known = registry.registered(who.partition(" (")[0])
+    return [*who.lower().split(), *(f"tag:{tag}" for tag in (known.tags if known is not None else ()))]
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.6g}")
+
+
+def _settings(rows: pd.DataFrame, where: str) -> dict[str, Any]:
+    own = rows[(rows["where"] == where) & (rows.task == "accuracy")]
+    known = asked(own.iloc[0].to_dict())
+    return {name: value for name, value in known.items() if value is not None}
+
+
+def _curves(rows: pd.DataFrame, wanted: set[str]) -> dict[str, dict[str, list[float]]]:
+    """Mean test accuracy by epoch, by condition and neuron."""
+    own = of_task(rows, "accuracy")
+    own = own[(own.metric == "test_accuracy") & own.value.notna() & own["where"].isin(wanted)]
+    found: dict[str, dict[str, list[float]]] = {}
+    for (where, who, _), estimate in over_seeds(own.sort_values("step"), ["where", "who", "step"]).items():
+        found.setdefault(where, {}).setdefault(who, []).append(_short(estimate.mean))
+    return {where: {who: curve[:MOST_EPOCHS] for who, curve in by.items()} for where, by in found.items()}

@@ -1,0 +1,104 @@
+(async () => {
+"use strict";
+if (!window.DecompressionStream) return;
+const one = (selector) => document.querySelector(selector);
+const bytes = Uint8Array.from(atob(one("#data").textContent), (letter) => letter.charCodeAt(0));
+const data = await new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).json();
+const table = one("#table"), body = table.tBodies[0], heads = [...table.tHead.rows[0].cells], panel = one("#panel");
+const first = [...body.rows], neurons = Object.fromEntries(data.neurons.map((own) => [own.who, own]));
+const state = () => new URLSearchParams(location.hash.slice(1));
+const T95 = [12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23, 2.20, 2.18, 2.16, 2.14, 2.13, 2.12, 2.11, 2.10, 2.09, 2.09];
+
+function change(values) {
+  const now = state();
+  for (const [name, value] of Object.entries(values)) value ? now.set(name, value) : now.delete(name);
+  history.replaceState(null, "", "#" + now.toString());
+  show();
+}
+const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
+const places = (value) => Math.max(0, Math.min(4, 1 - Math.floor(Math.log10(Math.abs(value) || 1))));
+const text = (value, digits) => value.toFixed(digits).replace("-", "−");
+
+// The difference of a neuron from the baseline over their common seeds, with its 95 % interval.
+function difference(set, who, base) {
+  const other = new Map(set.seeds[base] || []);
+  const found = (set.seeds[who] || []).filter(([seed]) => other.has(seed)).map(([seed, value]) => value - other.get(seed));
+  if (!found.length || who === base) return "";
+  const middle = mean(found), sign = middle > 0 ? "+" : "";
+  if (found.length < 2) return sign + text(middle, 1);
+  const deviation = Math.sqrt(mean(found.map((value) => (value - middle) ** 2)) * found.length / (found.length - 1));
+  const half = (T95[found.length - 2] || 1.96) * deviation / Math.sqrt(found.length), digits = half ? places(half) - 1 : 1;
+  return `${sign}${text(middle, Math.max(0, digits))} ± ${text(half, Math.max(0, digits))}`;
+}
+function sortKey(who, key) {
+  const set = data.sets.find((own) => own.where === key), cost = data.costs.find((own) => own.kind === key);
+  if (set) return set.seeds[who] ? mean(set.seeds[who].map((pair) => pair[1])) : null;
+  return cost && cost.ratios[who] ? cost.ratios[who][0] : null;
+}
+function show() {
+  const now = state(), base = neurons[now.get("baseline")] ? now.get("baseline") : data.baseline;
+  const words = (now.get("neurons") || "").toLowerCase().split(/[\s,]+/).filter(Boolean);
+  const key = now.get("sort"), head = heads.find((cell) => cell.dataset.key === key), rows = [...first];
+  if (head) {
+    const sign = head.dataset.better === "↑" ? -1 : 1;
+    const value = (row) => sortKey(row.dataset.who, key);
+    rows.sort((a, b) => { const [x, y] = [value(a), value(b)]; return x === null || y === null ? (x === null) - (y === null) : sign * (x - y); });
+  }
+  heads.forEach((cell) => cell === head ? cell.setAttribute("aria-sort", cell.dataset.better === "↑" ? "descending" : "ascending") : cell.removeAttribute("aria-sort"));
+  let count = 0;
+  for (const row of rows) {
+    const own = neurons[row.dataset.who];
+    row.hidden = words.length > 0 && !words.some((word) => own.words.includes(word));
+    count += !row.hidden;
+    body.append(row);
+    heads.forEach((cell, place) => {
+      const set = data.sets.find((found) => found.where === cell.dataset.key), cost = data.costs.find((found) => found.kind === cell.dataset.key);
+      const field = row.cells[place], below = field.querySelector(".tier");
+      if (set && below) below.textContent = now.get("baseline") ? difference(set, own.who, base) || "baseline" : below.dataset.text;
+      if (cost && cost.ratios[own.who] && cost.ratios[base]) {
+        const unit = cost.ratios[base][0], ratio = cost.ratios[own.who].map((value) => value / unit);
+        field.querySelector(".value").textContent = now.get("baseline") ? text(ratio[0], places(ratio[0])) + (ratio.length > 1 ? ` (${text(ratio[1], places(ratio[1]))}–${text(ratio[2], places(ratio[2]))})` : "") : field.dataset.text;
+      }
+      if (cost) cell.querySelector(".unit").textContent = `× ${neurons[base].name} ↓`;
+    });
+  }
+  if (document.activeElement !== one("#filter")) one("#filter").value = words.join(" ");
+  one("#baseline").value = base;
+  one("#told").textContent = words.length ? `${count} of ${first.length} neurons` : "";
+  cellPanel(now.get("cell"));
+}
+// What stands behind one accuracy: its seeds, the learning curve, the settings and the line that makes it again.
+function cellPanel(named) {
+  const [who, where] = (named || "").split("/"), own = neurons[who], set = data.sets.find((found) => found.where === where);
+  panel.hidden = !(own && set && set.seeds[who]);
+  panel.replaceChildren();
+  if (panel.hidden) return;
+  const add = (tag, content, parent = panel) => { const made = document.createElement(tag); made.textContent = content; parent.append(made); return made; };
+  add("h3", `${own.name} on ${set.title}`);
+  add("p", "Seeds: " + set.seeds[who].map(([seed, value]) => `${seed}: ${value.toFixed(2)} %`).join(", "));
+  const curve = (data.curves[where] || {})[who] || [];
+  if (curve.length > 1) {
+    const low = Math.min(...curve), span = Math.max(...curve) - low || 1, points = curve.map((value, step) => `${2 + 196 * step / (curve.length - 1)},${58 - 56 * (value - low) / span}`);
+    add("p", `Test accuracy by epoch, ${low.toFixed(1)} to ${(low + span).toFixed(1)} %:`).insertAdjacentHTML("afterend", `<svg viewBox="0 0 200 60" preserveAspectRatio="none" aria-hidden="true"><polyline points="${points.join(" ")}" fill="none" stroke="currentColor" stroke-width="1.5" vector-effect="non-scaling-stroke"/></svg>`);
+  }
+  add("p", Object.entries(set.settings).map(([name, value]) => `${name}=${value}`).join(", "));
+  add("code", `python -m suite run --tasks accuracy --neurons ${who.split(" ")[0]} --datasets ${set.dataset}`, add("p", ""));
+  const close = add("button", "Close"); close.type = "button"; close.onclick = () => change({ cell: "" });
+}
+const button = (content, act, label) => { const made = document.createElement("button"); made.type = "button"; made.append(...content); if (label) made.setAttribute("aria-label", label); made.onclick = act; return made; };
+for (const head of heads.slice(1)) head.prepend(button([head.firstChild], () => change({ sort: state().get("sort") === head.dataset.key ? "" : head.dataset.key })));
+for (const row of first) heads.forEach((head, place) => {
+  const field = row.cells[place], value = field.querySelector(".value"), below = field.querySelector(".tier");
+  if (below) below.dataset.text = below.textContent;
+  if (value) field.dataset.text = value.textContent;
+  const set = data.sets.find((found) => found.where === head.dataset.key);
+  if (set && value && set.seeds[row.dataset.who]) value.replaceChildren(button([value.textContent], () => change({ cell: `${row.dataset.who}/${set.where}` })));
+});
+for (const own of data.neurons) one("#baseline").add(new Option(own.name, own.who));
+one("#filter").oninput = (event) => change({ neurons: event.target.value.trim().split(/[\s,]+/).filter(Boolean).join(",") });
+one("#baseline").onchange = (event) => change({ baseline: event.target.value === data.baseline ? "" : event.target.value });
+one("#reset").onclick = () => { history.replaceState(null, "", location.pathname + location.search); one("#filter").value = ""; show(); };
+addEventListener("hashchange", show);
+one("#controls").hidden = false;
+show();
+})();
