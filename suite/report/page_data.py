@@ -38,7 +38,10 @@ def embedded(rows: pd.DataFrame, board: Board, line: str) -> str:
                 "where": own.where,
                 "dataset": own.dataset,
                 "title": names.condition(own.where),
-                "seeds": {who: [[int(s), _short(v)] for s, v in values.items()] for who, values in own.values.items()},
+                "seeds": {
+                    who: [[int(s), _short(v)] for s, v in zip(values.index.tolist(), values.tolist(), strict=True)]
+                    for who, values in own.values.items()
+                },
                 "settings": _settings(named, own.where),
             }
             for own in board.known

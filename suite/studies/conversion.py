@@ -88,6 +88,8 @@ def draw(data: pd.DataFrame) -> Figure:
     return grid.set_axis_labels("run with", "test accuracy (%)").figure
 
 
-PICTURED = "Test accuracy of networks trained with one neuron (colour) and run with another (across): mean and 95 % "
+PICTURED = (
+    "Test accuracy of networks trained with one neuron (colour) and run with another (across): mean and 95 % "
     "interval over seeds."
+)
 STUDY = Study("conversion", 10, "Conversion to LIF", grid, evidence, table, shown, draw, PICTURED)

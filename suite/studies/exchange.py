@@ -83,6 +83,8 @@ def draw(data: pd.DataFrame) -> Figure:
     return grid.set_axis_labels("epoch", "training loss").figure
 
 
-PICTURED = "Training loss by epoch with the neuron kept and exchanged (dotted: at which epoch); bands: one standard "
+PICTURED = (
+    "Training loss by epoch with the neuron kept and exchanged (dotted: at which epoch); bands: one standard "
     "deviation over seeds."
+)
 STUDY = Study("exchange", 5, "Exchange of the neuron in training", grid, evidence, table, shown, draw, PICTURED)

@@ -151,7 +151,7 @@ def _finding_of_differences(data: pd.DataFrame) -> str:
     claimed, baseline = data[data.claimed], names.written(str(data.baseline.iloc[0]))
     if claimed.empty:
         return f"No difference from {baseline} can be claimed with these seeds."
-    row = claimed.loc[claimed.difference.abs().idxmax()]
+    row = claimed.iloc[int(claimed.difference.abs().to_numpy().argmax())]
     side = "above" if row.difference > 0 else "below"
     return (
         f"{len(claimed)} of {len(data)} differences from {baseline} can be claimed; the largest: "

@@ -34,8 +34,8 @@ def forest_of(findings: Sequence[Finding]) -> Plot:
     return Plot(
         "claims",
         "Every claim that was tested",
-        "Each effect over the half width of its 95 % interval, so that all bars are as long and one that does not touch "
-        "0 excludes it; to the right is as claimed. Filled: supported; cross: contradicted; square: equal within its "
+        "Each effect over the half width of its 95 % interval, so that all bars are as long; one that does not touch 0 "
+        "excludes it; to the right is as claimed. Filled: supported; cross: contradicted; square: equal within its "
         "margin; grey: no evidence. Verdicts are corrected for the number of tests, intervals are not.",
         lambda _: _data(findings),
         _draw,

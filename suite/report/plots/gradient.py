@@ -105,7 +105,7 @@ def _draw_by_lag(data: pd.DataFrame) -> Figure:
 
 def _finding_by_lag(data: pd.DataFrame) -> str:
     """Whose gradient reaches furthest back, where there are most lags."""
-    panel = data.loc[data.lag.idxmax(), "panel"]
+    panel = data.panel.iloc[int(data.lag.to_numpy().argmax())]
     own = data[(data.panel == panel) & (data.lag > 0)]
     reach = own[own.share >= HORIZON].groupby("who").lag.max()
     where = names.condition(str(panel))

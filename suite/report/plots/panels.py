@@ -136,7 +136,7 @@ def label_ends(axes: Axes, ends: Mapping[str, tuple[float, float]], colours: Map
     if not ends:
         return
     low, high = axes.get_ylim()
-    inches = axes.figure.get_figheight() * axes.get_position().height
+    inches = axes.get_window_extent().height / axes.figure.dpi
     step = math.log10(high / low) * style.SMALL * 1.15 * POINT / max(inches, 0.1)
     placed: list[tuple[str, float]] = []
     ends = {name: (x, min(max(y, low), high)) for name, (x, y) in ends.items()}
@@ -227,7 +227,11 @@ def fitted(figure: Figure) -> Figure:
         longest = max((len(text) for text in texts), default=1)
         columns = max(1, int(target / (0.45 + 0.065 * longest)))
         figure.set_figheight(figure.get_figheight() + LEGEND_ROW * math.ceil(len(texts) / columns))
-        figure.legend(handles, texts, loc="outside upper center", ncol=columns, columnspacing=1.2)
+        for handle, text in zip(handles, texts, strict=True):
+            if handle is not None:
+                handle.set_label(text)
+        kept = [handle for handle in handles if handle is not None]
+        figure.legend(handles=kept, loc="outside upper center", ncol=columns, columnspacing=1.2)
     figure.set_layout_engine("constrained")
     for text in figure.findobj(Text):
         text.set_fontsize(min(max(text.get_fontsize(), style.SMALL), style.LARGEST))

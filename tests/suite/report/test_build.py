@@ -83,12 +83,12 @@ def test_a_part_that_fails_is_a_line_and_the_rest_stands(
     monkeypatch.setattr("suite.report.tables.memory", broken)
     monkeypatch.setattr("suite.report.tables.mean_ranks", broken)
     monkeypatch.setitem(learning.PLOTS[0].__dict__, "draw", broken)
-    monkeypatch.setattr("suite.report.leaderboard.leaderboard", broken)
+    monkeypatch.setattr("suite.report.build.board", broken)
     path = run(small())
     page, tables = build(path)
     assert {"accuracy", "throughput", "temporal_ratio"} <= {table.name for table in tables}
     text = page.read_text()
-    for part in ("table memory", "table mean_rank", "plot loss_curves", "leaderboard"):
+    for part in ("table memory", "table mean_rank", "plot loss_curves", "board"):
         assert f"{part} could not be made: RuntimeError: a &lt;b&gt;fault&lt;/b&gt;" in text
         assert part in capsys.readouterr().err or part != "table memory"
     assert (path / "report/plots/accuracy.png").exists()
@@ -229,7 +229,7 @@ def test_figures_grow_with_the_number_of_neurons(count: int) -> None:
             sizes[plot.name] = figure.get_size_inches()
             plt.close(figure)
     assert {"accuracy", "layer_time", "loss_curves"} <= set(sizes)
-    assert all(width <= 7.5 for width, _ in sizes.values())
+    assert {width for width, _ in sizes.values()} <= {style.COLUMN, style.PAGE}
     for name in ("accuracy", "layer_time"):
         assert sizes[name][1] >= 0.13 * count
 
@@ -249,7 +249,7 @@ def test_a_significant_difference_is_bold_and_keeps_its_star(run: Run) -> None:
     path = run(table)
     build(path)
     text = (path / "report/tables/difference.md").read_text()
-    assert r"| clif | **1.35 ± 0.20 \*** |" in text
+    assert r"| CLIF | **1.35 ± 0.20 \*** |" in text
     assert "\n\\* differs from the baseline" in text
 
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from suite.report.leaderboard import leaderboard
 
 from suite.report import comparison, timings
+from suite.report.board import board
 from suite.report.comparison import differences, improvements, mean_ranks, rank_matrix
 from suite.report.plots import speed
-from suite.report.plots.accuracy import _against_speed
+from suite.report.plots.accuracy import _against_cost
 from suite.report.table import Table
 from suite.report.tables import accuracy as accuracy_table
 from suite.report.tables import layer_throughput, memory, temporal_gradient, training_speed
@@ -72,16 +72,13 @@ def test_two_protocols_are_two_columns() -> None:
 
 
 def test_the_front_keeps_what_nothing_beats_in_both() -> None:
-    """(90 %, 1 µs) and (70 %, 0.5 µs) stand, (80 %, 2 µs) is beaten."""
+    """(90 %, 1 ×) and (70 %, 0.5 ×) stand, (80 %, 2 ×) is beaten."""
     points = (("lif", 90.0, 1.0), ("clif", 80.0, 2.0), ("if", 70.0, 0.5))
-    speeds = [
-        {"task": "training_speed", "neuron": name, "dataset": "digits", "metric": "training_speed", "value": 1e6 / time}
-        for name, _, time in points
-    ]
-    data = _against_speed(rows(*(accuracy(name, "digits", [level]) for name, level, _ in points), speeds))
+    times = [timing(name, time, 0.9 * time, 1.1 * time) for name, _, time in points]
+    data = _against_cost(rows(*(accuracy(name, "digits", [level]) for name, level, _ in points), *times))
     assert data is not None
-    assert dict(zip(data.neuron, data.pareto, strict=True)) == {"lif": True, "clif": False, "if": True}
-    assert dict(zip(data.neuron, data.microseconds, strict=True)) == pytest.approx({"lif": 1.0, "clif": 2.0, "if": 0.5})
+    assert dict(zip(data.who, data.front, strict=True)) == {"lif": True, "clif": False, "if": True}
+    assert dict(zip(data.who, data.times, strict=True)) == pytest.approx({"lif": 1.0, "clif": 2.0, "if": 0.5})
 
 
 def test_speed_up_is_the_other_backend_over_the_fused_one() -> None:
@@ -100,29 +97,72 @@ def test_roofline_divides_operations_by_bytes_and_by_time() -> None:
     assert (line["operations_per_byte"], line["gigaoperations_per_second"], line["copy_bandwidth"]) == (1.5, 4.0, 20.0)
 
 
+def on_board(table: pd.DataFrame, baseline: str = "lif") -> dict[str, dict[str, tuple[str, str, bool]]]:
+    """Text, second line and whether it is among the best, by row and column of the board."""
+    made = board(table, baseline)
+    assert made is not None
+    return {
+        line.who: {c.key: (f.text, f.below, f.best) for c, f in zip(made.columns, line.fields, strict=True)}
+        for line in made.lines
+    }
+
+
 def test_the_most_accurate_everywhere_has_rank_one() -> None:
     levels = {"lif": 70.0, "clif": 90.0, "if": 80.0}
     table = rows(*(accuracy(name, d, [level, level + 1]) for d in "abcd" for name, level in levels.items()))
-    board = leaderboard(table).set_index("neuron")
-    assert board["mean rank"].to_dict() == {"clif": 1.0, "if": 2.0, "lif": 3.0}
-    assert list(board.index) == ["clif", "if", "lif"], "sorted by rank"
     found = entries(mean_ranks(table))
     assert {name: own["mean rank"] for name, own in found.items()} == {"clif": "*1.00*", "if": "*2.00*", "lif": "3.00"}
+    assert list(on_board(table)) == ["clif", "if", "lif"], "by their means where no test can speak"
 
 
-def test_the_leaderboard_shows_trained_gradients() -> None:
-    own = {"task": "temporal_gradient", "neuron": "lif", "dataset": "digits", "metric": "temporal_ratio"}
-    table = rows([{**own, "value": v, "settings": {"progress": p}} for v, p in ((5.0, 1.0), (1.0, 0.0))])
-    assert leaderboard(table)["temporal / spatial gradient, digits"].to_list() == [5.0]
+def test_the_board_has_tiers_instead_of_ranks() -> None:
+    """CLIF and IF take turns at the top by as much, LIF is below both in every seed, ReLU far below."""
+    turns = [1.0, -1.0, 1.0, -1.0, 1.5, -1.5, 0.5, -0.5]
+    table = rows(
+        accuracy("clif", "digits", [90 + t for t in turns]),
+        accuracy("if", "digits", [90.0] * 8),
+        accuracy("lif", "digits", [80.0 + t for t in turns]),
+        accuracy("relu", "digits", [20.0] * 8),
+    )
+    found = {who: own["digits"] for who, own in on_board(table).items()}
+    assert {who: (below, best) for who, (_, below, best) in found.items()} == {
+        "if": ("best", True),
+        "clif": ("best", True),
+        "lif": ("rank 3", False),
+        "relu": ("rank 4", False),
+    }
 
 
-def test_the_leaderboard_times_the_fused_kernel_apart_from_others() -> None:
+def test_the_board_claims_nothing_from_three_seeds() -> None:
+    found = on_board(rows(accuracy("lif", "digits", [10.0] * 3), accuracy("clif", "digits", [90.0, 91.0, 92.0])))
+    assert {own["digits"][1:] for own in found.values()} == {("", False)}
+
+
+def test_costs_of_the_board_are_over_the_baseline_that_was_asked_for() -> None:
+    times = [timing("lif", 1.0, 0.9, 1.1), timing("clif", 3.0, 2.9, 3.1), timing("if", 1.5, 1.4, 1.6)]
+    memory_of = [{**bytes_of(name, value)[0], "metric": "peak_bytes"} for name, value in (("lif", 8.0), ("clif", 12.0))]
+    table = rows(*times, memory_of)
+    over_lif, over_clif = on_board(table), on_board(table, "clif")
+    assert {who: own["time"][0] for who, own in over_lif.items()} == {"lif": "1.00", "clif": "3.00", "if": "1.50"}
+    assert {who: own["time"][0] for who, own in over_clif.items()} == {"lif": "0.333", "clif": "1.00", "if": "0.500"}
+    assert over_lif["clif"]["memory"][:2] == ("1.50", "12.0 B")
+    assert over_lif["if"]["memory"][0] == "—"
+
+
+def test_the_board_counts_no_spikes_of_what_does_not_spike() -> None:
+    rates = [
+        {**accuracy(name, "digits", [0.5])[0], "metric": "firing_rate", "layer": "neurons.0", "value": value}
+        for name, value in (("lif", 0.1), ("clif", 0.2), ("relu", 0.4))
+    ]
+    scores = [accuracy(name, "digits", [90.0]) for name in ("lif", "clif", "relu")]
+    found = {who: own["events"][:2] for who, own in on_board(rows(*scores, rates)).items()}
+    assert found == {"lif": ("1.00", "10.0 %"), "clif": ("2.00", "20.0 %"), "relu": ("no spikes", "")}
+
+
+def test_the_board_times_the_fused_kernel_apart_from_others() -> None:
     table = rows(timing("lif", 0.5, 0.4, 0.6), timing("lif", 8.0, 7.0, 9.0, backend="reference"))
-    board = leaderboard(table).set_index("neuron")
-    column = "forward + backward, T=8, 4,096 neurons (ns)"
-    assert board[column].to_dict() == {"lif (cpu)": 0.5, "lif (reference)": 8.0}
-    ratio = "forward + backward, T=8, 4,096 neurons (× LIF)"
-    assert board[ratio].to_dict() == {"lif (cpu)": 1.0, "lif (reference)": 16.0}
+    found = {who: own["time"][:2] for who, own in on_board(table).items()}
+    assert found == {"lif (cpu)": ("1.00", "0.500 ns"), "lif (reference)": ("16.0", "8.00 ns")}
 
 
 def test_a_difference_is_the_neuron_minus_the_baseline_seed_by_seed() -> None:
@@ -189,9 +229,7 @@ def test_a_neuron_that_lacks_data_sets_has_no_rank_and_is_named() -> None:
     assert made is not None
     assert "over 4 data sets: a, b, c, d" in made.caption
     assert made.footnotes == ["Not in the ranks, because not every neuron was measured on every data set: new."]
-    board = leaderboard(table).set_index("neuron")
-    assert board["mean rank"].dropna().to_dict() == {"clif": 1.0, "if": 2.0, "lif": 3.0}
-    assert board.index[-1] == "new"
+    assert list(on_board(table)) == ["new", "clif", "if", "lif"], "by the data set that all of them have"
 
 
 def test_a_data_set_that_one_neuron_lacks_is_left_out_and_named() -> None:

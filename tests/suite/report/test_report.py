@@ -125,8 +125,8 @@ def test_formats() -> None:
     table = Table(
         "t", "A & B.", "C_1", ["neuron", "x (%)"], [("lif", [Entry("1 ± 2", Estimate(1, 2, 3, (0, 1, 2)), best=True)])]
     )
-    assert "| lif | **1 ± 2** |" in table.markdown()
-    assert r"lif & \textbf{1 $\pm$ 2} \\" in table.latex()
+    assert "| LIF | **1 ± 2** |" in table.markdown()
+    assert r"LIF & \textbf{1 $\pm$ 2} \\" in table.latex()
     assert r"A \& B. C\_1" in table.latex()
     (line,) = csv.DictReader(io.StringIO(table.csv()))
     assert (line["neuron"], line["column"], line["mean"], line["interval_half_width"]) == ("lif", "x (%)", "1", "2")
@@ -162,20 +162,27 @@ def test_latex_of_the_published_rows_is_plain_and_strictly_parsed(printed: list[
         nodes, _, _ = LatexWalker(text, tolerant_parsing=False).get_latex_nodes()
         (environment,) = [node for node in nodes if getattr(node, "environmentname", "").startswith("table")]
         assert r"\toprule" in environment.latex_verbatim()
-        body = text.split(r"\midrule")[1].split(r"\bottomrule")[0].strip().splitlines()
-        (columns,) = re.findall(r"\\begin\{tabular\}\{l((?:r|p\{\w+\})*)\}", text)
-        assert {line.count(" & ") for line in body} == {len(re.findall(r"r|p\{\w+\}", columns))}
+        for part in text.split(r"\toprule")[1:]:
+            body = part.split(r"\midrule")[1].split(r"\bottomrule")[0].strip().splitlines()
+            assert len({line.count(" & ") for line in body}) == 1, path
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no pdflatex here; the strict parser has read the tables")
-def test_latex_compiles(printed: list[Path], tmp_path: Path) -> None:
-    tables = [path.read_text() for path in printed]
-    preamble = r"\documentclass[twocolumn]{article}\usepackage{booktabs}"
-    pages = "\n\\clearpage\n".join(tables)
-    (tmp_path / "all.tex").write_text(f"{preamble}\n\\begin{{document}}\n{pages}\n\\end{{document}}\n")
+def test_latex_fits_a_paper_of_two_columns(printed: list[Path], tmp_path: Path) -> None:
+    """Every table of the published rows in columns of 3.25 inches; what sticks out by a point is named."""
+    preamble = r"\documentclass[twocolumn]{article}\usepackage[textwidth=6.75in,columnsep=0.25in]{geometry}"
+    preamble += r"\usepackage{booktabs}\extrafloats{200}\hbadness=10000\vbadness=10000\hfuzz=1pt"
+    named = [f"\\typeout{{TABLE {path.parent.name}/{path.name}}}\n{path.read_text()}\\clearpage" for path in printed]
+    body = "\n".join(named)
+    (tmp_path / "all.tex").write_text(f"{preamble}\n\\begin{{document}}\n{body}\n\\end{{document}}\n")
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace", check=False)
     assert done.returncode == 0, done.stdout[-2000:]
+    wide, current = [], ""
+    for line in done.stdout.splitlines():
+        current = line if line.startswith("TABLE ") else current
+        wide += [f"{current}: {line}"] if line.startswith("Overfull \\hbox") else []
+    assert wide == []
 
 
 def test_main_rows_are_those_of_no_other_group(tmp_path: Path) -> None:
@@ -221,12 +228,12 @@ def test_all_formats_of_a_published_run(tmp_path: Path) -> None:
     for table in tables:
         assert all((tmp_path / f"report/tables/{table.name}.{ending}").stat().st_size for ending in FORMATS)
     plots = {path.stem for path in (tmp_path / "report/plots").glob("*.png")}
-    assert {"accuracy", "pareto", "gradient_by_lag", "gradient_between_steps"} <= plots
-    assert "critical_difference" not in plots, "Friedman's p is 0.93"
-    assert {"loss_curves", "accuracy_curves", "layer_time", "roofline"} <= plots
+    assert {"accuracy", "cost", "differences", "gradient_by_lag", "gradient_between_steps"} <= plots
+    assert {"loss_curves", "accuracy_curves", "layer_time"} <= plots
+    assert "roofline" not in plots, "it answers no question of who chooses a neuron"
     for name in plots:
         assert all((tmp_path / f"report/plots/{name}.{ending}").stat().st_size > 50 for ending in ("svg", "pdf", "csv"))
-    assert page.read_text().count("<h2>") >= len(tables)
+    assert page.stat().st_size < 400_000
 
 
 @pytest.mark.slow
@@ -248,7 +255,7 @@ def test_a_report_of_100000_rows_needs_little(tmp_path: Path) -> None:
     seconds, mebibytes = map(float, done.stdout.split())
     print(f"a report of {len(source) * copies} rows: {seconds:.1f} s, {mebibytes:.0f} MiB")
     assert mebibytes < 1000
-    assert (tmp_path / "report/index.html").stat().st_size > 100_000
+    assert 100_000 < (tmp_path / "report/index.html").stat().st_size < 400_000
 
 
 def test_every_table_of_a_run_names_what_reproduces_it() -> None:
