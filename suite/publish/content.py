@@ -7,6 +7,8 @@ from pathlib import Path
 
 from suite.runs.store import RunError
 
+HIDDEN_LINK, SHOWN_LINK = b'href="../../index.html" hidden', b'href="../../index.html"'
+"""A page's link to the index of all runs, before and after it stands beside one."""
 COPIED = ("results.parquet", "provenance.json", "groups.json", "plan.json", "format.json", "report")
 """results.csv says the same as results.parquet in ten times the bytes."""
 
@@ -44,6 +46,8 @@ def copy_run(run: Path, target: Path, before: Path | None = None) -> None:
         place = target / path.relative_to(run)
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, place)
+        if path.suffix == ".html" and path.parent == run / "report":
+            place.write_bytes(path.read_bytes().replace(HIDDEN_LINK, SHOWN_LINK))
     for entry in sorted(before.iterdir()) if before is not None and before.is_dir() else ():
         if entry.name not in COPIED:
             _keep(entry, target / entry.name)

@@ -14,14 +14,19 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 
 from suite.publish.content import is_published_run
 from suite.publish.names import link
+from suite.report import closing
 from suite.runs.store import RunError, read_provenance, write_atomically
 
-HEADER = ("run", "date", "commit", "machine", "pages")
+HEADER = ("run", "finding", "date", "commit", "machine", "pages")
 MARKS = {"README.md": " | ".join(HEADER), "index.html": 'aria-label="Published runs"'}
 """The files of the index, and what stands in no other: without it, a file of that name is somebody's own."""
 OTHERWISE = {"README.md": "published-runs.md", "index.html": "published-runs.html"}
 """What the files are called where one of the names above is taken."""
 UNKNOWN = "unknown"
+TITLES = {"index": "results", "paper": "claims"}
+"""What pages are called where their file's name says little."""
+FIGURES = ("accuracy.svg", "claims.svg", "package_times.svg", "layer_time.svg")
+"""Pictures of a run, the most telling first."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +34,9 @@ class PublishedRun:
     """A line of the index.
 
     Attributes:
-        pages: title and relative URL.
+        pages: title and relative URL, the first the one that answers the run's question.
+        question, sentence: what the run asks and found, from its report.
+        figure: relative URL of a picture of it; empty if there is none.
     """
 
     name: str
@@ -37,6 +44,9 @@ class PublishedRun:
     commit: str
     machine: str
     pages: list[tuple[str, str]]
+    question: str = ""
+    sentence: str = ""
+    figure: str = ""
 
 
 @dataclass(frozen=True)
@@ -91,7 +101,7 @@ def _markdown(runs: Sequence[PublishedRun], withdrawn: Sequence[Withdrawn]) -> s
 
 def _line(run: PublishedRun) -> list[str]:
     pages = ", ".join(f"[{_escaped(title)}]({place})" for title, place in run.pages)
-    return [*map(_escaped, (run.name, run.date, run.commit, run.machine)), pages]
+    return [*map(_escaped, (run.name, run.sentence, run.date, run.commit, run.machine)), pages]
 
 
 def _table(header: Sequence[str], lines: Iterable[Sequence[str]]) -> list[str]:
@@ -116,10 +126,27 @@ def _escaped(text: str) -> str:
 
 def _described(folder: Path) -> PublishedRun:
     provenance = read_provenance(folder)
-    files = sorted((folder / "report").glob("*.html"))
-    pages = [(page.stem, link(folder.name, "report", page.name)) for page in files]
+    report = folder / "report"
+    files = sorted(path for path in report.glob("*.html") if not _moved(path))
+    pages = [(TITLES.get(page.stem, page.stem), link(folder.name, "report", page.name)) for page in files]
     date = str(provenance.get("date") or UNKNOWN)[:10]
-    return PublishedRun(folder.name, date, _commits(provenance), machines(provenance), pages)
+    told = closing.read(report)
+    figure = next((name for name in FIGURES if (report / "plots" / name).is_file()), None)
+    return PublishedRun(
+        folder.name,
+        date,
+        _commits(provenance),
+        machines(provenance),
+        pages,
+        str(told["question"]),
+        str(told["sentence"]),
+        link(folder.name, "report", "plots", figure) if figure else "",
+    )
+
+
+def _moved(page: Path) -> bool:
+    """Whether a page only leads to another."""
+    return 'http-equiv="refresh"' in page.read_text(encoding="utf-8", errors="replace")[:500]
 
 
 def parts(provenance: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -93,7 +93,8 @@ def tests(rows: pd.DataFrame, baseline: str) -> Table | None:
         return None
     caption = (
         f"Paired over seeds against {written(baseline)}: permutation test, Holm's correction over the neurons of a "
-        "column, on which the verdict rests; the paired t-test beside it, uncorrected, which assumes normal differences; Hedges' "
+        "column, on which the verdict rests; the paired t-test beside it, uncorrected, which assumes normal "
+        "differences; Hedges' "
         "g of the paired differences."
     )
     header = ["neuron", "data set", "difference (points)", "p", "corrected p", "t-test p", "g", "seeds", "verdict"]

@@ -16,8 +16,9 @@ import torch
 
 import neurons
 from neurons import NeuronLayer
+from tasks import data as datasets
 from tasks import networks
-from tasks.accuracy import datasets
+from tasks.data.dataset import SPLITS
 
 PERCENT = 100.0
 
@@ -48,7 +49,7 @@ def facts(name: str, delay: int) -> DataFacts | None:
     except Exception:  # whatever keeps it from being there is no fault of the report
         return None
     labels = dataset.part("test")[1].numpy()
-    counts = [int((dataset.split == letter).sum()) for letter in datasets.SPLITS.values()]
+    counts = [int((dataset.split == letter).sum()) for letter in SPLITS.values()]
     shares = np.bincount(labels) / len(labels)
     return DataFacts((counts[0], counts[1], counts[2]), dataset.features, dataset.classes, PERCENT * shares.max())
 

@@ -6,7 +6,7 @@ import re
 
 from neurons import peers, registry
 from neurons.selection import CATALOGUE
-from tasks.accuracy import datasets
+from tasks import data as datasets
 
 ACRONYM = re.compile(r"\b(mnist|cifar|dvs|shd|ssc|nmnist|psmnist|smnist)(?=\d|\b)", re.IGNORECASE)
 MODEL_LIKE = re.compile(r"[a-z]{0,3}if")
@@ -45,8 +45,9 @@ def spiking(name: str) -> bool:
 def dataset(name: str) -> str:
     """A data set's title; one without has its name in words."""
     source = datasets.SOURCES.get(name)
-    title = str(getattr(source, "title", "") or "")
-    return title or ACRONYM.sub(lambda found: found[0].upper(), name.replace("_", " "))
+    return (source.title if source is not None else "") or ACRONYM.sub(
+        lambda found: found[0].upper(), name.replace("_", " ")
+    )
 
 
 def condition(text: str) -> str:

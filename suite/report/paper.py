@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -63,7 +63,8 @@ def build(report: Path, rows: pd.DataFrame, groups: Groups, parts: Parts) -> Pag
     for section in sections:
         study, own = section["study"], section.pop("rows")
         section["findings"] = [finding for finding in findings if finding.claim.study == study.name]
-        plot = study.plot(told_of(section["findings"]))
+        told = told_of(section["findings"])
+        plot = replace(study.plot, finding=lambda _, told=told: told) if told else study.plot
         section["figure"] = parts.make(f"plot of study {study.name}", partial(plot.save, own, report / "plots"))
     forest = parts.make("plot claims", partial(forest_of(findings).save, rows, report / "plots"))
     context = {

@@ -12,7 +12,7 @@ from suite.report.certainty import not_converged
 from suite.report.conditions import asked, common, in_order, name_conditions, same_for_all
 from suite.report.numbers import MISSING, format_value
 from suite.report.table import Entry, Table
-from tasks.accuracy.training import Recipe
+from tasks.training.recipe import Recipe
 
 NAMES = {"train_samples": "training samples", "bptt_steps": "steps of the gradient"}
 SAID = {"network", "width", "epochs", "batch_size", "learning_rate", "train_samples", "timesteps", "delay"}
@@ -79,7 +79,11 @@ def _budget(known: dict[str, Any]) -> list[str]:
         rate = Recipe.from_settings({"learning_rate": None, "weight_decay": None, **known}).learning_rate
     except Exception:  # rows of a version whose recipe had other settings
         rate = rate if rate is not None else math.nan
-    return [str(known.get("epochs", MISSING)), str(known.get("batch_size", MISSING)), f"{float(rate):g}"]
+    return [
+        str(known.get("epochs", MISSING)),
+        str(known.get("batch_size", MISSING)),
+        MISSING if math.isnan(rate) else f"{float(rate):g}",
+    ]
 
 
 def _converged(rising: list[str] | None) -> str:

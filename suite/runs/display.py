@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import statistics
 import time
-from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
@@ -14,7 +14,9 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.text import Text
 
+import tasks
 from suite.runs import machine
+from suite.runs.durations import Durations, left
 from suite.runs.record import STATUSES, Result
 from suite.text import LONGEST_NAME, plain
 from tasks import Cell
@@ -23,38 +25,58 @@ PLAIN_INTERVAL = 15.0
 LONGEST_DETAIL = 300
 
 
+@dataclass
+class Batch:
+    """Cells of one process; `last` is when it started or sent its last result."""
+
+    last: float
+
+
 class Display:
     """A live status on a terminal; a line every 15 s where the output is no terminal.
 
     Args:
         cells: all cells of the plan.
         cached: how many of them are reused from an earlier run.
+        earlier: cells of earlier runs with the seconds that they took.
     """
 
-    def __init__(self, cells: Sequence[Cell], cached: int, console: Console | None = None) -> None:
+    def __init__(
+        self,
+        cells: Sequence[Cell],
+        cached: int,
+        console: Console | None = None,
+        earlier: Iterable[tuple[Cell, float]] = (),
+    ) -> None:
         self.console = console or Console(stderr=True)
         self.total, self.cached = len(cells), cached
         self.counts: Counter[str] = Counter()
         self.running: dict[int, Cell] = {}
-        self.waiting: Counter[tuple[str, str | None]] = Counter()
-        self.seconds: dict[tuple[str, str | None], list[float]] = defaultdict(list)
+        self.open: dict[int, Cell] = {}
+        self.durations = Durations(earlier)
+        self.batches: dict[int, Batch] = {}
         self.begun = self.last_plain = time.monotonic()
         self.live = Live(console=self.console, refresh_per_second=4, transient=True, get_renderable=self._render)
 
     def plan(self, cells: Sequence[Cell]) -> None:
         """Set the cells that are still to be run."""
-        self.waiting = Counter(_kind(cell) for cell in cells)
+        self.open = {id(cell): cell for cell in cells}
 
     def started(self, cells: Sequence[Cell]) -> None:
+        batch = Batch(time.monotonic())
         for cell in cells:
             self.running[id(cell)] = cell
+            self.batches[id(cell)] = batch
 
     def finished(self, cell: Cell, result: Result) -> None:
         self.running.pop(id(cell), None)
         self.counts[result.status] += 1
-        self.waiting[_kind(cell)] -= 1
-        if result.seconds:
-            self.seconds[_kind(cell)].append(result.seconds)
+        self.open.pop(id(cell), None)
+        batch = self.batches.pop(id(cell), None)
+        if batch is not None:
+            now = time.monotonic()
+            self.durations.saw(cell, now - batch.last)
+            batch.last = now
         if result.status != "ok":
             line = f"{result.status}: {label(cell)}: {plain(result.detail, LONGEST_DETAIL)}"
             self.console.print(line, style="red", markup=False, soft_wrap=True)
@@ -75,16 +97,15 @@ class Display:
         self.console.print(self._line(), highlight=False)
 
     def seconds_left(self) -> float | None:
-        """Estimate from the cells done so far; None before the first."""
-        known = [second for seconds in self.seconds.values() for second in seconds]
-        if not known:
+        """Estimate by what cells of the kind took so far, and by what was measured of them before; None at the start."""
+        if not self.durations.seen:
             return None
-        typical = statistics.mean(known)
-        left = 0.0
-        for kind, count in self.waiting.items():
-            seconds = self.seconds.get(kind)
-            left += max(count, 0) * (statistics.mean(seconds) if seconds else typical)
-        return left / (machine.usable_cores() if len(self.running) > 1 else 1)
+        now = time.monotonic()
+        expected = left(self.open.values(), self.durations, machine.usable_cores())
+        begun = {id(batch): now - batch.last for batch in self.batches.values()}
+        shared = [cell for cell in self.running.values() if not tasks.get(cell.task).exclusive]
+        spent = sum(begun.values()) / (machine.usable_cores() if shared else 1)
+        return max(0.0, expected - min(spent, expected / 2))
 
     def _line(self) -> str:
         done = self.cached + sum(self.counts.values())
@@ -110,10 +131,6 @@ def label(cell: Cell) -> str:
     device = "" if cell.device == "cpu" else f"on {cell.device}"
     words = (cell.task, plain(cell.neuron, LONGEST_NAME), cell.backend, device, where, f"seed {cell.seed}")
     return " ".join(word for word in words if word)
-
-
-def _kind(cell: Cell) -> tuple[str, str | None]:
-    return cell.task, cell.dataset
 
 
 def _clock(seconds: float) -> str:

@@ -80,7 +80,9 @@ def execute(
 def _measure(store: Store, cells: Sequence[Cell], time_limit: float, files: UserFiles) -> int | None:
     """Run the cells that are not yet done and write the table; an exit code if that was ended before its end."""
     open_cells = [cell for cell in cells if not store.finished(cell)]
-    display = Display(cells, cached=len(cells) - len(open_cells))
+    done = [(cell, store.load(cell)) for cell in cells if cell not in open_cells]
+    earlier = [(cell, result.seconds) for cell, result in done if result is not None and result.seconds]
+    display = Display(cells, cached=len(cells) - len(open_cells), earlier=earlier)
     display.plan(open_cells)
     stop = StopRequest(f"interrupted; the same line again goes on from here (run directory {store.root})")
     faults: list[StorageError] = []

@@ -104,15 +104,16 @@ class Study:
         """The places of the paper that it tests."""
         return "; ".join(dict.fromkeys(claim.place for claim in claims.of_study(self.name)))
 
-    def plot(self, finding: str = "") -> Plot:
-        """The figure; `finding` is what the run found of the study's claims, in a sentence."""
+    @property
+    def plot(self) -> Plot:
+        """The figure; a page puts what the run found of the study's claims in the place of its finding."""
         return Plot(
             f"study_{self.name}",
             self.title,
             self.pictured,
             lambda rows: self.shows(ran_alike(rows)),
             lambda data: fitted(self.draw(data)),
-            lambda _: finding or f"{self.title}.",
+            lambda _: f"{self.title}.",
         )
 
 

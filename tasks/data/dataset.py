@@ -69,6 +69,7 @@ class Source:
         in_smoke: whether the smoke profile takes it.
         timings_alone: it holds nothing to learn, and only who names it gets it.
         sha256: by delay, 0 where the delay has no part in it.
+        title: as papers and pages call it; its name in words unless told.
     """
 
     description: str
@@ -80,6 +81,7 @@ class Source:
     in_smoke: bool = False
     timings_alone: bool = False
     sha256: Mapping[int, str] = field(default_factory=dict)
+    title: str = ""
 
 
 def frozen_split(name: str) -> np.ndarray:

@@ -40,5 +40,6 @@ SOURCES = {
             "full": {"epochs": 60},
         },
         sha256={0: "268675cfabaf782a6f5cac3944029b2a76da6454e2adae6eab9523f4b2a7a97f"},
+        title="Japanese vowels",
     )
 }

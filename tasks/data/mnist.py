@@ -38,6 +38,7 @@ SOURCES = {
             "full": {"epochs": 30},
         },
         sha256=SHA256,
+        title="MNIST 5k",
     ),
     "mnist5k_rows": Source(
         "the same images row by row, T = 28",
@@ -50,5 +51,6 @@ SOURCES = {
             "full": {"epochs": 30},
         },
         sha256=SHA256,
+        title="MNIST rows",
     ),
 }

@@ -233,8 +233,9 @@ def fitted(figure: Figure) -> Figure:
         kept = [handle for handle in handles if handle is not None]
         figure.legend(handles=kept, loc="outside upper center", ncol=columns, columnspacing=1.2)
     figure.set_layout_engine("constrained")
-    for text in figure.findobj(Text):
-        text.set_fontsize(min(max(text.get_fontsize(), style.SMALL), style.LARGEST))
+    for shown_text in figure.findobj(Text):
+        size = shown_text.get_fontsize()
+        shown_text.set_fontsize(min(max(size, style.SMALL), style.LARGEST))
     return figure
 
 
