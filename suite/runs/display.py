@@ -97,7 +97,7 @@ class Display:
         self.console.print(self._line(), highlight=False)
 
     def seconds_left(self) -> float | None:
-        """Estimate by what cells of the kind took so far, and by what was measured of them before; None at the start."""
+        """By what cells of the kind took so far, and by what was measured of them before; None at the start."""
         if not self.durations.seen:
             return None
         now = time.monotonic()

@@ -1,6 +1,7 @@
 """How long cells take, relative to each other: measured once, corrected by what a run has seen.
 
-`durations.json` holds seconds of the quick profile's cells by task, data set and neuron, of cells that train an epoch's.
+`durations.json` holds the seconds of the quick profile's cells by task, data set and neuron; of one epoch where cells
+train.
 """
 
 from __future__ import annotations
@@ -61,11 +62,15 @@ class Durations:
         self.seen[key(cell)[:2]].append((seconds, self.weight(cell)))
 
     def weight(self, cell: Cell) -> float:
-        """Seconds by what was known before the run: of the neuron, else the mean over others, else over data sets."""
+        """Seconds by what was known before the run: of the neuron, else the mean over others, else over data sets.
+
+        Cells that are measured together are recorded with the time of all at one of them: of these the mean counts.
+        """
         task, dataset, neuron = key(cell)
+        together = tasks.get(task).exclusive
         for table in (self.known, {own: [seconds] for own, seconds in measured().items()}):
             for alike in (
-                [own for own in table if own == (task, dataset, neuron)],
+                [own for own in table if own == (task, dataset, neuron) and not together],
                 [own for own in table if own[:2] == (task, dataset)],
                 [own for own in table if own[0] == task],
             ):
@@ -77,13 +82,11 @@ class Durations:
     def expected(self, cell: Cell) -> float:
         """Seconds by what this run has seen: of this task and data set, else of the task, else of all."""
         task, dataset, _ = key(cell)
-        for pairs in (
-            self.seen.get((task, dataset), []),
-            [pair for own, pairs in self.seen.items() if own[0] == task for pair in pairs],
-            [pair for pairs in self.seen.values() for pair in pairs],
-        ):
-            if pairs:
-                return self.weight(cell) * sum(took for took, _ in pairs) / sum(weight for _, weight in pairs)
+        of_task = [pair for own, pairs in self.seen.items() if own[0] == task for pair in pairs]
+        of_all = [pair for pairs in self.seen.values() for pair in pairs]
+        for alike in (self.seen.get((task, dataset), []), of_task, of_all):
+            if alike:
+                return self.weight(cell) * sum(took for took, _ in alike) / sum(weight for _, weight in alike)
         return self.weight(cell)
 
 

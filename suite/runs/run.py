@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import shutil
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -11,7 +14,7 @@ from pathlib import Path
 from rich.console import Console
 
 from suite import studies
-from suite.report import groups
+from suite.report import closing, groups
 from suite.report.build import build
 from suite.runs import packages, plan, provenance
 from suite.runs.cell_key import identity
@@ -80,7 +83,8 @@ def execute(
 def _measure(store: Store, cells: Sequence[Cell], time_limit: float, files: UserFiles) -> int | None:
     """Run the cells that are not yet done and write the table; an exit code if that was ended before its end."""
     open_cells = [cell for cell in cells if not store.finished(cell)]
-    done = [(cell, store.load(cell)) for cell in cells if cell not in open_cells]
+    still_open = {id(cell) for cell in open_cells}
+    done = [(cell, store.load(cell)) for cell in cells if id(cell) not in still_open]
     earlier = [(cell, result.seconds) for cell, result in done if result is not None and result.seconds]
     display = Display(cells, cached=len(cells) - len(open_cells), earlier=earlier)
     display.plan(open_cells)
@@ -135,12 +139,13 @@ def _judge(store: Store, cells: Sequence[Cell]) -> int:
     return 1 if set(ended) - {"ok", "unavailable"} else 0
 
 
-SHOWN = ("difference", "problems", "claims", "outcomes", "speed_up")
+SHOWN = ("problems", "claims", "outcomes", "relations")
 """Tables that a terminal shows beside the first."""
+PUBLISHED = Path("results/published/quick")
 
 
 def print_report(out: Path, baseline: str | None = None) -> None:
-    """Make the report; print its main tables, what went wrong, and the path of the page."""
+    """Make the report; print its first table, what went wrong, the answer, the path of the page and what to do next."""
     try:
         page, tables = build(out, baseline)
     except OSError as error:
@@ -149,4 +154,28 @@ def print_report(out: Path, baseline: str | None = None) -> None:
     for table in tables:
         if table is tables[0] or table.name in SHOWN:
             console.print(table.rich())
-    console.print(f"report: {page.resolve()}", soft_wrap=True, highlight=False)
+            for note in table.footnotes:
+                console.print(note, markup=False, highlight=False)
+    told = closing.read(out / "report")
+    for sentence in [told["sentence"], *told["own"]]:
+        if sentence:
+            console.print(sentence, style="bold", markup=False, highlight=False, soft_wrap=True)
+    for line in _next_steps(out, page):
+        console.print(line, soft_wrap=True, markup=False, highlight=False)
+
+
+def _next_steps(out: Path, page: Path) -> list[str]:
+    """Where the page is, and what one may do now, each a line that works as it stands."""
+    suite = invocation()
+    lines = [f"report: {page.resolve()}"]
+    if (PUBLISHED / "results.parquet").is_file() and out.resolve() != PUBLISHED.resolve():
+        lines.append(f"compare with the published run: {suite} compare {PUBLISHED} {shlex.quote(str(out))}")
+    lines.append(f"add your neuron: {suite} run --neuron-file my_neuron.py (CONTRIBUTING.md shows one)")
+    return lines
+
+
+def invocation() -> str:
+    """How the suite is called from this shell: by the Python on the path if that is this one, else by its path."""
+    found = shutil.which("python")
+    own = found is not None and Path(found).absolute() == Path(sys.executable).absolute()
+    return "python -m suite" if own else f"{shlex.quote(os.path.relpath(sys.executable))} -m suite"

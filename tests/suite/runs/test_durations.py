@@ -1,0 +1,82 @@
+"""The time that is left: right within half as much again from a quarter of a run on, by a clock made by hand."""
+
+from __future__ import annotations
+
+import heapq
+import io
+
+import pytest
+from rich.console import Console
+
+from suite.runs import display, durations
+from suite.runs.record import Result
+from tasks import Cell
+
+NEURONS = {"lif": 1.0, "plif": 1.0, "clif": 1.4, "glif": 2.0, "mine": 1.7}
+SETS = {"digits": (0.3, 10), "delayed_recall": (0.2, 12), "japanese_vowels": (0.5, 20), "mnist5k": (4.0, 3)}
+START = 1.5
+"""Seconds in which a process starts, on top of what a cell takes."""
+
+
+def trainings(seeds: int) -> list[Cell]:
+    return [
+        Cell("accuracy", neuron, "cpu", seed, {"dataset": dataset, "epochs": epochs})
+        for dataset, (_, epochs) in SETS.items()
+        for seed in range(seeds)
+        for neuron in NEURONS
+    ]
+
+
+def seconds_of(cell: Cell) -> float:
+    if cell.task == "throughput":
+        return 2.0 * NEURONS[cell.neuron]
+    per_epoch, epochs = SETS[str(cell.dataset)]
+    return START + per_epoch * epochs * NEURONS[cell.neuron]
+
+
+@pytest.mark.parametrize("speed", [0.3, 1.0, 8.0], ids=["a fast machine", "as measured", "a slow one"])
+def test_the_time_left_is_near_from_a_quarter_on(speed: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    shared = trainings(8)
+    alone = [Cell("throughput", neuron, "cpu", 0, {"timesteps": steps}) for steps in (8, 64) for neuron in NEURONS]
+    clock = [0.0]
+    monkeypatch.setattr(display.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(display.machine, "usable_cores", lambda: 2)
+    shown = display.Display([*shared, *alone], cached=0, console=Console(file=io.StringIO()))
+    shown.plan([*shared, *alone])
+    told: list[tuple[float, float]] = []
+
+    def work(cells: list[Cell], jobs: int) -> None:
+        waiting, running = list(cells)[::-1], []
+        while waiting or running:
+            while waiting and len(running) < jobs:
+                cell = waiting.pop()
+                shown.started([cell])
+                heapq.heappush(running, (clock[0] + speed * seconds_of(cell), id(cell), cell))
+            clock[0], _, cell = heapq.heappop(running)
+            shown.finished(cell, Result("ok", seconds=speed * (seconds_of(cell) - START)))
+            left = shown.seconds_left()
+            assert left is not None
+            told.append((clock[0], left))
+
+    work(shared, 2)
+    work(alone, 1)
+    end = clock[0]
+    late = [(left, end - now) for now, left in told if end / 4 <= now <= 0.95 * end]
+    assert len(late) > 40
+    wrong = [(round(left), round(true)) for left, true in late if not true / 1.5 <= left <= 1.5 * true]
+    assert [pair for pair in wrong if abs(pair[0] - pair[1]) > 0.05 * end] == [], "but for the last moments"
+
+
+def test_cells_of_the_same_run_tell_of_others() -> None:
+    """The same neuron on the same set, else others on it, else other sets; by epoch."""
+    lif, clif = (Cell("accuracy", name, "cpu", 0, {"dataset": "digits", "epochs": 10}) for name in ("lif", "clif"))
+    known = durations.Durations([(lif, 20.0), (clif, 40.0)])
+    assert known.weight(lif) == pytest.approx(20.0)
+    assert known.weight(Cell("accuracy", "new", "cpu", 0, {"dataset": "digits", "epochs": 20})) == pytest.approx(60.0)
+    known.saw(lif, 60.0)
+    assert known.expected(clif) == pytest.approx(120.0), "three times as slow as it was"
+
+
+def test_what_was_measured_once_covers_the_quick_profile() -> None:
+    assert {task for task, _, _ in durations.measured()} >= {"accuracy", "throughput", "memory", "training_speed"}
+    assert all(seconds > 0 for seconds in durations.measured().values())
