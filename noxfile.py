@@ -107,3 +107,9 @@ def lint(session: nox.Session) -> None:
     session.run(python(session), "-m", "ruff", "check", ".")
     session.run(python(session), "-m", "ruff", "format", "--check", ".")
     session.run(python(session), "-m", "mypy")
+
+
+@shared
+def readme(session: nox.Session) -> None:
+    """Fill the README's figures from the published rows."""
+    session.run(python(session), "-m", "suite.publish.readme")
