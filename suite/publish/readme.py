@@ -6,8 +6,8 @@ holds the README against the rows. Kinds are the functions of KINDS; the first a
 
 from __future__ import annotations
 
+import json
 import re
-import sys
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
@@ -15,11 +15,12 @@ from pathlib import Path
 import pandas as pd
 
 from neurons import UnknownName
-from suite.report import closing, groups, timings
+from suite.report import closing, groups, style, timings
 from suite.report.conditions import name_conditions
 from suite.report.costs import layer_time
 from suite.report.numbers import format_estimate, format_value
 from suite.report.outcomes import Outcome, outcomes
+from suite.runs.store import read_results
 from suite.statistics import Estimate, paired_differences
 
 README = Path("README.md")
@@ -33,8 +34,6 @@ class NoSuchFigure(Exception):
 
 @cache
 def _rows(run: str) -> pd.DataFrame:
-    from suite.runs.store import read_results
-
     folder = PUBLISHED / run
     return name_conditions(groups.main_rows(read_results(folder), groups.read(folder)))
 
@@ -61,8 +60,6 @@ def seeds(run: str, dataset: str) -> str:
 
 def epochs(run: str, dataset: str) -> str:
     """Epochs of the training on a data set."""
-    import json
-
     own = _rows(run)
     settings = own[(own.dataset == dataset) & (own.task == "accuracy")].settings.unique()
     found = {json.loads(text)["epochs"] for text in settings}
@@ -102,10 +99,16 @@ def _layer(run: str, steps: int, neuron: str, backend: str) -> float:
     return float(own.value.iloc[0])
 
 
+def models() -> str:
+    """How many models the suite brings."""
+    return str(len(style.catalogue()))
+
+
 KINDS: Mapping[str, Callable[..., str]] = {
     "accuracy": accuracy,
     "difference": difference,
     "epochs": epochs,
+    "models": models,
     "nanoseconds": nanoseconds,
     "seeds": seeds,
     "sentence": sentence,
@@ -142,4 +145,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

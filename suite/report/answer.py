@@ -38,7 +38,7 @@ def answer(rows: pd.DataFrame, baseline: str) -> Answer:
     if known:
         where = known[0].where
         return Answer(QUESTION, fitted(_of_accuracy(known), _of_costs(costs(named, baseline, where), baseline, known)))
-    return Answer(QUESTION_OF_TIME, fitted([_of_backends(named)], _of_costs(costs(named, baseline), baseline, [])))
+    return Answer(QUESTION_OF_TIME, fitted([_of_backends(named)]))
 
 
 def fitted(clauses: Sequence[str], last: str = "") -> str:

@@ -19,17 +19,12 @@ MOST_EPOCHS = 60
 """Points of a learning curve that a page carries."""
 
 
-def embedded(rows: pd.DataFrame, board: Board, line: str) -> str:
-    """Gzip of JSON in base64. The same rows give the same text.
-
-    Args:
-        line: the command that makes the cells again; each cell's own is that with its neuron and data set.
-    """
+def embedded(rows: pd.DataFrame, board: Board) -> str:
+    """Gzip of JSON in base64. The same rows give the same text."""
     named = name_conditions(rows)
     content = {
         "baseline": _who(board, board.baseline),
         "confidence": CONFIDENCE,
-        "line": line,
         "neurons": [
             {"who": own.who, "name": own.name, "colour": own.colour, "words": _words(own.who)} for own in board.lines
         ],
@@ -65,7 +60,10 @@ def embedded(rows: pd.DataFrame, board: Board, line: str) -> str:
 
 
 def _who(board: Board, neuron: str) -> str:
-    return next((line.who for line in board.lines if line.who.partition(" (")[0] == neuron), "")
+    """The line of the baseline: the one that costs are over, where it ran in several ways."""
+    own = [line.who for line in board.lines if line.who.partition(" (")[0] == neuron]
+    units = [who for cost in board.costs for who in own if who in cost.ratios and cost.ratios[who].value == 1]
+    return next(iter([*units, *own]), "")
 
 
 def _words(who: str) -> list[str]:

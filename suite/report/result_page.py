@@ -46,7 +46,7 @@ def result_page(
     if needed is not None:
         needed.save(report / "tables")
     found = parts.make("answer", partial(answer, named, baseline)) if len(named) else None
-    data = parts.make("data of the script", partial(embedded, named, made, _line(provenance))) if made else None
+    data = parts.make("data of the script", partial(embedded, named, made)) if made else None
     by_name = {table.name: table for table in tables}
     return {
         "answer": found,
@@ -61,7 +61,7 @@ def result_page(
         "problems": by_name.pop("problems", None),
         "needed": needed,
         "tables": list(by_name.values()),
-        "line": _line(provenance),
+        "lines": _lines(provenance),
         "bibtex": bibtex(provenance),
     }
 
@@ -91,8 +91,10 @@ def facts(rows: pd.DataFrame, provenance: Mapping[str, Any]) -> list[str]:
     if len(protocols) == 1:
         told.append(f"{protocols[0]} protocol")
     told += [*machine(provenance), str(provenance.get("date") or "")[:10]]
-    if provenance.get("commit"):
-        told.append(f"commit {str(provenance['commit'])[:10]}{' (changed)' if provenance.get('dirty') else ''}")
+    parts = [*provenance.get("merged", []), provenance]
+    commits = list(dict.fromkeys(str(part["commit"])[:10] for part in parts if part.get("commit")))
+    if commits:
+        told.append(f"commit {', '.join(commits)}{' (changed)' if provenance.get('dirty') else ''}")
     return [text for text in [*told, load(rows) if len(rows) else ""] if text]
 
 
@@ -107,10 +109,10 @@ def machine(provenance: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _line(provenance: Mapping[str, Any]) -> str:
-    """The command of the run; the last where it took several."""
+def _lines(provenance: Mapping[str, Any]) -> list[str]:
+    """All commands of the run."""
     commands = provenance.get("commands") or [provenance.get("command") or ["python", "-m", "suite", "run"]]
-    return shlex.join(map(str, commands[-1]))
+    return list(dict.fromkeys(shlex.join(map(str, words)) for words in commands))
 
 
 def bibtex(provenance: Mapping[str, Any]) -> str:

@@ -132,7 +132,9 @@ def ordered(found: Iterable[str]) -> list[str]:
 
 
 def _places(found: Iterable[str]) -> dict[str, int]:
+    """The place of each name's neuron in the order of all; how it ran changes nothing."""
     known = catalogue()
     present = ordered(found)
-    others = [name for name in present if name not in known]
-    return {name: known.index(name) if name in known else len(known) + others.index(name) for name in present}
+    neurons = {name: name.partition(" (")[0] for name in present}
+    others = list(dict.fromkeys(own for own in neurons.values() if own not in known))
+    return {name: known.index(own) if own in known else len(known) + others.index(own) for name, own in neurons.items()}
