@@ -18,7 +18,7 @@ from suite.report import closing
 from suite.runs.store import RunError, read_provenance, write_atomically
 
 HEADER = ("run", "finding", "date", "commit", "machine", "pages")
-MARKS = {"README.md": " | ".join(HEADER), "index.html": 'aria-label="Published runs"'}
+MARKS = {"README.md": "date | commit | machine | pages", "index.html": 'aria-label="Published runs"'}
 """The files of the index, and what stands in no other: without it, a file of that name is somebody's own."""
 OTHERWISE = {"README.md": "published-runs.md", "index.html": "published-runs.html"}
 """What the files are called where one of the names above is taken."""
@@ -69,7 +69,7 @@ def write_index(root: Path) -> list[Path]:
         RunError: these names are taken as well, or withdrawn.csv cannot be read.
     """
     folders = [entry for entry in sorted(root.iterdir()) if not entry.name.startswith(".") and not entry.is_symlink()]
-    runs = [_described(folder) for folder in folders if is_published_run(folder)]
+    runs = sorted((_described(folder) for folder in folders if is_published_run(folder)), key=_place)
     withdrawn = _withdrawn(root / "withdrawn.csv")
     environment = Environment(loader=PackageLoader("suite.report"), autoescape=select_autoescape())
     page = environment.get_template("published.html").render(runs=runs, withdrawn=withdrawn)
@@ -142,6 +142,12 @@ def _described(folder: Path) -> PublishedRun:
         str(told["sentence"]),
         link(folder.name, "report", "plots", figure) if figure else "",
     )
+
+
+def _place(run: PublishedRun) -> tuple[int, str]:
+    """Runs that compare neurons first, then claims, packages and times; those of one kind by name."""
+    figure = run.figure.rpartition("/")[2]
+    return FIGURES.index(figure) if figure in FIGURES else len(FIGURES), run.name
 
 
 def _moved(page: Path) -> bool:

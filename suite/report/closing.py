@@ -27,7 +27,7 @@ def closing_sentences(report: Path, rows: pd.DataFrame, baseline: str, pages: Se
         content: dict[str, Any] = {"question": found.question, "sentence": found.sentence, "own": told}
     else:
         first = next((page for page in pages if page.sentence), None)
-        content = {"question": first.title if first else "", "sentence": first.sentence if first else "", "own": []}
+        content = {"question": first.question if first else "", "sentence": first.sentence if first else "", "own": []}
     write_atomically(report / FILE, json.dumps(content, indent=1, ensure_ascii=False))
 
 

@@ -66,7 +66,7 @@ NUMBER = re.compile(r"(−?)(\d[\d,]*)(?:\.(\d+))?(?: ± (\d[\d,]*)(?:\.(\d+))?)
 UNIT = re.compile(r"(.*\S) \(([^()]*)\)")
 PROSE = 34
 """Characters from which a column is text that is broken into lines."""
-COLUMN, PAGE = 46, 100
+COLUMN, PAGE = 44, 100
 """Characters in \\footnotesize that fit one column of a paper, and both."""
 GAP = 2.5
 """Characters between two columns."""

@@ -28,6 +28,7 @@ KEYS = ["task", "timesteps", "elements", "dtype", "protocol", "device", "machine
 """Columns in which a package and its counterpart agree, beside the constants."""
 BESIDE = ("_p20", "_p80", "_over_baseline")
 """Endings of metrics that stand with another."""
+QUESTION = "What do other packages compute, and how fast?"
 FIELDS = ["charge", "fire", "reset", "gradient"]
 COUNTERPARTS = ("cpu", "triton")
 """The suite's own backends that packages are held against, each on its device; under torch.compile it is `compile`."""
@@ -62,8 +63,9 @@ def build(report: Path, rows: pd.DataFrame, groups: Groups, parts: Parts) -> Pag
     plots = [shown for shown in made if shown is not None]
     sentence = " ".join([relations_told(measured), *(shown.finding for shown in plots)])
     by_name = {table.name: table for table in found}
-    context = {"relations": by_name.pop("relations", None), "tables": list(by_name.values()), "plots": plots}
-    return Page(GROUP, "Packages", found, {**context, "behind": behind(beside), "sentence": sentence}, sentence)
+    context: dict[str, Any] = {"question": QUESTION, "sentence": sentence}
+    context |= {"relations": by_name.pop("relations", None), "tables": list(by_name.values()), "plots": plots}
+    return Page(GROUP, "Packages", found, {**context, "behind": behind(beside)}, QUESTION, sentence)
 
 
 def _settings_as_columns(rows: pd.DataFrame) -> pd.DataFrame:

@@ -16,11 +16,12 @@ class Page:
         name: of its file and its template, without ending.
         tables: those that it brings along, for the terminal.
         context: what its template is given.
-        sentence: what it found, for cards and for the end of a run.
+        question, sentence: what it asks and found, for its head, for cards and for the end of a run.
     """
 
     name: str
     title: str
     tables: list[Table]
     context: dict[str, Any]
+    question: str = ""
     sentence: str = ""

@@ -23,6 +23,7 @@ from suite.studies import Study, studies
 from suite.studies.claims import TESTED, Claim, ClaimError, claims
 from suite.studies.verdicts import VERDICTS, Check, Evidence, Finding, counted, effect_text, judge
 
+QUESTION = "Do the CLIF paper's claims hold?"
 NOTE = (
     "A verdict holds at the scale of this run, which is not the paper's. Supported and contradicted: a paired t test "
     "over seeds shows the claim, or its opposite. Equal within the margin: two one-sided tests show that the effect is "
@@ -80,8 +81,8 @@ def build(report: Path, rows: pd.DataFrame, groups: Groups, parts: Parts) -> Pag
         "checks": [finding for finding in findings if finding.claim.asserts not in TESTED],
     }
     sentence = sentence_of(findings, untested)
-    context["sentence"] = sentence
-    return Page("paper", "The CLIF paper's claims", [counts, outcomes_table(findings)], context, sentence)
+    context |= {"sentence": sentence, "question": QUESTION}
+    return Page("paper", "The CLIF paper's claims", [counts, outcomes_table(findings)], context, QUESTION, sentence)
 
 
 def sentence_of(findings: Sequence[Finding], untested: Sequence[Claim]) -> str:

@@ -26,12 +26,13 @@ GREY = "#7b8088"
 """Marks of what the test tells from the best, and of backends."""
 FAINT = "#7b80882e"
 """Grids, on either ground."""
-MARKERS = ["o", "s", "^", "D", "v", "P", "X", "p", "h", "*", "<"]
+MARKERS = ["o", "s", "^", "D", "v", "P", "X", "p", "h", "*", "<", ">", "d", "H", "8"]
 DASHES: list[Any] = [
     *("", (4, 1.5), (1, 1), (3, 1, 1.5, 1), (5, 1, 1, 1)),
     *((2, 1.5), (6, 2, 1.5, 1, 1.5, 1), (8, 2), (1, 2.5)),
+    *((4, 1, 4, 3), (2, 1, 1, 2), (10, 1, 1, 1), (3, 3), (6, 1, 3, 1), (1.5, 1, 1.5, 3)),
 ]
-"""Colours, markers and dashes are cycles without a common factor: no two of 72 neurons look alike."""
+"""Colours, markers and dashes are cycles without a common factor: no two of 105 neurons look alike."""
 COLUMN, PAGE = 3.25, 6.75
 """Inches: one column of a paper, and both. A figure has exactly one of these widths."""
 TEXT, SMALL, LARGEST = 7.0, 6.5, 8.0

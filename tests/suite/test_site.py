@@ -10,7 +10,7 @@ from urllib.parse import unquote, urldefrag, urlparse
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from suite.merge import merge
 from suite.report.build import build
@@ -57,8 +57,6 @@ class Watched:
         self.page.on("request", lambda request: self.asked.append(request.url))
         self.page.goto(path.as_uri())
         self.page.wait_for_load_state()
-        if path.stem == "index":
-            self.page.wait_for_selector(".dt-container #board tbody td:nth-child(2)")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -97,26 +95,86 @@ def test_a_phone_scrolls_down_alone(name: str, report: Path, browser: Browser) -
     page.close()
 
 
-def test_leaderboard_sorts_and_filters(report: Path, browser: Browser) -> None:
+def names_of(page: Page) -> list[str]:
+    """The neurons of the board's rows that are shown, from above."""
+    rows = page.locator("#table tbody tr:visible th")
+    return [text.split("\n")[0].strip() for text in rows.all_inner_texts()]
+
+
+def test_the_board_sorts_best_first_and_filters_whole_words(report: Path, browser: Browser) -> None:
     page = Watched(browser, report / "index.html").page
+    expect(page.locator("#controls")).to_be_visible()
+    before = names_of(page)
+    assert {"LIF", "CLIF", "GLIF"} <= set(before)
+    page.get_by_role("button", name="delayed recall").click()
+    assert names_of(page)[0] == "IF"
+    assert set(names_of(page)[-2:]) == {"ReLU", "KLIF"}
+    page.get_by_role("button", name="time").click()
+    assert names_of(page)[:2] == ["ReLU", "LIF"], "less time is better"
+    page.get_by_label("Neurons").fill("lif")
+    assert names_of(page) == ["LIF"]
+    page.get_by_label("Neurons").fill("lif clif")
+    assert set(names_of(page)) == {"LIF", "CLIF"}
+    page.get_by_role("button", name="As it was").click()
+    assert names_of(page) == before
+    page.close()
 
-    def column(index: int) -> Locator:
-        return page.locator(f"#board tbody tr td:nth-child({index})")
 
-    names = column(1).all_inner_texts()
-    assert {"lif", "clif", "glif"} <= set(names)
-    heads = page.locator("#board thead th")
-    place = next(index for index, head in enumerate(heads.all_inner_texts(), 1) if "delayed_recall" in head)
-    rising = sorted(column(place).all_inner_texts(), key=float)
-    heads.nth(place - 1).click()
-    expect(column(place)).to_have_text(rising)
-    heads.nth(place - 1).click()
-    expect(column(place)).to_have_text(rising[::-1])
-    assert column(1).all_inner_texts() != names
-    page.get_by_label("Filter").fill("clif")
-    expect(column(1)).to_have_text(["clif"])
-    page.get_by_label("Filter").fill("")
-    expect(column(1)).to_have_count(len(names))
+def test_all_that_one_chose_stands_in_the_address(report: Path, browser: Browser) -> None:
+    page = browser.new_page()
+    page.goto((report / "index.html").as_uri() + "#baseline=plif&neurons=lif,glif&sort=time&cell=glif/mnist5k_rows")
+    expect(page.locator("#controls")).to_be_visible()
+    assert names_of(page) == ["LIF", "GLIF"]
+    assert page.locator("#baseline").input_value() == "plif"
+    assert "× PLIF" in page.locator("#table thead").inner_text()
+    lif = page.locator('#table tr[data-who="lif"]').inner_text()
+    assert "−50" in lif, "LIF is 50 points below PLIF on delayed recall"
+    panel = page.locator("#panel").inner_text()
+    assert "GLIF on MNIST rows" in panel
+    assert "--neurons glif --datasets mnist5k_rows" in panel
+    page.close()
+
+
+def test_without_script_everything_is_there(report: Path, browser: Browser) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto((report / "index.html").as_uri())
+    assert "leads on delayed recall" in page.locator("#answer").inner_text()
+    assert page.locator("#table tbody tr").count() >= 7
+    assert page.locator("#accuracy svg").is_visible()
+    assert not page.locator("#controls").is_visible()
+    context.close()
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_answer_cost_and_certainty_stand_in_the_first_screen(width: int, report: Path, browser: Browser) -> None:
+    page = Watched(browser, report / "index.html", width=width).page
+    seen = page.evaluate(
+        """[...document.querySelectorAll("h1, .answer, .facts, #accuracy svg")].map(own => {
+            const box = own.getBoundingClientRect();
+            return [own.tagName, box.top, box.bottom];
+        })"""
+    )
+    assert len(seen) == 4
+    assert all(bottom <= 900 for _, _, bottom in seen), seen
+    text = page.locator("#answer").inner_text()
+    assert "times LIF's time" in text
+    assert len(text.split()) <= 40
+    assert "8 seeds" in page.locator(".facts").inner_text()
+    page.close()
+
+
+def test_the_page_is_short_and_light(report: Path, browser: Browser) -> None:
+    assert (report / "index.html").stat().st_size <= 400_000
+    page = Watched(browser, report / "index.html").page
+    assert page.evaluate("document.documentElement.scrollHeight") <= 6 * 900
+    smallest = page.evaluate(
+        """Math.min(...[...document.querySelectorAll("main svg text")].filter(own => own.checkVisibility()).map(own => {
+            const drawn = own.ownerSVGElement;
+            const scale = drawn.getBoundingClientRect().width / drawn.viewBox.baseVal.width;
+            return parseFloat(getComputedStyle(own).fontSize) * scale; }))"""
+    )
+    assert smallest >= 9, "text of figures, in pixels"
     page.close()
 
 
