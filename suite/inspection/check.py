@@ -26,6 +26,8 @@ from tasks.measuring.workload import drive
 STEPS, SAMPLES, CHANNELS = 19, 50, 5
 TIMED_STEPS, TIMED_ELEMENTS, ROUNDS = 8, 1 << 17, 5
 COMPARED = ("reference", "compile", "cpu", "triton")
+BESIDE = "lif"
+"""Timed in the same rounds, so that the times say something."""
 
 
 def check(path: Path, device: str = "cpu") -> bool:
@@ -85,18 +87,19 @@ def _agreement(name: str, backend: str, path: Path, device: str) -> bool:
     if backend == "triton" and not on_card and os.environ.get("TRITON_INTERPRET") != "1":
         return _triton_by_interpreter(path, name)
     label = "triton (interpreter)" if backend == "triton" and not on_card else backend
+    print(f"  {label}: ", end="", flush=True)  # what follows takes seconds
     try:
         missing = _missing_here(name, backend)
         if missing is not None:
-            print(f"  {label}: not compared: {missing}")
+            print(f"not compared: {missing}")
             return True
         found = compare_once(name, backend, "cpu" if backend == "cpu" else device)
     except Exception as error:
-        print(f"  {label}: refused: {error if isinstance(error, BackendUnavailable) else _one_line(error)}")
+        print(f"refused: {error if isinstance(error, BackendUnavailable) else _one_line(error)}")
         return False
     worst = max([found.gradient_error, *found.parameter_errors.values()])
     verdict = found.fault or f"agrees; largest gradient error {worst:.1e} of {found.tolerance:g}"
-    print(f"  {label}: {verdict}; {found.undecided} of {found.neurons} neurons within rounding of a jump")
+    print(f"{verdict}; {found.undecided} of {found.neurons} neurons within rounding of a jump")
     return found.fault is None
 
 
@@ -123,13 +126,14 @@ def compare_once(name: str, backend: str, device: str) -> conformance.Agreement:
 
 def _triton_by_interpreter(path: Path, name: str) -> bool:
     """Without a GPU the Triton kernels run in Triton's interpreter, which needs a process of its own."""
-    code = "import sys; from pathlib import Path; from suite import check; sys.exit(check.interpreted(*sys.argv[1:]))"
+    code = "import sys; from suite.inspection import check; sys.exit(check.interpreted(*sys.argv[1:]))"
     environment = {**os.environ, "TRITON_INTERPRET": "1", "CUDA_VISIBLE_DEVICES": ""}
     command = [sys.executable, "-c", code, str(path.resolve()), name]
+    print("  triton (interpreter): ", end="", flush=True)
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     told = [line for line in done.stdout.splitlines() if line.startswith("  triton (interpreter):")]
     last = done.stderr.strip().splitlines()[-1:] or [f"the process ended with exit code {done.returncode}"]
-    print(told[-1] if told else f"  triton (interpreter): failed: {last[0]}")
+    print(told[-1].partition(": ")[2] if told else f"failed: {last[0]}")
     return bool(told) and done.returncode == 0
 
 
@@ -157,14 +161,19 @@ def _print_speed(name: str, device: str = "cpu") -> None:
         if backends.get_backend(backend).unavailable(neurons.get(name)(TIMED_STEPS), x.device) is None
     ]
     layers = {backend: neurons.layer(name, x.shape[2], TIMED_STEPS, backend).to(place) for backend in usable}
+    fused = backends.FUSED[place.type]
+    if fused in usable and name != BESIDE:
+        layers[BESIDE] = neurons.layer(BESIDE, x.shape[2], TIMED_STEPS, fused).to(place)
 
-    def work(backend: str) -> None:
+    def work(layer: str) -> None:
         x.grad = None
-        layers[backend](x).backward(gradient)
+        layers[layer](x).backward(gradient)
 
-    times = interleave({backend: partial(work, backend) for backend in usable}, ROUNDS, place)
+    times = interleave({layer: partial(work, layer) for layer in layers}, ROUNDS, place)
     loop = times["reference"].p50
     for backend in usable:
         seconds = times[backend].p50
         per_step = 1e9 * seconds / x.numel()
-        print(f"  {backend}: {per_step:.2f} ns per neuron and step, forward + backward: {loop / seconds:.1f}× the loop")
+        beside = f", {seconds / times[BESIDE].p50:.2f}× LIF's time" if backend == fused and BESIDE in times else ""
+        speed = f"{loop / seconds:.1f}× as fast as the loop"
+        print(f"  {backend}: {per_step:.2f} ns per neuron and step, forward + backward: {speed}{beside}")
