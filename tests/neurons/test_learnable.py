@@ -142,3 +142,24 @@ def test_levels_under_transforms() -> None:
     assert torch.allclose(forward, backward)
     assert float(forward.abs().max()) > 0
     assert math.isclose(float(torch.func.vmap(layer)(x.expand(2, 5, 3)).sum()), 2 * float(layer(x).sum()))
+
+
+class LearnedStart(Neuron):
+    name = "learned_start"
+    states = ("d",)
+    first = Learnable(0.4, per="channel")
+
+    def step(self, x: Tensor, d: Tensor) -> tuple[Tensor, ...]:
+        u = self.charge(self.first + d, x)
+        spike = self.spike(u - self.v_th)
+        return spike, self.fire_reset(u, spike) - self.first
+
+
+@pytest.mark.parametrize("backend", ["reference", "cpu"])
+def test_a_state_that_starts_at_a_learned_value(backend: str) -> None:
+    # u starts at 0.4: 0.2 + 0.1 = 0.3, 0.15 + 0.9 = 1.05 fires; ∂s[1]/∂first = γ² = ¼, 0.3 being outside the surrogate
+    layer = NeuronLayer(LearnedStart(), 1, backend)
+    output = layer(torch.tensor([0.1, 0.9]).reshape(2, 1, 1))
+    assert output.flatten().tolist() == [0, 1]
+    output[1].sum().backward()
+    assert layer.first.grad.item() == pytest.approx(0.25)
