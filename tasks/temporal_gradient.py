@@ -321,7 +321,8 @@ class TemporalGradient(NetworkTask):
 
 def describe(parts: Decomposition, layer: str) -> Iterator[Value]:
     """The values of one layer."""
-    yield Value("temporal_ratio", parts.ratio(), layer)
+    if not math.isinf(parts.ratio()):  # of a neuron whose input acts a step later there is none
+        yield Value("temporal_ratio", parts.ratio(), layer)
     yield Value("horizon", parts.horizon(), layer)
     for metric, share in (("outside_fraction", parts.outside), ("vanished_fraction", parts.vanished)):
         if not math.isnan(share):

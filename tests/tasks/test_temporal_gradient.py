@@ -16,6 +16,7 @@ from tasks.measuring.workload import drive
 from tasks.temporal_gradient import (
     TemporalGradient,
     decompose,
+    describe,
     jacobian_through_u,
     record_gradients,
     temporal_jacobian,
@@ -131,3 +132,28 @@ def test_seeds_of_each_profile() -> None:
     """One network is looked at, but in the full profile as many as accuracies are measured on."""
     task = TemporalGradient()
     assert [task.seeds(profile, 8) for profile in ("smoke", "quick", "full")] == [1, 1, 8]
+
+
+def test_without_a_spatial_gradient_there_is_no_ratio() -> None:
+    """Of the alpha neuron, e + i = x − x at the step of an input: it acts a step later."""
+    layer = neurons.layer("alpha", backend="reference").double()
+    x = drive(6, 64, seed=0).double()
+    jacobian = temporal_jacobian(layer, 3 * x)
+    parts = decompose(jacobian, torch.ones_like(x))
+    assert float(parts.spatial.abs().max()) == 0
+    assert float(parts.by_lag().max()) > 0
+    metrics = {value.metric for value in describe(parts, "0")}
+    assert "temporal_ratio" not in metrics
+    assert "horizon" in metrics
+
+
+def test_a_model_over_whole_sequences_has_the_jacobian_of_its_own_forward() -> None:
+    # sliding PSN: every entry of a diagonal is the tap of its lag, and nothing lies beyond the last of four
+    layer = neurons.layer("sliding_psn", backend="reference", surrogate="straight_through").double()
+    jacobian = temporal_jacobian(layer, torch.zeros(6, 1, 1, dtype=torch.float64))[..., 0, 0]
+    for lag, tap in enumerate((1, 0.5, 0.25, 0.125, 0, 0)):
+        assert jacobian.diagonal(-lag).tolist() == [tap] * (6 - lag)
+    assert (jacobian.triu(1) == 0).all()
+    later = neurons.layer("psn", timesteps=6, backend="reference", surrogate="straight_through").double()
+    whole = temporal_jacobian(later, torch.zeros(6, 1, 1, dtype=torch.float64))[..., 0, 0]
+    assert torch.allclose(whole, later.weight)
