@@ -95,7 +95,8 @@ class SharedGradients:
         zeros = [value in self.zeros or is_zero(value) for value in node.arguments]
         if node.operation == "mul":
             return any(zeros)
-        return node.operation in ("add", "sub", "neg") and all(zeros)
+        deciding = {"div": zeros[:1], "where": zeros[1:]}.get(node.operation, zeros)
+        return node.operation in ("add", "sub", "neg", "div", "where") and all(deciding)
 
     def _check(self, step: Any, gradients: Sequence[Tensor | None]) -> None:
         for tensor in gradients:

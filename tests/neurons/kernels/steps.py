@@ -133,7 +133,7 @@ TWO_KINDS = {"k": Learnable(0.6), "g": Learnable(0.8, per="channel")}
 @kept(**TWO_KINDS)
 def linear_functions_of_parameters(self, x, u):
     u = Doubled.apply(torch.sigmoid(self.k) * self.g) * u + x + 0.1 * Doubled.apply(self.k).mul_(2)
-    u = u + 0.1 * torch.floor(ClipGradient.apply(self.g) * 2)
+    u = u + 0.1 * torch.floor(ClipGradient.apply(self.g) * 2) + torch.floor(torch.maximum(self.k, self.g) / 0.3) * 0.1
     u = u + Nothing.apply(torch.sigmoid(self.k) * self.g) + hooked(self.g * 1.0, lambda gradient: -2 * gradient) * 0.1
     spike = self.spike(u - 1)
     return spike, u - spike
