@@ -137,7 +137,7 @@ class _Moments(torch.autograd.Function):
         return mean, variance
 
     @staticmethod
-    def backward(ctx: Any, grad_mean: Tensor, grad_variance: Tensor) -> Tensor:  # type: ignore[override]
+    def backward(ctx: Any, grad_mean: Tensor, grad_variance: Tensor) -> Tensor:
         x, mean = ctx.saved_tensors
         count = x.numel() // x.shape[2]
         slope = 2 * grad_variance / count
