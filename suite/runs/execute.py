@@ -87,7 +87,8 @@ class LocalExecutor:
         alone = [cell for cell in cells if tasks.get(cell.task).exclusive]
         on_cpu = [cell for cell in alone if cell.device == "cpu"]
         on_cards = [cell for cell in alone if cell.device != "cpu"]
-        cores, cards = machine.usable_cores(), len({card for cell in cells for card in devices.cards(cell.device)})
+        known = {card for cell in cells if cell.device != "cpu" for card in devices.cards(cell.device)}
+        cores, cards = machine.usable_cores(), max(1, len(known))
         self._run_batches(batches(shared), Places(cores, alone=False), threads=1)
         again, self.short = self.short, []
         for places, phase in ((cards, again), (1, on_cpu), (cards, on_cards)):

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import scikit_posthocs
 from scipy import stats
 
 from suite.statistics.estimate import CONFIDENCE, settled
@@ -60,6 +59,8 @@ def rank_over_datasets(table: pd.DataFrame) -> Ranks | None:
     ranks = each.mean().sort_values(kind="stable")
     tied = (each.nunique(axis=1) == 1).all()
     p = 1.0 if tied else float(stats.friedmanchisquare(*(whole[name] for name in whole)).pvalue)
+    import scikit_posthocs  # not where ranks are not asked for: a bare machine measures without it
+
     pairwise = scikit_posthocs.posthoc_nemenyi_friedman(whole)
     quantile = stats.studentized_range.ppf(1 - SIGNIFICANCE, models, math.inf) / math.sqrt(2)
     difference = quantile * math.sqrt(models * (models + 1) / (6 * datasets))

@@ -17,7 +17,7 @@ from types import ModuleType
 import numpy as np
 import torch
 
-from neurons import NeuronError, UnknownName
+from neurons import BackendUnavailable, NeuronError, UnknownName
 from neurons.user_file import import_user_file
 from tasks import contract
 from tasks.contract import ENTRY_POINTS
@@ -76,6 +76,7 @@ def load(name: str, delay: int = 4) -> Dataset:
 
     Raises:
         UnknownName: no such data set.
+        BackendUnavailable: the package that it comes with is not installed.
         DataCorrupted: the arrays or the split differ from the frozen ones.
     """
     return _load(name, delay if name == "delayed_recall" else 0)
@@ -86,7 +87,10 @@ def _load(name: str, delay: int) -> Dataset:
     if name not in SOURCES:
         raise UnknownName("data set", name, SOURCES)
     source = SOURCES[name]
-    inputs, labels, split = source.load(delay)
+    try:
+        inputs, labels, split = source.load(delay)
+    except ModuleNotFoundError as error:
+        raise BackendUnavailable(f"data set {name} needs the package {error.name}, which is not installed") from error
     digest = hashlib.sha256()
     for array in (inputs, labels, split):
         digest.update(np.ascontiguousarray(array).tobytes())
