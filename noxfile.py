@@ -59,6 +59,12 @@ def tests(session: nox.Session) -> None:
 
 
 @shared
+def site(session: nox.Session) -> None:
+    """Build the pages of all published runs from their rows into build/site: nox -s site [-- FOLDER]."""
+    session.run(python(session), "-m", "suite.publish.site", *session.posargs)
+
+
+@shared
 def wheel(session: nox.Session) -> None:
     """Build the wheel, install it into a fresh environment, and run the smoke profile from another folder."""
     session.run(python(session), "-m", "tests.wheel", *session.posargs)

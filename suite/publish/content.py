@@ -46,11 +46,16 @@ def copy_run(run: Path, target: Path, before: Path | None = None) -> None:
         place = target / path.relative_to(run)
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, place)
-        if path.suffix == ".html" and path.parent == run / "report":
-            place.write_bytes(path.read_bytes().replace(HIDDEN_LINK, SHOWN_LINK))
+    show_index(target)
     for entry in sorted(before.iterdir()) if before is not None and before.is_dir() else ():
         if entry.name not in COPIED:
             _keep(entry, target / entry.name)
+
+
+def show_index(run: Path) -> None:
+    """Let the pages of a run that stands beside an index of all runs lead there."""
+    for page in (run / "report").glob("*.html"):
+        page.write_bytes(page.read_bytes().replace(HIDDEN_LINK, SHOWN_LINK))
 
 
 def _keep(entry: Path, place: Path) -> None:

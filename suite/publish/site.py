@@ -1,0 +1,86 @@
+"""The pages of all published runs, built anew from their rows: `python -m suite.publish.site`, or `nox -s site`.
+
+Pages follow from rows and code, so they need not be kept with the rows; a branch or a release can hold this folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from suite.publish.content import is_published_run, published_files, show_index
+from suite.publish.index import write_index
+from suite.publish.local import PUBLISHED
+from suite.report.build import build
+from suite.runs.folders import replacing_folder
+from suite.runs.store import RunError
+from suite.text import plain
+
+SITE = Path("build/site")
+REPORT = "report"
+MARK = ".nojekyll"
+"""Stands in every site: GitHub serves its files as they are, and a folder that holds it may be made anew."""
+
+
+def build_site(published: Path = PUBLISHED, site: Path = SITE) -> list[Path]:
+    """Make `site` anew: for each published run its rows and the report of them, and the index of all; its pages.
+
+    Raises:
+        RunError: there is no published run; one cannot be read; or `site` holds what is no site. The site stays as it
+            was then.
+    """
+    runs = [folder for folder in _folders(published) if is_published_run(folder)]
+    if not runs:
+        raise RunError(f"{published} holds no published run; `python -m suite publish RUN` publishes one")
+    if site.exists() and (not site.is_dir() or (any(site.iterdir()) and not (site / MARK).is_file())):
+        raise RunError(f"{site} is no site of published runs and is not replaced; name another folder")
+    site.parent.mkdir(parents=True, exist_ok=True)
+    with replacing_folder(site) as new:
+        (new / MARK).touch()
+        for run in runs:
+            _build(run, new / run.name)
+        if (published / "withdrawn.csv").is_file():
+            shutil.copyfile(published / "withdrawn.csv", new / "withdrawn.csv")
+        write_index(new)
+    return sorted(site.glob("*.html")) + sorted(site.glob(f"*/{REPORT}/*.html"))
+
+
+def _folders(published: Path) -> list[Path]:
+    entries = sorted(published.iterdir()) if published.is_dir() else []
+    return [entry for entry in entries if entry.is_dir() and not entry.is_symlink() and not entry.name.startswith(".")]
+
+
+def _build(run: Path, target: Path) -> None:
+    """The rows of a published run and their report, without the report that was published with them."""
+    for path in published_files(run):
+        place = path.relative_to(run)
+        if place.parts[0] != REPORT:
+            target.mkdir(exist_ok=True)
+            shutil.copyfile(path, target / place)
+    try:
+        build(target)
+    except RunError as error:
+        raise RunError(f"{run} has no readable rows: {error}") from error
+    show_index(target)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The line of `nox -s site`; 0, or 2 with one line that says why there is no site."""
+    parser = argparse.ArgumentParser(prog="python -m suite.publish.site", description=__doc__.partition("\n")[0])
+    parser.add_argument("site", type=Path, nargs="?", default=SITE, help=f"folder to make anew; default {SITE}")
+    parser.add_argument("--published", type=Path, default=PUBLISHED, help=f"default {PUBLISHED}")
+    options = parser.parse_args(arguments)
+    try:
+        pages = build_site(options.published, options.site)
+    except (RunError, OSError) as error:
+        print(f"site: {plain(error)}", file=sys.stderr)
+        return 2
+    print(f"site: {len(pages)} pages, {(options.site / 'index.html').resolve()}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
