@@ -184,7 +184,7 @@ def test_a_poor_run_is_refused_and_spoils_no_later_publication(provenance: str, 
     assert not (root / "poor").exists()
     publish(run, "poor", True, root)
     publish(run_of(tmp_path / "good"), "good", False, root)
-    assert "[index](good/report/index.html)" in (root / "README.md").read_text()
+    assert "[results](good/report/index.html)" in (root / "README.md").read_text()
     assert "| poor |" in (root / "README.md").read_text()
 
 
