@@ -159,9 +159,14 @@ def table_of(
     digits: int = 1,
     over: Collection[str] = (),
 ) -> Table:
-    """Mean ± 95 % interval over seeds of `value`, `index` down and `columns` across; `over` as in `of_each_seed`."""
+    """Mean ± 95 % interval over seeds of `value`, `index` down and `columns` across; `over` as in `of_each_seed`.
+
+    Numbers go across by size, names as they come.
+    """
     estimates = over_seeds(rows, [index, columns], over)
     heads = list(dict.fromkeys(rows[columns]))
+    if pd.api.types.is_numeric_dtype(rows[columns]):
+        heads.sort()
     lines = []
     for key in dict.fromkeys(rows[index]):
         entries = []

@@ -7,6 +7,7 @@ import pytest
 
 from suite.report.paper import known
 from suite.studies import studies
+from suite.studies.base import table_of
 from suite.studies.verdicts import Finding, judge
 from tests.suite.studies.made_rows import Rows, accuracy
 
@@ -349,3 +350,11 @@ def test_no_study_is_forgotten() -> None:
     tested = {"neurons", "timesteps", "truncation", "temporal_gradient", "exchange", "loss_curves", "dynamics"}
     tested |= {"firing_rate", "conversion", "ablation", "delayed_recall", "energy"}
     assert tested == set(studies())
+
+
+def test_columns_of_numbers_go_by_size() -> None:
+    rows = Rows()
+    for steps in (16, 2, 8):
+        rows.add("accuracy_final", 90.0, neuron="lif", timesteps=steps)
+    found = table_of("t", "Title", "Caption", rows.frame(), "neuron", "timesteps")
+    assert found.header == ["neuron", "2", "8", "16"]
