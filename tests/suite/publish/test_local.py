@@ -192,7 +192,7 @@ def test_a_poor_run_is_refused_and_spoils_no_later_publication(provenance: str, 
 def test_a_published_run_that_broke_spoils_no_later_publication(text: str, root: Path, tmp_path: Path) -> None:
     (root / "old/provenance.json").write_bytes(text.encode(errors="surrogateescape"))
     publish(run_of(tmp_path / "good"), "good", False, root)
-    assert "| old | unknown | unknown" in (root / "README.md").read_text()
+    assert "| old |  | unknown | unknown" in (root / "README.md").read_text()
 
 
 REFUSED = {
