@@ -16,11 +16,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, arguments: list[str]) -> int:
     from neurons import UnknownName
-    from suite.runs import plan, run
+    from suite import measure
+    from suite.runs import plan
     from tasks.measuring import devices
 
     if options.profile not in plan.PROFILES:
         raise UnknownName("profile", options.profile, plan.PROFILES)
     out = options.out or Path("results/runs") / f"packages-{options.profile}"
     device = devices.resolve(options.device)
-    return run.run_packages(options.profile, device, out, options.time_limit, arguments)
+    return measure.run_packages(options.profile, device, out, options.time_limit, arguments)

@@ -32,7 +32,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, arguments: list[str]) -> int:
-    from suite.runs import run
+    from suite import measure
     from suite.runs.plan import Request
     from suite.runs.user_files import UserFiles
 
@@ -48,4 +48,4 @@ def run(options: argparse.Namespace, arguments: list[str]) -> int:
     )
     out = options.out or Path("results/runs") / options.profile
     files = UserFiles(options.neuron_file, options.network_file, options.dataset_file, options.task_file)
-    return run.run(request, files, out, options.time_limit, arguments)
+    return measure.run(request, files, out, options.time_limit, arguments)

@@ -28,8 +28,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, arguments: list[str]) -> int:
     import tasks
     from neurons import UnknownName
-    from suite import studies
-    from suite.runs import plan, run
+    from suite import measure, studies
+    from suite.runs import plan
     from tasks import data, networks
     from tasks.measuring import devices
 
@@ -45,4 +45,4 @@ def run(options: argparse.Namespace, arguments: list[str]) -> int:
     device = devices.resolve(options.device)
     scale = studies.Scale(options.profile, options.dataset, options.network, device=device, settings=changed)
     out = options.out or Path("results/runs") / f"study-{options.profile}"
-    return run.run_studies(names, scale, out, options.time_limit, arguments)
+    return measure.run_studies(names, scale, out, options.time_limit, arguments)

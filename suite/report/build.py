@@ -43,7 +43,7 @@ def build(run: Path, baseline: str | None = None) -> tuple[Path, list[Table]]:
     """
     everything, members = read_results(run), groups.read(run)
     rows = name_conditions(groups.main_rows(everything, members))
-    baseline = _baseline(rows, baseline)
+    baseline = choose_baseline(rows, baseline)
     report = run / "report"
     _clear(report)
     style.apply()
@@ -118,7 +118,8 @@ def reproduce(commands: Sequence[Sequence[str]], wanted: Sequence[str]) -> list[
     return list(dict.fromkeys(lines))
 
 
-def _baseline(rows: pd.DataFrame, wanted: str | None) -> str:
+def choose_baseline(rows: pd.DataFrame, wanted: str | None) -> str:
+    """The neuron that others are compared with: the wanted one, LIF, or the first; UnknownName if it is not there."""
     present = style.ordered(rows.neuron)
     if wanted is not None and wanted not in present:
         raise UnknownName("neuron of this run", wanted, present)

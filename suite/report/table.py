@@ -125,6 +125,10 @@ class Table:
         head = f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title></head>'
         return f"{head}\n<body><p><b>{title}</b> {caption}</p>\n{self.html()}</body></html>\n"
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return f"<p><b>{_html(self.title)}</b> {_html(self.caption)}</p>\n{self.html()}"
+
     def save(self, folder: Path) -> None:
         """Write the table in every format to `folder`/NAME.ENDING."""
         for ending, write in FORMATS.items():

@@ -92,7 +92,8 @@ class LocalExecutor:
         self._run_batches(batches(shared), Places(cores, alone=False), threads=1)
         again, self.short = self.short, []
         for places, phase in ((cards, again), (1, on_cpu), (cards, on_cards)):
-            self._run_batches(batches(phase), Places(places, alone=True), threads=max(1, cores // places))
+            if phase:  # with nothing to run there are no cards to share the cores among
+                self._run_batches(batches(phase), Places(places, alone=True), threads=max(1, cores // places))
 
     def _run_batches(self, batched: Iterable[Sequence[Cell]], places: Places, threads: int) -> None:
         pending = list(batched)[::-1]

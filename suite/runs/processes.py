@@ -20,6 +20,7 @@ from multiprocessing import resource_tracker
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -69,7 +70,20 @@ def start(process: BaseProcess) -> None:
     own = {"PYTHONPATH": paths, "PYTHONSAFEPATH": "1", guardian.VARIABLE: _mark(), **counted}
     with _environment(**own), _signals_blocked():
         multiprocessing.forkserver.ensure_running()
-    process.start()
+    with _main_hidden():
+        process.start()
+
+
+@contextlib.contextmanager
+def _main_hidden() -> Iterator[None]:
+    """A worker does not import the program that this process runs: a user's script would start its run again there."""
+    own: dict[str, Any] = vars(sys.modules["__main__"])
+    before: dict[str, Any] = {name: own[name] for name in ("__file__", "__spec__") if name in own}
+    own.update(dict.fromkeys(before))
+    try:
+        yield
+    finally:
+        own.update(before)
 
 
 @contextlib.contextmanager

@@ -261,7 +261,8 @@ EQUAL = [
 
 @pytest.mark.parametrize("pair", EQUAL, ids=str)
 def test_equal_numbers_are_one_cell(pair: tuple[str, str], workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from suite.runs import cell_key, run
+    from suite import measure
+    from suite.runs import cell_key
 
     asked: list[set[str]] = []
 
@@ -269,7 +270,7 @@ def test_equal_numbers_are_one_cell(pair: tuple[str, str], workplace: Path, monk
         asked.append({cell_key.identity(cell) for cells in members.values() for cell in cells})  # type: ignore[arg-type]
         return 0
 
-    monkeypatch.setattr(run, "execute", note)
+    monkeypatch.setattr(measure, "execute", note)
     for setting in pair:
         assert cli.main([*shlex.split(RUN), "--set", setting]) == 0
     assert asked[0] == asked[1]

@@ -250,3 +250,7 @@ def test_lack_of_memory_is_suspected_where_the_kernel_counts_it(
     counter.write_text("oom_kill 4\n")
     assert "the kernel says that memory ran out" in processes.cause_of_death(-9, kills_before=3)
     assert "memory" not in processes.cause_of_death(-11, kills_before=3)
+
+
+def test_a_run_with_nothing_left_to_do_ends(runner: Runner) -> None:
+    assert runner.run([]) == []

@@ -12,7 +12,8 @@ import pytest
 import neurons
 import tasks
 from neurons import BackendUnavailable
-from suite.runs import execute, files, run
+from suite import measure
+from suite.runs import execute, files
 from suite.runs.record import Result, measured
 from suite.runs.store import read_results
 from suite.runs.worker import as_result
@@ -25,7 +26,7 @@ FILE = Path(__file__).with_name("fake_task.py")
 def _fake_tasks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     before = dict(tasks.TASKS)
     neurons.load_file(FILE)
-    monkeypatch.setattr(run, "print_report", lambda out: None)
+    monkeypatch.setattr(measure, "print_report", lambda out: None)
     yield
     tasks.TASKS.clear()
     tasks.TASKS.update(before)
@@ -58,7 +59,7 @@ def ended(monkeypatch: pytest.MonkeyPatch, out: Path, results: Sequence[Result])
             self.finished(cell, results[cell.settings["number"]])
 
     monkeypatch.setattr(execute.LocalExecutor, "run", report)
-    code = run.execute({"run": cells(len(results))}, out, 10.0, ["run"])
+    code = measure.execute({"run": cells(len(results))}, out, 10.0, ["run"])
     return code, asked
 
 
@@ -108,7 +109,7 @@ def test_the_cause_of_what_is_unavailable_is_kept() -> None:
 def test_other_settings_are_other_cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ended(monkeypatch, tmp_path, [OK])
     monkeypatch.setattr(execute.LocalExecutor, "run", lambda self, asked: [self.finished(cell, OK) for cell in asked])
-    run.execute({"run": cells(1, mode="another")}, tmp_path, 10.0, ["run"])
+    measure.execute({"run": cells(1, mode="another")}, tmp_path, 10.0, ["run"])
     assert read_results(tmp_path).settings.nunique() == 2
 
 
@@ -144,13 +145,15 @@ def test_a_full_disk_stops_the_run_and_loses_nothing_stored(
 def test_rows_of_two_versions_are_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    known = run.provenance.collect(["run"])
+    known = measure.provenance.collect(["run"])
     for version in ("2.9.0", "2.14.1"):
         made = {**known, "packages": {**known["packages"], "torch": version}}
-        monkeypatch.setattr(run.provenance, "collect", lambda *_, made=made: made)
+        monkeypatch.setattr(measure.provenance, "collect", lambda *_, made=made: made)
         neuron = "lif" if version == "2.9.0" else "clif"
         monkeypatch.setattr(execute.LocalExecutor, "run", lambda self, asked: [self.finished(one, OK) for one in asked])
-        run.execute({"run": [Cell("fake", neuron, "reference", 0, tasks.get("fake").settings)]}, tmp_path, 1.0, ["run"])
+        measure.execute(
+            {"run": [Cell("fake", neuron, "reference", 0, tasks.get("fake").settings)]}, tmp_path, 1.0, ["run"]
+        )
     rows: pd.DataFrame = read_results(tmp_path).set_index("neuron")
     assert "torch 2.9.0" in rows.versions["lif"]
     assert "torch 2.14.1" in rows.versions["clif"]

@@ -18,10 +18,10 @@ from suite.report import closing, groups
 from suite.report.build import build
 from suite.runs import packages, plan, provenance
 from suite.runs.cell_key import identity
-from suite.runs.display import Display
 from suite.runs.execute import LocalExecutor
 from suite.runs.files import StorageError, log
 from suite.runs.interrupt import StopRequest
+from suite.runs.notebook import make_display
 from suite.runs.record import Result
 from suite.runs.store import Store
 from suite.runs.table import mixtures
@@ -55,9 +55,14 @@ def run_packages(profile: str, device: str, out: Path, time_limit: float | None,
 
 
 def execute(
-    members: Members, out: Path, time_limit: float, arguments: list[str], files: UserFiles | None = None
+    members: Members,
+    out: Path,
+    time_limit: float,
+    arguments: list[str],
+    files: UserFiles | None = None,
+    report: bool = True,
 ) -> int:
-    """Run the cells of the groups that are not yet done in `out`, then make the report.
+    """Run the cells of the groups that are not yet done in `out`, then make the report, if it is wanted.
 
     Returns:
         0 if every cell ended ok or was unavailable, and one at least ok; 1 if one failed, was not finite or ran out
@@ -75,8 +80,9 @@ def execute(
         code = _measure(store, cells, time_limit, (files or UserFiles()).resolved())
         if code is not None:
             return code
-        with StopRequest(f"interrupted; the rows are written, and `python -m suite report {out}` makes the page"):
-            print_report(out)
+        if report:
+            with StopRequest(f"interrupted; the rows are written, and `python -m suite report {out}` makes the page"):
+                print_report(out)
         return _judge(store, cells)
 
 
@@ -86,7 +92,7 @@ def _measure(store: Store, cells: Sequence[Cell], time_limit: float, files: User
     still_open = {id(cell) for cell in open_cells}
     done = [(cell, store.load(cell)) for cell in cells if id(cell) not in still_open]
     earlier = [(cell, result.seconds) for cell, result in done if result is not None and result.seconds]
-    display = Display(cells, cached=len(cells) - len(open_cells), earlier=earlier)
+    display = make_display(cells, cached=len(cells) - len(open_cells), earlier=earlier)
     display.plan(open_cells)
     stop = StopRequest(f"interrupted; the same line again goes on from here (run directory {store.root})")
     faults: list[StorageError] = []
