@@ -109,10 +109,11 @@ def asv_publish(session: nox.Session) -> None:
 
 @shared
 def lint(session: nox.Session) -> None:
-    """Check style, format and types."""
+    """Check style, format, types, and which package may import which."""
     session.run(python(session), "-m", "ruff", "check", ".")
     session.run(python(session), "-m", "ruff", "format", "--check", ".")
     session.run(python(session), "-m", "mypy")
+    session.run(str(Path(python(session)).with_name("lint-imports")), "--no-cache", external=True)
 
 
 @shared

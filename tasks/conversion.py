@@ -10,7 +10,7 @@ from neurons.models.lif import LIF
 from tasks.base import Cell, Metric, Value
 from tasks.training.arithmetic import Arithmetic
 from tasks.training.loop import evaluate
-from tasks.training.network_task import NETWORK_SETTINGS, NetworkTask, budget, exchange, prepare, trained
+from tasks.training.network_task import NETWORK_SETTINGS, NetworkTask, budget, exchange, prepare, train_through
 
 HARD_RESETS = (0.0, -0.02, -0.04, -0.06, -0.08, -0.1)
 
@@ -40,8 +40,7 @@ class Conversion(NetworkTask):
 
     def run(self, cell: Cell) -> Iterator[Value]:
         dataset, network = prepare(cell)
-        for _ in trained(cell, dataset, network):
-            pass
+        train_through(cell, dataset, network)
         how = Arithmetic.of(cell.settings, cell.torch_device)
 
         def accuracy() -> float:

@@ -9,7 +9,7 @@ import torch
 
 from tasks.base import Cell, Metric, Value
 from tasks.measuring.operations import OperationCounter, count_synapse
-from tasks.training.network_task import NETWORK_SETTINGS, NetworkTask, budget, prepare, trained
+from tasks.training.network_task import NETWORK_SETTINGS, NetworkTask, budget, prepare, train_through
 
 __all__ = ["Energy", "OperationCounter", "count_synapse"]
 
@@ -57,8 +57,7 @@ class Energy(NetworkTask):
         events = bool(torch.isin(dataset.inputs, torch.tensor([-1.0, 0.0, 1.0]).to(dataset.inputs.device)).all())
         counter = OperationCounter(network, events)
         with torch.enable_grad():
-            for _ in trained(cell, dataset, network):
-                pass
+            train_through(cell, dataset, network)
         network.eval()
         inputs = dataset.part("test")[0][: cell.settings["samples"]]
         with counter:

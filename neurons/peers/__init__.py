@@ -7,15 +7,34 @@ A package's neuron that computes what a model of the registry says is a backend 
 
 from __future__ import annotations
 
+import ast
 import importlib
+import pkgutil
 from functools import cache
+from pathlib import Path
 
 from neurons import registry
 from neurons.errors import UnknownName
 from neurons.peers.peer import Card, Peer, missing
 
-PACKAGES = {"spikingjelly": "2.0", "snntorch": "1.0", "norse": "1.1"}
-"""The packages and the oldest version of each that is known to fit."""
+
+def _oldest_version(path: Path) -> str | None:
+    """What a module here declares as the `OLDEST` version of its package, read without importing it."""
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        match node:
+            case ast.Assign(targets=[ast.Name(id="OLDEST")], value=ast.Constant(value=str(version))):
+                return version
+    return None
+
+
+def _found() -> dict[str, str]:
+    names = [module.name for module in pkgutil.iter_modules(__path__)]
+    versions = {name: _oldest_version(Path(__file__).with_name(f"{name}.py")) for name in reversed(names)}
+    return {name: version for name, version in versions.items() if version is not None}
+
+
+PACKAGES: dict[str, str] = _found()
+"""The packages and the oldest version of each that is known to fit: the modules here that declare it as `OLDEST`."""
 
 
 @cache

@@ -13,6 +13,9 @@ from torch import Tensor
 
 from neurons.peers.peer import Card, Peer, Trace, stack_trace
 
+OLDEST = "1.1"
+"""The first version that is known to fit."""
+
 _FIRE = "u > v_th"
 _GRADIENT = "the reset is part of it; surrogate here: norse's triangle with α = 1"
 _LIKE_LIF = {"decay_input": True, "surrogate": "triangle"}

@@ -11,6 +11,9 @@ from torch import Tensor
 from neurons.model import CONSTANTS, Neuron
 from neurons.peers.peer import Card, Peer, Trace, stack_trace
 
+OLDEST = "1.0"
+"""The first version that is known to fit."""
+
 SYNAPSE_DECAY = 0.8
 """Decay of the synaptic current of the models that have one; the package's documentation shows 0.9 and 0.8."""
 

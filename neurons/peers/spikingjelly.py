@@ -12,6 +12,9 @@ from neurons.errors import BackendUnavailable
 from neurons.model import Neuron
 from neurons.peers.peer import Card, Peer, Trace, stack_trace
 
+OLDEST = "2.0"
+"""The first version that is known to fit."""
+
 _SURROGATES = {"rectangle": ("Rect", 1), "atan": ("ATan", 2), "sigmoid": ("Sigmoid", 4)}
 """spikingjelly's class for each of the suite's, and its alpha for a width of 1."""
 _NO_SURROGATE = "spikingjelly has no {} surrogate of this form"

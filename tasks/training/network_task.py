@@ -151,6 +151,12 @@ def trained(cell: Cell, dataset: data.Dataset, network: networks.SpikingNetwork)
     return train(network, dataset, recipe, settings["train_samples"], cell.seed, how)
 
 
+def train_through(cell: Cell, dataset: data.Dataset, network: networks.SpikingNetwork) -> None:
+    """Train the network of a cell to the end, for tasks that ask for no curves."""
+    for _ in trained(cell, dataset, network):
+        pass
+
+
 def exchange(network: networks.SpikingNetwork, cell: Cell) -> None:
     """Put the neurons of `cell` in place of a trained network's, for as many time steps as they are shown.
 
