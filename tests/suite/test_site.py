@@ -75,6 +75,7 @@ def test_no_errors_no_requests_and_accessible(name: str, scheme: str, report: Pa
 @pytest.mark.parametrize("name", PAGES)
 def test_links_lead_somewhere(name: str, report: Path, browser: Browser) -> None:
     page = Watched(browser, report / f"{name}.html").page
+    page.evaluate("document.querySelectorAll('details').forEach(own => own.open = true)")
     places = page.evaluate(
         "[...document.querySelectorAll('a[href]')].filter(a => a.checkVisibility()).map(a => a.href)"
     )
@@ -111,9 +112,9 @@ def test_the_board_sorts_best_first_and_filters_whole_words(report: Path, browse
     assert set(names_of(page)[-2:]) == {"ReLU", "KLIF"}
     page.get_by_role("button", name="time").click()
     assert names_of(page)[:2] == ["ReLU", "LIF"], "less time is better"
-    page.get_by_label("Neurons").fill("lif")
+    page.get_by_role("searchbox").fill("lif")
     assert names_of(page) == ["LIF"]
-    page.get_by_label("Neurons").fill("lif clif")
+    page.get_by_role("searchbox").fill("lif clif")
     assert set(names_of(page)) == {"LIF", "CLIF"}
     page.get_by_role("button", name="As it was").click()
     assert names_of(page) == before
