@@ -68,6 +68,8 @@ PROSE = 34
 """Characters from which a column is text that is broken into lines."""
 COLUMN, PAGE = 44, 100
 """Characters in \\footnotesize that fit one column of a paper, and both."""
+LONGEST_HEAD = 10
+"""Characters of a line of a head."""
 GAP = 2.5
 """Characters between two columns."""
 PREAMBLE = r"% needs \usepackage{booktabs}"
@@ -99,7 +101,8 @@ def latex_table(
 
 def _width(header: Sequence[str], rows: Sequence[Sequence[Cell]], place: int) -> float:
     """Characters of a column; of one that is broken into lines, at most PROSE."""
-    heads = [max(len(word) for word in _head(header[place])[0].split() or [""]), len(_head(header[place])[1])]
+    name, unit = _head(header[place])
+    heads = [*map(len, _stacked(name)), len(unit) + 2]
     texts = [len(row[place][0]) * (1.1 if row[place][1] else 1.0) for row in rows]
     return min(float(PROSE), max([4.0, *heads, *texts]))
 
@@ -132,7 +135,7 @@ def _tabular(
         " & ".join(_cell(*row[place], room) for place, room in zip(places, room_of, strict=True)) + r" \\"
         for row in rows
     ]
-    names = [_stacked(name) for name, _ in heads]
+    names = [_shown_head(_stacked(name)) for name, _ in heads]
     units = [f"{{{escape(f'({unit})')}}}" if unit else "" for _, unit in heads]
     return [
         rf"\begin{{tabular}}{{{''.join(kinds)}}}",
@@ -152,18 +155,22 @@ def _head(text: str) -> tuple[str, str]:
     return (found[1], found[2]) if found else (one_line(text), "")
 
 
-def _stacked(name: str) -> str:
-    """A head in braces, its words below each other where it is long."""
-    words = name.split()
+def _stacked(name: str) -> list[str]:
+    """The lines of a head, short words together."""
     lines: list[str] = []
-    for word in words:
-        if lines and len(lines[-1]) + len(word) < 14:
+    for word in name.split():
+        if lines and len(lines[-1]) + len(word) < LONGEST_HEAD:
             lines[-1] += f" {word}"
         else:
             lines.append(word)
-    if len(lines) < 2:
-        return f"{{{escape(name)}}}"
-    return r"{\begin{tabular}[b]{@{}c@{}}" + r"\\".join(escape(line) for line in lines) + r"\end{tabular}}"
+    return lines or [""]
+
+
+def _shown_head(lines: Sequence[str]) -> str:
+    """A head in braces, its lines below each other."""
+    if len(lines) == 1:
+        return f"{{{escape(lines[0])}}}"
+    return r"{\begin{tabular}[b]{@{}c@{}}" + r"\\".join(map(escape, lines)) + r"\end{tabular}}"
 
 
 def _kind(cells: Sequence[Cell], width: float, first: bool, page: int) -> str:
