@@ -28,7 +28,8 @@ def test_measured_numbers_stand_in_markers_alone() -> None:
     """Outside of markers and code no per cent, no ± and no number of nanoseconds."""
     text = readme.FIGURE.sub("", re.sub(r"```.*?```|`[^`]*`", "", readme.README.read_text(), flags=re.DOTALL))
     assert re.findall(r"\d[\d.]* ?%|±|\d+\.\d+ ?(?:ns|times|×)", text) == []
-    assert len(readme.README.read_text().split()) <= MOST_WORDS
+    seen = re.sub(r"<!--.*?-->", "", readme.README.read_text())
+    assert len(seen.split()) <= MOST_WORDS
 
 
 def test_a_wrong_marker_is_named() -> None:
