@@ -10,9 +10,10 @@ from torch import Tensor
 
 from neurons import BackendUnavailable, NeuronLayer, conformance
 from neurons.conformance import NotConformant
+from neurons.peers.equivalence import DRIVE_DEVIATION, DRIVE_MEAN
 from tasks.base import Cell, Metric, Range, Task, Value
 from tasks.measuring import devices
-from tasks.measuring.workload import DRIVE_DEVIATION, DRIVE_MEAN, DTYPE_RANGE, DTYPES, dtype_of
+from tasks.measuring.workload import DTYPE_RANGE, DTYPES, dtype_of
 
 SHAPES = ((1, 51, 5), (9, 51, 5), (8, 3, 7, 5, 5), (33, 17, 3, 2), (2, 1, 1))
 """[T, N, C, *features]: one step, odd sizes, images, several blocks of steps, a single neuron."""

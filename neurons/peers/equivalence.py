@@ -27,6 +27,7 @@ Relation = Literal["same", "same within rounding", "different model"]
 TIMESTEPS, SAMPLES, CHANNELS = 64, 128, 8
 FEW_SAMPLES = 32
 DRIVE_MEAN, DRIVE_DEVIATION = 0.7, 0.6
+"""Input current that keeps a LIF neuron of the controlled protocol firing at a usual rate."""
 DRIVES = ("noise", "grid", "silence", "large")
 """In the order in which they are judged: noise; quarters, whose potentials meet a threshold of 1 exactly; noise that
 pauses for half of the time; noise of thousands of thresholds."""

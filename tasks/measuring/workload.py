@@ -8,16 +8,13 @@ import torch
 from torch import Tensor
 
 from neurons import BackendUnavailable, InvalidValue, NeuronLayer, UnknownName
+from neurons.peers.equivalence import DRIVE_DEVIATION, DRIVE_MEAN
 from tasks.base import Cell, Range
 from tasks.measuring import devices
 
 CHANNELS = 64
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 DTYPE_RANGE = {"dtype": Range(str, choices=lambda: DTYPES)}
-DRIVE_MEAN, DRIVE_DEVIATION = 0.7, 0.6
-"""Input current that keeps a LIF neuron of the controlled protocol firing at a usual rate."""
-
-
 DRAWN = 1 << 26
 """Numbers that are drawn at most; a larger input repeats its samples."""
 HELD = 4
