@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from neurons import BackendUnavailable
-from neurons.nir_exchange import CLOSE, nir_package
+from neurons.nir_nodes import CLOSE, nir_package
 
 
 def run_graph(graph: Any, x: Tensor, dt: float) -> Tensor:
@@ -78,7 +78,7 @@ class _Stateless(nn.Module):
 
 
 class _Neurons(nn.Module):
-    """IF: v̇ = R·x; LIF: τ·v̇ = v_leak − v + R·x. It spikes at v ≥ threshold, see `neurons.nir_exchange`."""
+    """IF: v̇ = R·x; LIF: τ·v̇ = v_leak − v + R·x. It spikes at v ≥ threshold, see `neurons.nir_nodes`."""
 
     def __init__(self, node: Any, dt: float) -> None:
         super().__init__()

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.utils import fuse_conv_bn_weights, fuse_linear_bn_weights
 
 from neurons import InvalidValue, NeuronLayer
-from neurons.nir_exchange import STEP_SECONDS, gain_of, nir_package, node_of
+from neurons.nir_nodes import STEP_SECONDS, gain_of, nir_package, node_of
 from tasks.networks import EachStep, SpikingNetwork
 from tasks.nir_exchange import check
 from tasks.nir_exchange.load import DT

@@ -11,7 +11,7 @@ import numpy as np
 from torch import nn
 
 from neurons import InvalidValue, NeuronLayer
-from neurons.nir_exchange import STEP_SECONDS, layer_of, nir_package
+from neurons.nir_nodes import STEP_SECONDS, layer_of, nir_package
 from tasks.networks import SpikingNetwork
 from tasks.nir_exchange.synapses import module_of_node
 

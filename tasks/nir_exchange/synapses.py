@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from neurons import InvalidValue
-from neurons.nir_exchange import nir_package
+from neurons.nir_nodes import nir_package
 
 
 def node_of_module(module: nn.Module, x: Tensor) -> Any:

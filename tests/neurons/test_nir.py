@@ -12,7 +12,7 @@ import torch
 
 import neurons
 from neurons import InvalidValue
-from neurons.nir_exchange import OWN, layer_of, node_of
+from neurons.nir_nodes import OWN, layer_of, node_of
 
 nir = pytest.importorskip("nir")
 
