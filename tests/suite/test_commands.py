@@ -41,7 +41,8 @@ def test_check_of_a_new_neuron(suite: Suite, neuron_file: Callable[[str], Path])
     for backend in ("reference", "compile", "cpu", "triton (interpreter)"):
         assert f"  {backend}: agrees" in done.stdout
     assert "cost of a step:" in done.stdout
-    assert "× the loop" in done.stdout
+    assert "× as fast as the loop" in done.stdout
+    assert "× LIF's time" in done.stdout
     assert done.stdout.rstrip().endswith("fit")
 
 

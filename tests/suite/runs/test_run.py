@@ -43,14 +43,14 @@ def test_smoke_run_with_a_new_neuron(suite: Suite, neuron_file: Callable[[str], 
     out = tmp_path / "run"
     done = suite("run", "--profile", "smoke", "--neuron-file", path, "--out", out)
     assert done.returncode == 0, done.stderr
-    assert "slow" in done.stdout
+    assert "Slow against LIF: digits" in done.stdout
     assert "report:" in done.stdout
     table = pd.read_parquet(out / "results.parquet")
     assert set(table.status) == {"ok"}
     assert set(table.task) == ALL_TASKS
     assert "slow" in set(table[table.metric == "accuracy_selected"].neuron)
     assert list(table.columns) == list(pd.read_csv(out / "results.csv").columns)
-    assert "| slow |" in (out / "report/tables/accuracy.md").read_text()
+    assert "| Slow |" in (out / "report/tables/accuracy.md").read_text()
     page = (out / "report/index.html").read_text()
     for picture in ("accuracy", "gradient_by_lag", "loss_curves"):
         assert f"plots/{picture}.png" in page
