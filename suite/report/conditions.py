@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -46,10 +46,20 @@ def identified(rows: pd.DataFrame) -> pd.DataFrame:
         text: json.dumps({k: v for k, v in own.items() if k != "timesteps"}, sort_keys=True)
         for text, own in known.items()
     }
-    rows = rows.assign(timesteps=steps, settings=rows.settings.map(texts))
-    return rows.assign(
-        machine=rows.machine.map(_text, na_action="ignore"), versions=rows.versions.map(_text, na_action="ignore")
-    )
+    long = {name: _shared(rows[name], _text) for name in ("machine", "versions")}
+    return rows.assign(timesteps=steps, settings=_shared(rows.settings, lambda text: texts.get(text, "{}")), **long)
+
+
+def _shared(column: pd.Series, written: Callable[[Any], str]) -> pd.Series:
+    """Long texts of which few are distinct: each is held once, however many rows, and copies of them, there are."""
+    known: dict[Hashable, str | None] = {}
+    found = []
+    for value in column:
+        key = value if isinstance(value, Hashable) else _text(value)
+        if key not in known:
+            known[key] = None if pd.isna(value) else written(value)
+        found.append(known[key])
+    return pd.Series(found, index=column.index, dtype=object)
 
 
 def _settings(text: Any) -> dict[str, Any]:
@@ -234,17 +244,20 @@ def in_order(rows: pd.DataFrame) -> pd.DataFrame:
     The order in which runs were merged leaves no trace.
     """
     sets = {name: place for place, name in enumerate(data.names())}
-    distinct = rows[["task", "dataset", "timesteps", "where"]].drop_duplicates()
+    columns = ["dataset", "timesteps", "where"]
+    numbers = codes(rows, columns)
+    distinct = ~numbers.duplicated()
     keys = {
-        (dataset, steps, where): (sets.get(dataset, len(sets)), _natural(str(dataset)), steps, _natural(where))
-        for dataset, steps, where in _plain_tuples(distinct[["dataset", "timesteps", "where"]])
+        number: (sets.get(dataset, len(sets)), _natural(str(dataset)), steps, _natural(where))
+        for number, (dataset, steps, where) in zip(
+            numbers[distinct], _plain_tuples(rows.loc[distinct, columns]), strict=True
+        )
     }
-    places = {key: place for place, key in enumerate(sorted(keys, key=keys.__getitem__))}
+    places = {number: place for place, number in enumerate(sorted(keys, key=keys.__getitem__))}
     metrics = {metric: place for task in tasks.TASKS.values() for place, metric in enumerate(task.metrics)}
-    condition = [places[key] for key in _plain_tuples(rows[["dataset", "timesteps", "where"]])]
     sorting = pd.DataFrame(
         {
-            "condition": condition,
+            "condition": numbers.map(places).to_numpy(),
             "metric": rows.metric.map(metrics).to_numpy(),
             "who": rows.who.to_numpy(),
             "seed": rows.seed.to_numpy(),

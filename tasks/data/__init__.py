@@ -82,6 +82,11 @@ def load(name: str, delay: int = 4) -> Dataset:
     return _load(name, delay if name == "delayed_recall" else 0)
 
 
+def load_unkept(name: str, delay: int = 4) -> Dataset:
+    """As `load`, for who looks at a data set once: it is not kept for the next call."""
+    return _load.__wrapped__(name, delay if name == "delayed_recall" else 0)
+
+
 @lru_cache(maxsize=4)
 def _load(name: str, delay: int) -> Dataset:
     if name not in SOURCES:
@@ -122,6 +127,7 @@ __all__ = [
     "Source",
     "load",
     "load_file",
+    "load_unkept",
     "names",
     "source_file",
 ]
