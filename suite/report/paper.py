@@ -20,7 +20,7 @@ from suite.report.table import Entry, Table, format_estimate
 from suite.runs.store import write_atomically
 from suite.statistics import Estimate
 from suite.studies import Study, studies
-from suite.studies.claims import TESTED, Claim, ClaimError, claims
+from suite.studies.claims import TESTED, Claim, ClaimError, Origin, claims
 from suite.studies.verdicts import VERDICTS, Check, Evidence, Finding, counted, effect_text, judge
 
 QUESTION = "Do the CLIF paper's claims hold?"
@@ -86,11 +86,18 @@ def build(report: Path, rows: pd.DataFrame, groups: Groups, parts: Parts) -> Pag
 
 
 def sentence_of(findings: Sequence[Finding], untested: Sequence[Claim]) -> str:
-    """How the paper's claims ended, in a sentence."""
-    counts = {name: count for name, count in counted(findings, untested).items() if count}
-    tested = sum(count for name, count in counts.items() if name in VERDICTS)
-    listed = ", ".join(f"{counts[name]} {name}" for name in VERDICTS if name in counts)
-    return f"Of {tested} claims of the CLIF paper that were tested at this scale: {listed}."
+    """How the paper's claims ended, in a sentence, and the suite's own in a second if it tested any."""
+    tested, listed = _verdicts_of(findings, untested, "paper")
+    sentence = f"Of {tested} claims of the CLIF paper that were tested at this scale: {listed or 'none'}."
+    own, listed = _verdicts_of(findings, untested, "suite")
+    return f"{sentence} Of {own} of the suite's own: {listed}." if own else sentence
+
+
+def _verdicts_of(findings: Sequence[Finding], untested: Sequence[Claim], origin: Origin) -> tuple[int, str]:
+    """How many claims of that origin ended in a verdict, and how, in words."""
+    counts = counted(findings, untested, origin)
+    listed = ", ".join(f"{counts[name]} {name}" for name in VERDICTS if counts[name])
+    return sum(counts[name] for name in VERDICTS), listed
 
 
 def told_of(findings: Sequence[Finding]) -> str:
@@ -118,10 +125,10 @@ def _record(finding: Finding) -> dict[str, Any]:
 
 
 def counts_table(findings: Sequence[Finding], untested: Sequence[Claim]) -> Table:
-    """How many claims ended how."""
-    counts = counted(findings, untested)
-    lines = [(name, [Entry(str(count))]) for name, count in counts.items()]
-    return Table("claims", "The paper's claims by verdict.", NOTE, ["verdict", "claims"], lines)
+    """How many claims ended how: the paper's, and the suite's own beside them."""
+    paper, own = (counted(findings, untested, origin) for origin in ("paper", "suite"))
+    lines = [(name, [Entry(str(count)), Entry(str(own[name]))]) for name, count in paper.items()]
+    return Table("claims", "Claims by verdict.", NOTE, ["verdict", "the paper's", "the suite's own"], lines)
 
 
 def verdicts_table(findings: Sequence[Finding]) -> Table:
@@ -134,7 +141,7 @@ def verdicts_table(findings: Sequence[Finding]) -> Table:
             continue
         texts = [claim.claim, claim.paper, _measured(finding), effect_text(finding), _verdict(finding)]
         lines.append((claim.place, [Entry(text) for text in (*texts, str(effect.count), claim.id)]))
-    return Table("verdicts", "The paper's claims at this scale.", NOTE, header, lines)
+    return Table("verdicts", "Every claim that was tested, at this scale.", NOTE, header, lines)
 
 
 def outcomes_table(findings: Sequence[Finding]) -> Table:

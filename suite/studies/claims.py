@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 Asserts = Literal["greater", "less", "equal", "check", "setting", "illustration"]
+Origin = Literal["paper", "suite"]
 FILE = Path(__file__).resolve().parents[2] / "results" / "paper" / "claims.toml"
 TESTED = ("greater", "less", "equal")
 """What ends in a verdict; a check holds or fails, and settings and illustrations claim nothing."""
@@ -26,6 +27,7 @@ class Claim:
         id: also the name under which its study gives the evidence.
         effect: what is measured, in `unit`; `asserts` says how it must lie to 0, "equal" within `margin`.
         scale: where the paper asserts it.
+        origin: whose claim it is; the suite's own are no claims of the paper and are counted apart.
         study: which study tests it; None if none can, and `untested` says why.
     """
 
@@ -40,6 +42,7 @@ class Claim:
     margin: float | None = None
     study: str | None = None
     untested: str = field(default="")
+    origin: Origin = "paper"
 
     def __post_init__(self) -> None:
         if (self.study is None) != bool(self.untested):

@@ -10,7 +10,7 @@ from typing import Literal
 from suite.report.table import format_estimate
 from suite.statistics import SIGNIFICANCE, Estimate, holm
 from suite.statistics.equivalence import beyond_p_value, difference_p_value, equivalence_p_value, smallest_effect
-from suite.studies.claims import Claim
+from suite.studies.claims import Claim, Origin
 
 Verdict = Literal["supported", "contradicted", "equal within the margin", "no evidence", "holds", "fails"]
 VERDICTS: tuple[Verdict, ...] = ("supported", "contradicted", "equal within the margin", "no evidence")
@@ -143,10 +143,10 @@ def effect_text(finding: Finding) -> str:
     return f"{format_estimate(finding.effect, -3)} {finding.claim.unit}"
 
 
-def counted(findings: Sequence[Finding], untested: Sequence[Claim]) -> Mapping[str, int]:
-    """How many claims ended how, those that no study tests included."""
-    found = [finding.verdict for finding in findings]
+def counted(findings: Sequence[Finding], untested: Sequence[Claim], origin: Origin = "paper") -> Mapping[str, int]:
+    """How many claims of the paper, or of the suite itself, ended how, those that no study tests included."""
+    found = [finding.verdict for finding in findings if finding.claim.origin == origin]
     counts: dict[str, int] = {verdict: found.count(verdict) for verdict in (*VERDICTS, "holds", "fails")}
-    claiming = [claim for claim in untested if claim.asserts not in ("setting", "illustration")]
+    claiming = [c for c in untested if c.origin == origin and c.asserts not in ("setting", "illustration")]
     elsewhere = sum(claim.study is not None for claim in claiming)
     return {**counts, "of studies not in this run": elsewhere, "not testable here": len(claiming) - elsewhere}

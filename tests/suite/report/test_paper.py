@@ -5,12 +5,22 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from suite.report.paper import accuracies, checks_table, counts_table, known, scale, untested_table, verdicts_table
+from suite.report.paper import (
+    accuracies,
+    checks_table,
+    counts_table,
+    known,
+    scale,
+    sentence_of,
+    untested_table,
+    verdicts_table,
+)
 from suite.studies import claims, studies
 from suite.studies.claims import ClaimError
 from suite.studies.verdicts import judge
 from tests.suite.studies.made_rows import Rows, accuracy
-from tests.suite.studies.test_evidence import gradient_rows, neurons_rows
+from tests.suite.studies.test_evidence import findings as findings_of
+from tests.suite.studies.test_evidence import gradient_rows, neurons_rows, recall_rows
 
 
 def test_tables_of_a_page() -> None:
@@ -32,6 +42,23 @@ def test_tables_of_a_page() -> None:
     without = {place: entries[-1].text for place, entries in untested_table(untested).rows}
     assert "GPU" in without["Table 2"]
     assert without["Table 7"] == "study energy"
+
+
+def test_claims_of_the_suite_are_not_counted_as_the_papers() -> None:
+    found = list(findings_of("delayed_recall", recall_rows()).values())
+    assert [f.claim.origin for f in found] == ["suite", "suite", "paper"]
+    expected = "Of 1 claims of the CLIF paper that were tested at this scale: 1 supported. Of 2 of the suite's own: "
+    assert sentence_of(found, []) == expected + "2 supported."
+    counts = {name: [entry.text for entry in entries] for name, entries in counts_table(found, []).rows}
+    assert counts["supported"] == ["1", "2"]
+    paper_alone = [f for f in found if f.claim.origin == "paper"]
+    assert "suite's own" not in sentence_of(paper_alone, [])
+
+
+def test_what_is_not_in_the_paper_is_the_suites_own() -> None:
+    for claim in claims.claims().values():
+        outside = claim.place.startswith("not in the paper") or claim.paper.startswith("not in the paper")
+        assert (claim.origin == "suite") == outside, claim.id
 
 
 def test_a_study_speaks_on_its_own_claims_alone() -> None:

@@ -47,6 +47,8 @@ def test_the_baseline_of_a_sequence_is_the_recurrent_network() -> None:
     found = findings("neurons", rows.frame())["beats_ann"]
     assert found.verdict == "contradicted"
     assert "GRU 95" in found.measured
+    assert "a GRU is of another structure" in found.beside
+    assert "GRU" not in findings("neurons", neurons_rows())["beats_ann"].beside
 
 
 LENGTHS = {1: 88, 2: 90, 4: 92, 8: 93, 16: 94, 32: 95, 64: 94}
@@ -74,6 +76,24 @@ def test_timesteps() -> None:
     assert [turned[name].verdict for name in claims] == ["contradicted"] * 4
     apart = rows.assign(value=rows.value + 1e-3 * ((rows.neuron == "clif") & (rows.timesteps == 1)))
     assert findings("timesteps", apart)["equal_at_one_step"].verdict == "fails"
+
+
+def test_a_decline_beyond_the_peak_needs_a_t_beyond_it() -> None:
+    """LIF falls from 16 to 32 here, where the paper has it rise: nothing is said of what comes after."""
+    rows = timesteps_rows()
+    short = rows[rows.timesteps <= 32]
+    falling = short.assign(value=short.value - 5 * ((short.neuron == "lif") & (short.timesteps == 32)))
+    for own in (short, falling):
+        found = findings("timesteps", own)
+        assert found["lif_declines"].verdict == "no evidence"
+        assert "T ends at 32 here" in found["lif_declines"].why
+        assert "T ends" not in found["clif_keeps_rising"].why
+
+
+def test_a_lead_over_all_lengths_is_shown_at_each() -> None:
+    beside = findings("timesteps", timesteps_rows())["better_at_every_length"].beside
+    assert [part.split(":")[0] for part in beside.split("by T: ")[1].split(", ")] == ["2", "4", "8", "16", "32", "64"]
+    assert "64: 4.0" in beside
 
 
 def truncation_rows(two: float) -> pd.DataFrame:
