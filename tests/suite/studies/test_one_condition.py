@@ -89,6 +89,13 @@ def test_one_condition_is_told(name: str) -> None:
     assert len(data)
 
 
+@pytest.mark.parametrize("name", MADE)
+def test_every_figure_is_laid_out_and_written(name: str, tmp_path: Path) -> None:
+    """Some layouts fail only where the figure is saved."""
+    assert studies()[name].plot.save(one_condition(name), tmp_path) is not None
+    assert {path.suffix for path in tmp_path.iterdir()} == {".csv", ".png", ".svg", ".pdf"}
+
+
 @pytest.mark.parametrize("column", [column for column in TWO if column != "neuron"])
 @pytest.mark.parametrize("name", MADE)
 def test_rows_doubled_with_another_value_are_refused(name: str, column: str) -> None:
