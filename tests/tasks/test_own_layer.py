@@ -71,6 +71,8 @@ def test_settings_are_those_of_the_layer_that_ran(
     if neuron in NEITHER.get(task, []) or any(name not in known for name in settings if "." not in name):
         return
     small = {name: value for name, value in {**SMALL, "dataset": "digits"}.items() if name in known}
+    if task == "conformance":
+        del small["elements"]  # there it is one large shape, beside which the small ones are not run
     backend = neuron.partition(".")[0] if "." in neuron else "reference"
     cell = Cell(task, neuron, backend, 0, {**known, **small, **settings})
     list(tasks.get(task).run(cell))
