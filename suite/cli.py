@@ -8,7 +8,9 @@ from __future__ import annotations
 import argparse
 import ast
 import importlib
+import os
 import pkgutil
+import select
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +21,8 @@ from suite.text import plain
 
 LONGEST_MESSAGE = 600
 """Characters of an error; a longer one, of a name without end, loses its middle."""
+READER_LEFT = 141
+"""The exit code of a shell's command that writes to a pipe without a reader."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -33,12 +37,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     options = _parser(arguments[:1]).parse_args(arguments)
     try:
-        return options.command(options, arguments)
+        code = options.command(options, arguments)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        if not _reader_left():
+            raise
+        return READER_LEFT
     except Exception as error:
         if not _is_bad_input(error):
             raise
         print(f"suite: {plain(error, LONGEST_MESSAGE)}", file=sys.stderr)
         return 2
+
+
+def _reader_left() -> bool:
+    """Whether nobody reads what is printed, as after `head`; the rest of it is then dropped."""
+    output = select.poll()
+    output.register(sys.stdout, 0)
+    if not any(event & select.POLLERR for _, event in output.poll(0)):
+        return False
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return True
 
 
 def _is_bad_input(error: Exception) -> bool:
