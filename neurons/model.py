@@ -317,10 +317,14 @@ class Neuron(metaclass=NeuronType):
         return bound
 
     def snapshot(self) -> Self:
-        """A copy that keeps the attributes of this model as they are, also what mutable ones hold now."""
+        """A copy that keeps what this model and its class hold now: constants, and what is in mutable attributes."""
         own = self.bind({})
-        mutable = set(self._mutable_attributes()) & set(vars(own))
-        vars(own).update({name: deepcopy(vars(own)[name]) for name in mutable})
+        for base in type(self).__mro__[:-1]:
+            for name, declared in vars(base).items():
+                if not name.startswith("__") and name not in DERIVED and not isinstance(declared, (Learnable, *CODE)):
+                    vars(own).setdefault(name, getattr(self, name))
+        for name in set(self._mutable_attributes()) & set(vars(own)):
+            vars(own)[name] = deepcopy(vars(own)[name])
         return own
 
     def _check_constants(self) -> None:

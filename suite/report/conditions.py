@@ -46,18 +46,21 @@ def identified(rows: pd.DataFrame) -> pd.DataFrame:
         text: json.dumps({k: v for k, v in own.items() if k != "timesteps"}, sort_keys=True)
         for text, own in known.items()
     }
-    long = {name: _shared(rows[name], _text) for name in ("machine", "versions")}
+    long = {
+        name: _shared(rows[name], lambda value: None if pd.isna(value) else _text(value))
+        for name in ("machine", "versions")
+    }
     return rows.assign(timesteps=steps, settings=_shared(rows.settings, lambda text: texts.get(text, "{}")), **long)
 
 
-def _shared(column: pd.Series, written: Callable[[Any], str]) -> pd.Series:
+def _shared(column: pd.Series, written: Callable[[Any], str | None]) -> pd.Series:
     """Long texts of which few are distinct: each is held once, however many rows, and copies of them, there are."""
     known: dict[Hashable, str | None] = {}
     found = []
     for value in column:
         key = value if isinstance(value, Hashable) else _text(value)
         if key not in known:
-            known[key] = None if pd.isna(value) else written(value)
+            known[key] = written(value)
         found.append(known[key])
     return pd.Series(found, index=column.index, dtype=object)
 
