@@ -30,9 +30,9 @@ REGISTRIES: list[dict[str, Any]] = [
     registry._packages,
     TASKS,
     data.SOURCES,
-    data._files,
+    data._families.files,
     networks.ARCHITECTURES,
-    networks._files,
+    networks._families.files,
 ]
 """What a file of a user may add to."""
 

@@ -7,25 +7,20 @@ installed package as an entry point of the group `neuron_suite.datasets`.
 from __future__ import annotations
 
 import hashlib
-import importlib
-import importlib.metadata
-import pkgutil
 from functools import lru_cache
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import torch
 
-from neurons import BackendUnavailable, NeuronError, UnknownName
-from neurons.user_file import import_user_file
+from neurons import BackendUnavailable, UnknownName
 from tasks import contract
-from tasks.contract import ENTRY_POINTS
 from tasks.data.dataset import Arrays, DataCorrupted, Dataset, Readout, Source
+from tasks.families import Families
 
-SOURCES: dict[str, Source] = {}
+_families = Families("data set", "SOURCES", Source, "tasks.data.Source(...)", "--dataset-file")
+SOURCES: dict[str, Source] = _families.entries
 """All data sets by name, the static ones first."""
-_files: dict[str, Path] = {}
 
 
 def load_file(path: str | Path) -> list[str]:
@@ -34,35 +29,16 @@ def load_file(path: str | Path) -> list[str]:
     Raises:
         NeuronError: one line with the file, the data set and what is wrong with it.
     """
-    module = import_user_file(path, "--dataset-file takes a Python file with SOURCES = {name: tasks.data.Source(...)}")
-    found = getattr(module, "SOURCES", None)
-    if not isinstance(found, dict) or not found or not all(isinstance(own, Source) for own in found.values()):
-        raise NeuronError(f"{module.__file__}: has no SOURCES = {{name: tasks.data.Source(...)}}")
-    for name, source in found.items():
-        others = {known for known in SOURCES if SOURCES[known] is not source}
-        fault = contract.fault_of_name(name, others) or contract.fault_of_source(source)
-        if fault is not None:
-            raise NeuronError(f"{module.__file__}: data set {name}: {fault}")
-    _add(module)
-    return list(found)
+    return _families.load_file(path, contract.fault_of_source)
 
 
 def source_file(name: str) -> Path:
     """The file that defines a data set."""
-    return _files[name]
-
-
-def _add(module: ModuleType) -> None:
-    found: dict[str, Source] = getattr(module, "SOURCES", {})
-    SOURCES.update(found)
-    _files.update(dict.fromkeys(found, Path(module.__file__ or "<interactive>")))
+    return _families.files[name]
 
 
 def _discover() -> None:
-    modules = [importlib.import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__)]
-    modules += [entry.load() for entry in importlib.metadata.entry_points(group=f"{ENTRY_POINTS}.datasets")]
-    for module in modules:
-        _add(module)
+    _families.discover(__name__, __path__, "datasets")
     ordered = sorted(SOURCES.items(), key=lambda item: (item[1].sequence, item[0]))
     SOURCES.clear()
     SOURCES.update(ordered)
@@ -79,16 +55,24 @@ def load(name: str, delay: int = 4) -> Dataset:
         BackendUnavailable: the package that it comes with is not installed.
         DataCorrupted: the arrays or the split differ from the frozen ones.
     """
-    return _load(name, delay if name == "delayed_recall" else 0)
+    return _load(name, _delay_of(name, delay))
 
 
 def load_unkept(name: str, delay: int = 4) -> Dataset:
     """As `load`, for who looks at a data set once: it is not kept for the next call."""
-    return _load.__wrapped__(name, delay if name == "delayed_recall" else 0)
+    return _made(name, _delay_of(name, delay))
+
+
+def _delay_of(name: str, delay: int) -> int:
+    return delay if name == "delayed_recall" else 0
 
 
 @lru_cache(maxsize=4)
 def _load(name: str, delay: int) -> Dataset:
+    return _made(name, delay)
+
+
+def _made(name: str, delay: int) -> Dataset:
     if name not in SOURCES:
         raise UnknownName("data set", name, SOURCES)
     source = SOURCES[name]

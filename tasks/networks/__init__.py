@@ -6,25 +6,20 @@ by an installed package as an entry point of the group `neuron_suite.networks`.
 
 from __future__ import annotations
 
-import importlib
-import importlib.metadata
-import pkgutil
 from itertools import count
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import torch
 
-from neurons import InvalidValue, NeuronError, NeuronLayer, UnknownName, layer
-from neurons.user_file import import_user_file
+from neurons import InvalidValue, NeuronLayer, UnknownName, layer
 from tasks import contract
-from tasks.contract import ENTRY_POINTS
+from tasks.families import Families
 from tasks.networks.network import Architecture, EachStep, MakeNeuron, SpikingNetwork
 
-ARCHITECTURES: dict[str, Architecture] = {}
+_families = Families("network", "ARCHITECTURES", Architecture, "tasks.networks.Architecture(...)", "--network-file")
+ARCHITECTURES: dict[str, Architecture] = _families.entries
 """All networks by name."""
-_files: dict[str, Path] = {}
 
 
 def load_file(path: str | Path) -> list[str]:
@@ -33,44 +28,25 @@ def load_file(path: str | Path) -> list[str]:
     Raises:
         NeuronError: one line with the file, the network and what is wrong with it.
     """
-    wanted = "ARCHITECTURES = {name: tasks.networks.Architecture(...)}"
-    module = import_user_file(path, f"--network-file takes a Python file with {wanted}")
-    found = getattr(module, "ARCHITECTURES", None)
-    if not isinstance(found, dict) or not found or not all(isinstance(own, Architecture) for own in found.values()):
-        raise NeuronError(f"{module.__file__}: has no {wanted}")
-    for name, architecture in found.items():
-        others = {known for known in ARCHITECTURES if ARCHITECTURES[known] is not architecture}
-        fault = contract.fault_of_name(name, others) or contract.fault_of_architecture(
-            architecture,
-            lambda features, steps, width, own=architecture: own.build(
-                lambda channels: layer("lif", channels, steps, "reference"), features, 3, steps, width
-            ),
-        )
-        if fault is not None:
-            raise NeuronError(f"{module.__file__}: network {name}: {fault}")
-    _add(module)
-    return list(found)
+    return _families.load_file(path, _fault_of)
+
+
+def _fault_of(architecture: Architecture) -> str | None:
+    def narrow(features: tuple[int, ...], steps: int, width: int) -> SpikingNetwork:
+        def lif(channels: int) -> NeuronLayer:
+            return layer("lif", channels, steps, "reference")
+
+        return architecture.build(lif, features, 3, steps, width)
+
+    return contract.fault_of_architecture(architecture, narrow)
 
 
 def source_file(name: str) -> Path:
     """The file that defines a network."""
-    return _files[name]
+    return _families.files[name]
 
 
-def _add(module: ModuleType) -> None:
-    found: dict[str, Architecture] = getattr(module, "ARCHITECTURES", {})
-    ARCHITECTURES.update(found)
-    _files.update(dict.fromkeys(found, Path(module.__file__ or "<interactive>")))
-
-
-def _discover() -> None:
-    modules = [importlib.import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__)]
-    modules += [entry.load() for entry in importlib.metadata.entry_points(group=f"{ENTRY_POINTS}.networks")]
-    for module in modules:
-        _add(module)
-
-
-_discover()
+_families.discover(__name__, __path__, "networks")
 
 
 def build(
