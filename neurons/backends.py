@@ -71,7 +71,7 @@ class Compile(Backend):
     description = "torch.compile of the reference loop"
 
     def __init__(self) -> None:
-        self._loops: dict[Hashable, tuple[Neuron, Runner]] = {}
+        self._loops: dict[Hashable, Runner] = {}
         self._count = 0
 
     def unavailable(self, neuron: Neuron, device: torch.device) -> str | None:
@@ -85,15 +85,16 @@ class Compile(Backend):
             return torch.compile(neuron.run, dynamic=False)
         computed = _computed_by(neuron)
         if computed is None:
-            return self._compiled(neuron.snapshot(), bptt_steps)
-        # Of one class: a loop reads its class when it is traced, which may be after another class has changed.
+            return self._compiled(neuron, bptt_steps)
+        # Of one class: a loop reads what its step reads beside the model when it is traced, which may be later.
         key = type(neuron), computed, bptt_steps
-        if key not in self._loops or _computed_by(self._loops[key][0]) != computed:
-            own = neuron.snapshot()  # as it is now; a change of it makes another runner
-            self._loops[key] = own, self._compiled(own, bptt_steps)
-        return self._loops[key][1]
+        if key not in self._loops:
+            self._loops[key] = self._compiled(neuron, bptt_steps)
+        return self._loops[key]
 
     def _compiled(self, neuron: Neuron, bptt_steps: int | None) -> Runner:
+        neuron = neuron.snapshot()  # as it is now; a change of it makes another runner
+
         def loop(parameters: Mapping[str, Tensor], x: Tensor) -> Tensor:
             if bptt_steps is None:
                 return step_loop(neuron, parameters, x)
