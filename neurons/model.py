@@ -181,8 +181,8 @@ class Neuron(metaclass=NeuronType):
 
     @property
     def bits(self) -> int:
-        """How many bits tell the values of one output of a spiking model apart."""
-        return 1
+        """How many bits tell the values of one output of a spiking model apart: as many events, or fewer."""
+        return math.ceil(math.log2(self.events + 1))
 
     def fire_reset(self, u: Tensor, spike: Tensor, threshold: Tensor | None = None) -> Tensor:
         """The potential after a spike: u − v_th·spike (soft) or u·(1 − spike) + v_reset·spike (hard).

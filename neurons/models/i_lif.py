@@ -1,7 +1,5 @@
 """LIF that fires a whole number of spikes in a step."""
 
-import math
-
 from torch import Tensor
 
 from neurons import Neuron, Source, register
@@ -31,7 +29,3 @@ class ILIF(Neuron):
     @property
     def events(self) -> int:
         return self.maximum
-
-    @property
-    def bits(self) -> int:
-        return math.ceil(math.log2(self.maximum + 1))

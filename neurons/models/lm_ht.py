@@ -1,7 +1,5 @@
 """Multi-level neuron that mixes all steps."""
 
-import math
-
 import torch
 from torch import Tensor
 
@@ -42,7 +40,3 @@ class LMHT(Neuron):
     @property
     def events(self) -> int:
         return self.maximum
-
-    @property
-    def bits(self) -> int:
-        return math.ceil(math.log2(self.maximum + 1))

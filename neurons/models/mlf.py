@@ -30,7 +30,3 @@ class MLF(Neuron):
     @property
     def events(self) -> int:
         return 3
-
-    @property
-    def bits(self) -> int:
-        return 2

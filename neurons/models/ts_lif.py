@@ -43,7 +43,3 @@ class TSLIF(Neuron):
     @property
     def events(self) -> int:
         return 2
-
-    @property
-    def bits(self) -> int:
-        return 2
