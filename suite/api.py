@@ -179,8 +179,7 @@ class Shown(dict[str, T]):
 
 def _named(rows: Rows) -> pd.DataFrame:
     if not isinstance(rows, pd.DataFrame):
-        root = Path(rows)
-        rows = groups.main_rows(read_results(root), groups.read(root))
+        rows = groups.read_main_rows(Path(rows))
     return name_conditions(rows)
 
 

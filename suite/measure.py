@@ -88,10 +88,9 @@ def execute(
 
 def _measure(store: Store, cells: Sequence[Cell], time_limit: float, files: UserFiles) -> int | None:
     """Run the cells that are not yet done and write the table; an exit code if that was ended before its end."""
-    open_cells = [cell for cell in cells if not store.finished(cell)]
-    still_open = {id(cell) for cell in open_cells}
-    done = [(cell, store.load(cell)) for cell in cells if id(cell) not in still_open]
-    earlier = [(cell, result.seconds) for cell, result in done if result is not None and result.seconds]
+    known = [(cell, store.load(cell)) for cell in cells]
+    open_cells = [cell for cell, result in known if result is None or not result.finished]
+    earlier = [(cell, result.seconds) for cell, result in known if result and result.finished and result.seconds]
     display = make_display(cells, cached=len(cells) - len(open_cells), earlier=earlier)
     display.plan(open_cells)
     stop = StopRequest(f"interrupted; the same line again goes on from here (run directory {store.root})")

@@ -20,7 +20,6 @@ from suite.report.conditions import name_conditions
 from suite.report.costs import layer_time
 from suite.report.numbers import format_estimate, format_value
 from suite.report.outcomes import Outcome, outcomes
-from suite.runs.store import read_results
 from suite.statistics import Estimate, paired_differences
 
 README = Path("README.md")
@@ -34,8 +33,7 @@ class NoSuchFigure(Exception):
 
 @cache
 def _rows(run: str) -> pd.DataFrame:
-    folder = PUBLISHED / run
-    return name_conditions(groups.main_rows(read_results(folder), groups.read(folder)))
+    return name_conditions(groups.read_main_rows(PUBLISHED / run))
 
 
 @cache

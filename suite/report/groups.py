@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from suite.runs.files import read_json, set_aside, write_atomically
+from suite.runs.store import read_results
 
 FILE = "groups.json"
 MAIN = "run"
@@ -31,6 +32,15 @@ def read(run: Path) -> Groups:
         return known
     set_aside(run / FILE, "a group is no list of cells")
     return {}
+
+
+def read_main_rows(run: Path) -> pd.DataFrame:
+    """The rows of the main run of a run directory.
+
+    Raises:
+        RunError: it is no run directory.
+    """
+    return main_rows(read_results(run), read(run))
 
 
 def main_rows(rows: pd.DataFrame, groups: Groups) -> pd.DataFrame:

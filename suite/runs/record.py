@@ -57,6 +57,11 @@ class Result:
     timesteps: int | None = None
     output: str = ""
 
+    @property
+    def finished(self) -> bool:
+        """Whether the cell ended ok: only then is its result reused."""
+        return self.status == "ok"
+
 
 @dataclass(frozen=True)
 class Record:

@@ -164,9 +164,9 @@ class Store:
         return record.result
 
     def finished(self, cell: Cell) -> bool:
-        """True if the cell ended ok: only then is it reused."""
+        """Whether a result that is reused is stored, see `Result`."""
         result = self.load(cell)
-        return result is not None and result.status == "ok"
+        return result is not None and result.finished
 
     def table(self) -> pd.DataFrame:
         """The tidy table: the rows of all cells, and those rows of results.parquet whose cells are not there."""
