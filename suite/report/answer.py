@@ -14,6 +14,7 @@ from suite.report.costs import TIME, Cost, Ratio, costs
 from suite.report.numbers import format_value
 from suite.report.outcomes import Outcome, fewest_seeds, outcomes
 from suite.report.timings import BUSY, FUSED, sizes
+from suite.statistics import SEEDS_TO_CLAIM
 from suite.text import counted
 
 MOST_WORDS = 40
@@ -61,8 +62,8 @@ def _of_accuracy(known: Sequence[Outcome]) -> list[str]:
         return [f"{names.neuron(next(iter(known[0].values)))} alone was run: there is nothing to compare it with."]
     able = [own for own in known if own.best]
     if not able:
-        seeds, needed = fewest_seeds(known)
-        return [f"{counted(seeds, 'seed')} can tell no neuron from another by accuracy; {needed} could."]
+        seeds = counted(fewest_seeds(known), "seed")
+        return [f"{seeds} can tell no neuron from another by accuracy; {SEEDS_TO_CLAIM} could."]
     told = [own for own in able if own.told]
     tied = [own for own in able if not own.told]
     if len(tied) == len(known):

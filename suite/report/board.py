@@ -68,7 +68,11 @@ class Board:
         """The board for a terminal and for a paper: the best are bold and starred."""
         header = ["neuron", *(f"{own.title} ({own.unit} {own.better})" for own in self.columns)]
         lines = [(line.who, [Entry(_starred(own), best=own.best) for own in line.fields]) for line in self.lines]
-        notes = ["* the best, and all that the paired, corrected test does not tell from it."] if self._tested else []
+        notes = (
+            ["* the best, and all that the paired test, corrected over all pairs, does not tell from it."]
+            if self._tested
+            else []
+        )
         untested = [names.condition(own.where) for own in self.known if not own.best and len(own.values) > 1]
         if untested:
             notes.append(f"No * on {', '.join(untested)}: the seeds are too few for the test.")

@@ -12,7 +12,7 @@ from suite.report.conditions import name_conditions, of_each_seed, of_task
 from suite.report.outcomes import Outcome, order
 from suite.report.table import Entry, Table
 from suite.report.timings import sizes
-from suite.statistics import SIGNIFICANCE, Estimate, paired_differences, seeds_to_tell
+from suite.statistics import Estimate, paired_differences, seeds_to_tell
 from suite.statistics.power import MOST_SEEDS
 
 LAST_SHARE = 0.25
@@ -47,8 +47,8 @@ def _needed(own: Outcome, who: str, base: str) -> Entry:
     compared = own.against(base).get(who)
     if compared is None or not compared.difference.count:
         return Entry("—")
-    if compared.difference.count >= compared.needed and compared.corrected < SIGNIFICANCE:
-        return Entry("higher" if compared.difference.mean > 0 else "lower", best=True)
+    if compared.verdict in ("higher", "lower"):
+        return Entry(compared.verdict, best=True)
     seeds = seeds_to_tell(paired_differences(own.values[who], own.values[base]), len(own.values) - 1)
     if math.isnan(seeds):
         return Entry("—")

@@ -12,7 +12,14 @@ from suite.report.numbers import MISSING, format_p, format_value
 from suite.report.ranking import Variant, chosen_variant
 from suite.report.style import ordered
 from suite.report.table import Entry, Table, format_estimate
-from suite.statistics import SIGNIFICANCE, Comparison, Ranks, compare_with_baseline, probability_of_improvement
+from suite.statistics import (
+    SEEDS_TO_CLAIM,
+    SIGNIFICANCE,
+    Comparison,
+    Ranks,
+    compare_with_baseline,
+    probability_of_improvement,
+)
 from suite.statistics.improvement import FEWEST_FOR_INTERVAL
 
 METRIC = "accuracy_selected"
@@ -49,7 +56,9 @@ def differences(rows: pd.DataFrame, baseline: str) -> Table | None:
         return None
     names = ordered({name for compared in found.values() for name in compared})
     lines = [(name, [_difference(compared.get(name)) for compared in found.values()]) for name in names]
-    notes = ["* differs from the baseline: paired permutation test, Holm-corrected over the column, p < 0.05."]
+    notes = [
+        "* differs from the baseline: paired permutation test, corrected over the column (step-down max-T), p < 0.05."
+    ]
     if any(entry.text == MISSING for _, entries in lines for entry in entries):
         notes.append(f"— not measured, or on no seed that {written(baseline)} has.")
     notes += _too_few_seeds(found)
@@ -64,12 +73,8 @@ def _too_few_seeds(found: Mapping[str, Mapping[str, Comparison]]) -> list[str]:
     tested = [
         comparison for compared in found.values() for comparison in compared.values() if comparison.difference.count
     ]
-    short = [comparison for comparison in tested if comparison.difference.count < comparison.needed]
-    if not short:
-        return []
-    seeds, needed = min(c.difference.count for c in short), max(c.needed for c in short)
-    most = max(sum(bool(c.difference.count) for c in compared.values()) for compared in found.values())
-    return [f"{seeds} seeds support no claim about {most} comparisons; {needed} or more would."]
+    fewest = min((comparison.difference.count for comparison in tested), default=SEEDS_TO_CLAIM)
+    return [] if fewest >= SEEDS_TO_CLAIM else [f"{fewest} seeds support no claim; {SEEDS_TO_CLAIM} can."]
 
 
 def _difference(comparison: Comparison | None) -> Entry:
@@ -92,10 +97,9 @@ def tests(rows: pd.DataFrame, baseline: str) -> Table | None:
     if not lines:
         return None
     caption = (
-        f"Paired over seeds against {written(baseline)}: permutation test, Holm's correction over the neurons of a "
-        "column, on which the verdict rests; the paired t-test beside it, uncorrected, which assumes normal "
-        "differences; Hedges' "
-        "g of the paired differences."
+        f"Paired over seeds against {written(baseline)}: permutation test, corrected over the neurons of a data set "
+        "(step-down max-T), on which the verdict rests; the paired t-test beside it, uncorrected, which assumes normal "
+        "differences; Hedges' g of the paired differences."
     )
     header = ["neuron", "data set", "difference (points)", "p", "corrected p", "t-test p", "g", "seeds", "verdict"]
     return Table("tests", "Which differences may be claimed.", caption, header, lines, [], TASKS)

@@ -15,13 +15,13 @@ from suite.report.comparison import accuracies
 from suite.report.ranking import chosen_variant
 from suite.report.style import ordered
 from suite.statistics import (
+    SEEDS_TO_CLAIM,
     Comparison,
     Estimate,
     compare_with_baseline,
     not_told_from_best,
     paired_differences,
     rank_intervals,
-    seeds_needed,
 )
 
 
@@ -54,9 +54,8 @@ class Outcome:
         if not found:
             return set()
         top = max(found, key=lambda who: self.estimates[who].mean)
-        needed = seeds_needed(len(self.values) - 1)
-        short = {who for who in self.values if len(paired_differences(self.values[who], self.values[top])) < needed}
-        return found | short
+        common = {who: len(paired_differences(own, self.values[top])) for who, own in self.values.items()}
+        return found | {who for who, count in common.items() if count < SEEDS_TO_CLAIM}
 
     @property
     def told(self) -> bool:
@@ -125,10 +124,6 @@ def order(rows: pd.DataFrame, known: Sequence[Outcome]) -> list[str]:
     return ranked + [who for who in ordered(rows.who.astype(str)) if who not in scored]
 
 
-def fewest_seeds(known: Sequence[Outcome]) -> tuple[int, int]:
-    """The seeds of the data set that has fewest, and those from which its comparisons with the best can speak."""
-    pairs = [
-        (min((own.count for own in outcome.estimates.values()), default=0), seeds_needed(len(outcome.values) - 1))
-        for outcome in known
-    ]
-    return min(pairs, default=(0, 0))
+def fewest_seeds(known: Sequence[Outcome]) -> int:
+    """The seeds of the neuron and data set that has fewest."""
+    return min((own.count for outcome in known for own in outcome.estimates.values()), default=0)

@@ -12,7 +12,7 @@ import tasks
 from suite.report.conditions import in_order, name_conditions, over_seeds, same_for_all
 from suite.report.style import ordered
 from suite.report.table import Entry, Table, format_estimate
-from suite.statistics import Estimate, not_told_from_best, seeds_needed
+from suite.statistics import SEEDS_TO_CLAIM, Estimate, not_told_from_best
 
 MISSING = Entry("—")
 WORDS = {"failed": "failed", "timeout": "timed out", "unavailable": "unavailable"}
@@ -117,7 +117,7 @@ def _best(rows: pd.DataFrame, shape: Shape) -> tuple[set[Place], list[str]]:
     all that print as the best does. Only what ran alike is held against each other.
     """
     bold: set[Place] = set()
-    powerless: list[int] = []
+    powerless = False
     for (column, _), own in rows[rows.value.notna()].groupby([shape.column, "how"], sort=False):
         better = direction(own)
         values = {str(who): group.set_index("seed").value for who, group in own.groupby("who", sort=False)}
@@ -127,13 +127,10 @@ def _best(rows: pd.DataFrame, shape: Shape) -> tuple[set[Place], list[str]]:
             names = _printed_as_the_best(values, better, shape.digits)
         else:
             names = not_told_from_best(values, better)
-            if not names:
-                powerless.append(seeds_needed(len(values) - 1))
+            powerless |= not names
         bold |= {(name, str(column)) for name in names}
-    note = (
-        f"No bold where the seeds are too few to tell the best apart; {max(powerless)} would do." if powerless else ""
-    )
-    return bold, [note] if note else []
+    note = f"No bold where the seeds are too few to tell the best apart; {SEEDS_TO_CLAIM} can."
+    return bold, [note] if powerless else []
 
 
 def _printed_as_the_best(values: Mapping[str, pd.Series], better: Better, digits: int) -> set[str]:

@@ -56,8 +56,8 @@ def accuracy(rows: pd.DataFrame, metric: str, name: str, title: str) -> Table | 
     """Neuron × data set."""
     chosen = with_failures(of_task(rows, "accuracy"), [metric])
     caption = (
-        "Mean ± 95 % t-interval over seeds; bold: the best, and all that the paired test (permutations, Holm's "
-        "correction) does not tell from it."
+        "Mean ± 95 % t-interval over seeds; bold: the best, and all that the paired permutation test, corrected over "
+        "all pairs of the column (step-down max-T), does not tell from it."
     )
     return pivot(chosen, Shape(name, title, caption, "where", digits=1, unit="%"))
 

@@ -24,7 +24,8 @@ PROFILES = ("smoke", "quick", "full")
 CARD = "gpu"
 """The profile that measures a card, see `suite.runs.card`."""
 SEEDS: dict[str, int] = {"smoke": 1, "quick": 8, "full": 10, CARD: 20}
-"""Eight seeds are the fewest with which six comparisons can claim anything (`suite.statistics.seeds_needed`)."""
+"""Six seeds can claim something; eight find a difference of two standard deviations among all pairs of seven neurons in
+three of four runs, ten in nearly all (`suite/statistics/README.md`)."""
 TIME_LIMITS: dict[str, float] = {"smoke": 120, "quick": 600, "full": 6 * 3600, CARD: 300}
 """Seconds that one cell may take in all."""
 MOST_SEEDS = 10_000

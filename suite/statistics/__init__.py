@@ -3,26 +3,30 @@
 from suite.statistics.estimate import CONFIDENCE, Estimate
 from suite.statistics.improvement import Improvement, probability_of_improvement
 from suite.statistics.paired import (
+    SEEDS_TO_CLAIM,
     SIGNIFICANCE,
     Comparison,
     compare_with_baseline,
+    corrected_p_values,
     holm,
     not_told_from_best,
     paired_differences,
     paired_p_value,
-    seeds_needed,
 )
 from suite.statistics.power import seeds_to_tell
 from suite.statistics.ranks import Ranks, rank_intervals, rank_over_datasets
+from suite.statistics.step_down import step_down_p_values
 
 __all__ = [
     "CONFIDENCE",
+    "SEEDS_TO_CLAIM",
     "SIGNIFICANCE",
     "Comparison",
     "Estimate",
     "Improvement",
     "Ranks",
     "compare_with_baseline",
+    "corrected_p_values",
     "holm",
     "not_told_from_best",
     "paired_differences",
@@ -30,6 +34,6 @@ __all__ = [
     "probability_of_improvement",
     "rank_intervals",
     "rank_over_datasets",
-    "seeds_needed",
     "seeds_to_tell",
+    "step_down_p_values",
 ]

@@ -1,7 +1,8 @@
-"""Differences from a baseline over the same seeds, with an exact test and a correction for their number."""
+"""Differences over the same seeds, with an exact test and a correction for their number."""
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,11 +13,12 @@ import pandas as pd
 from scipy import stats
 
 from suite.statistics.estimate import Estimate, equal, settled
+from suite.statistics.step_down import step_down_p_values
 
 SIGNIFICANCE = 0.05
 FEWEST_FOR_EFFECT = 3
-ALL_SIGNS_UP_TO = 12
-"""Seeds up to which all 2^n assignments of signs are tried; beyond that 9,999 random ones."""
+SEEDS_TO_CLAIM = math.ceil(math.log2(2 / SIGNIFICANCE))
+"""Seeds from which the least p of the permutation test, 2 / 2^n, is below 5 %: six, however many comparisons."""
 
 
 @dataclass(frozen=True)
@@ -25,11 +27,10 @@ class Comparison:
 
     Attributes:
         difference: model − baseline over the seeds that both have.
-        p: of the paired permutation test; `corrected` with Holm's correction over all comparisons made together.
+        p: of the paired permutation test; `corrected` over all comparisons made together (`step_down_p_values`).
         t_p: of the paired t-test, uncorrected: it assumes normal differences and can speak from fewer seeds.
         effect_size: Hedges' g of the paired differences: their mean in units of their standard deviation; NaN from
             fewer than three, or if they do not differ.
-        needed: seeds from which this test can be significant at all, among that many comparisons.
     """
 
     name: str
@@ -38,15 +39,14 @@ class Comparison:
     corrected: float
     t_p: float
     effect_size: float
-    needed: int
 
     @property
     def verdict(self) -> str:
         """What may be claimed."""
         if not self.difference.count:
             return "no common seed"
-        if self.difference.count < self.needed:
-            return f"too few seeds: {self.needed} needed"
+        if self.difference.count < SEEDS_TO_CLAIM:
+            return f"too few seeds: {SEEDS_TO_CLAIM} needed"
         if self.corrected >= SIGNIFICANCE:
             return "not distinguished"
         return "higher" if self.difference.mean > 0 else "lower"
@@ -57,41 +57,57 @@ def compare_with_baseline(values: Mapping[str, pd.Series], baseline: str) -> lis
 
     A series that shares no seed with the baseline is not among them: nothing is tested for it.
     """
-    differences = {name: paired_differences(own, values[baseline]) for name, own in values.items() if name != baseline}
-    testable = [name for name, own in differences.items() if len(own)]
-    p_values = {name: paired_p_value(differences[name]) for name in testable}
-    corrected = dict(zip(testable, holm(list(p_values.values())), strict=True))
-    needed = seeds_needed(len(testable))
+    pairs = [(name, baseline) for name in values if name != baseline]
+    differences = {name: paired_differences(values[name], values[baseline]) for name, _ in pairs}
+    corrected = corrected_p_values(values, pairs)
     return [
         Comparison(
             name,
             Estimate.of(own),
-            p_values.get(name, math.nan),
-            corrected.get(name, math.nan),
+            paired_p_value(own) if own else math.nan,
+            corrected[name, baseline] if own else math.nan,
             paired_t_p_value(own),
             hedges_g(own),
-            needed,
         )
         for name, own in differences.items()
     ]
 
 
+def corrected_p_values(
+    values: Mapping[str, pd.Series], pairs: Sequence[tuple[str, str]]
+) -> dict[tuple[str, str], float]:
+    """The p value of each pair's differences, first − second, corrected over all pairs; 1 without a common seed.
+
+    Args:
+        values: by name, each indexed by seed.
+    """
+    if not pairs:
+        return {}
+    series = [_differences_by_seed(values[first], values[second]) for first, second in pairs]
+    table = pd.concat(series, axis=1).sort_index()
+    return dict(zip(pairs, step_down_p_values(table.to_numpy(dtype=float).T).tolist(), strict=True))
+
+
 def paired_differences(first: pd.Series, second: pd.Series) -> list[float]:
     """first − second over the seeds for which both have a finite value, without the rounding of the sums behind."""
-    both = pd.concat([first, second], axis=1, join="inner").to_numpy(dtype=float)
-    both = both[np.isfinite(both).all(axis=1)]
-    if not len(both):
-        return []
-    exact = settled(both)
-    differences: list[float] = settled(exact[:, 0] - exact[:, 1]).tolist()
-    return differences
+    return _differences_by_seed(first, second).tolist()
+
+
+def _differences_by_seed(first: pd.Series, second: pd.Series) -> pd.Series:
+    """See `paired_differences`; indexed by seed."""
+    table = pd.concat([first, second], axis=1, join="inner")
+    both = table.to_numpy(dtype=float)
+    finite = np.isfinite(both).all(axis=1)
+    exact = settled(both[finite])
+    return pd.Series(settled(exact[:, 0] - exact[:, 1]), index=table.index[finite], dtype=float)
 
 
 def not_told_from_best(values: Mapping[str, pd.Series], better: Literal["higher", "lower"]) -> set[str]:
-    """The best by its mean, and those that the paired test, corrected over all of them, does not tell from it.
+    """The best by its mean, and those that the paired test, corrected over all pairs, does not tell from it.
 
-    Only what the test could have told apart is in the set: it is empty where the seeds are too few for any claim, and
-    a series that shares too few seeds with the best is left out of it. Empty also for a single series.
+    Who is best is seen in the same data, so every pair could have been the one that is looked at: all are corrected
+    together. Only what the test could have told apart is in the set: it is empty where the seeds are too few for any
+    claim, and a series that shares too few seeds with the best is left out of it. Empty also for a single series.
 
     Args:
         values: by name, each indexed by seed.
@@ -101,34 +117,20 @@ def not_told_from_best(values: Mapping[str, pd.Series], better: Literal["higher"
     if len(known) < 2:
         return set()
     means = settled(np.array([math.fsum(own) / len(own) for own in known.values()]))
-    place = int(means.argmax() if better == "higher" else means.argmin())
-    best = list(known)[place]
-    needed = seeds_needed(len(known) - 1)
-    compared = compare_with_baseline(known, best)
-    able = {comparison.name for comparison in compared if comparison.difference.count >= needed}
+    best = list(known)[int(means.argmax() if better == "higher" else means.argmin())]
+    able = {
+        name for name in known if name != best and len(paired_differences(known[name], known[best])) >= SEEDS_TO_CLAIM
+    }
     if not able:
         return set()
-    separated = {comparison.name for comparison in compared if comparison.corrected < SIGNIFICANCE}
+    corrected = corrected_p_values(known, list(itertools.combinations(known, 2)))
+    separated = {name for pair, p in corrected.items() if p < SIGNIFICANCE and best in pair for name in pair}
     return {best} | (able - separated)
 
 
 def paired_p_value(differences: Sequence[float]) -> float:
     """Two-sided permutation test that paired differences are symmetric about 0: their signs are exchanged at random."""
-    array = np.asarray(differences, dtype=float)
-    if len(array) < 2 or not array.any():
-        return 1.0
-    if np.isnan(array).any():
-        return math.nan
-    resamples = np.inf if len(array) <= ALL_SIGNS_UP_TO else 9999
-    found = stats.permutation_test(
-        (array,),
-        lambda sample, axis: np.mean(sample, axis=axis),
-        permutation_type="samples",
-        vectorized=True,
-        n_resamples=resamples,
-        rng=np.random.default_rng(0),
-    )
-    return float(found.pvalue)
+    return float(step_down_p_values(np.asarray(differences, dtype=float)[None])[0])
 
 
 def paired_t_p_value(differences: Sequence[float]) -> float:
@@ -159,8 +161,3 @@ def hedges_g(differences: Sequence[float]) -> float:
         return math.nan
     correction = 1 - 3 / (4 * (len(array) - 1) - 1)
     return float(array.mean() / array.std(ddof=1) * correction)
-
-
-def seeds_needed(comparisons: int) -> int:
-    """Seeds from which the smallest p of the permutation test, 2 / 2^n, stays under 5 % after Holm's correction."""
-    return math.ceil(math.log2(2 * max(comparisons, 1) / SIGNIFICANCE))

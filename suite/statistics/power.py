@@ -10,7 +10,7 @@ from scipy import stats
 
 from suite.statistics.equivalence import POWER
 from suite.statistics.estimate import equal
-from suite.statistics.paired import SIGNIFICANCE, seeds_needed
+from suite.statistics.paired import SEEDS_TO_CLAIM, SIGNIFICANCE
 
 MOST_SEEDS = 1000
 """Beyond it a difference is so small beside its spread that nobody will measure it."""
@@ -19,15 +19,14 @@ MOST_SEEDS = 1000
 def seeds_to_tell(differences: Sequence[float], comparisons: int) -> float:
     """Seeds with which a paired t-test finds these differences' mean with 80 % power (noncentral t).
 
-    At 5 % over the number of comparisons, the least that Holm's correction leaves to one; never fewer than those from
-    which the permutation test can speak. Infinite beyond MOST_SEEDS, NaN from fewer than two differences.
+    At 5 % over the number of comparisons, which no correction falls below; never fewer than those from which the
+    permutation test can speak. Infinite beyond MOST_SEEDS, NaN from fewer than two differences.
     """
     array = np.asarray(differences, dtype=float)
     if len(array) < 2 or not np.isfinite(array).all():
         return math.nan
-    fewest = seeds_needed(comparisons)
     if equal(array):
-        return float(fewest) if array.any() else math.inf
+        return float(SEEDS_TO_CLAIM) if array.any() else math.inf
     effect = abs(array.mean()) / array.std(ddof=1)
 
     def enough(seeds: int) -> bool:
@@ -36,7 +35,7 @@ def seeds_to_tell(differences: Sequence[float], comparisons: int) -> float:
 
     if not enough(MOST_SEEDS):
         return math.inf
-    low, high = max(fewest, 2) - 1, MOST_SEEDS
+    low, high = SEEDS_TO_CLAIM - 1, MOST_SEEDS
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if enough(middle) else (middle, high)

@@ -267,8 +267,8 @@ def of_baseline(baseline: str) -> Plot:
     return Plot(
         "differences",
         f"Differences from {names.written(baseline)}",
-        "Paired over seeds, with 95 % intervals; a filled mark is a difference that the permutation test finds after "
-        "Holm's correction over the data set.",
+        "Paired over seeds, with 95 % intervals; a filled mark is a difference that the permutation test finds, "
+        "corrected over the data set's neurons (step-down max-T).",
         lambda rows: _differences(rows, baseline),
         _draw_differences,
         _finding_of_differences,

@@ -172,18 +172,22 @@ def test_a_difference_is_the_neuron_minus_the_baseline_seed_by_seed() -> None:
 
 
 def test_a_claim_stands_on_the_corrected_p() -> None:
-    """Differences 1, …, 7, −0.5: p = 4/256; of five alike 0.0781, so that none is claimed."""
-    own = [80.0 + step for step in (1, 2, 3, 4, 5, 6, 7, -0.5)]
-    names = ["plif", "klif", "glif", "clif", "if"]
-    table = rows(accuracy("lif", "digits", [80.0] * 8), *(accuracy(name, "digits", own) for name in names))
-    found = entries(comparison.tests(table, "lif"))
+    """Differences 1, …, 7, −0.5, each neuron's −0.5 in another seed: p = 4/256. The signs that make one neuron's all
+    alike are another's for each: of eight neurons p = 2 (1 + 8)/256 = 0.0703, so that none is claimed."""
+    steps = [1, 2, 3, 4, 5, 6, 7, -0.5]
+    names = ["plif", "klif", "glif", "clif", "if", "relu", "alif", "synaptic"]
+    others = [
+        accuracy(name, "digits", [80.0 + step for step in steps[place:] + steps[:place]])
+        for place, name in enumerate(names)
+    ]
+    base = accuracy("lif", "digits", [80.0] * 8)
+    found = entries(comparison.tests(rows(base, *others), "lif"))
     assert {line["p"] for line in found.values()} == {"0.0156"}
-    assert {line["corrected p"] for line in found.values()} == {"0.0781"}
+    assert {line["corrected p"] for line in found.values()} == {"0.0703"}
     assert {line["verdict"] for line in found.values()} == {"not distinguished"}
-    alone = entries(
-        comparison.tests(rows(accuracy("lif", "digits", [80.0] * 8), accuracy("clif", "digits", own)), "lif")
-    )
-    assert alone["clif"]["verdict"] == "higher"
+    alike = [accuracy(name, "digits", [80.0 + step for step in steps]) for name in names]
+    found = entries(comparison.tests(rows(base, *alike), "lif"))
+    assert {(line["corrected p"], line["verdict"]) for line in found.values()} == {("0.0156", "higher")}
 
 
 def test_the_t_test_stands_beside_the_permutation_test() -> None:
@@ -204,7 +208,7 @@ def test_no_common_seed_is_said_and_nothing_is_nan() -> None:
     made = differences(table, "lif")
     assert made is not None
     assert "nan" not in made.markdown()
-    assert "3 seeds support no claim about 1 comparisons; 6 or more would." in made.footnotes
+    assert "3 seeds support no claim; 6 can." in made.footnotes
 
 
 @pytest.mark.parametrize("backend", ["cpu", "reference"])
