@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 import neurons
-from neurons import Neuron, NeuronLayer
+from neurons import Learnable, Neuron, NeuronLayer
 from tasks.base import Cell
 from tasks.measuring.workload import drive
 from tasks.temporal_gradient import (
@@ -129,6 +129,39 @@ def test_the_error_of_the_sum_is_relative_to_the_largest_gradient(name: str) -> 
     assert rows_by_metric(record, 3 * jacobian)["sum_error"][None] == pytest.approx(2)
 
 
+@pytest.mark.parametrize("scale", [1e-20, 1.0, 1e9])
+def test_the_error_of_the_sum_does_not_depend_on_the_size_of_the_loss(scale: float) -> None:
+    record = record_of("lif")
+    record.output.grad = scale * record.gradient
+    jacobian = temporal_jacobian(record.layer, record.current)
+    assert rows_by_metric(record, 3 * jacobian)["sum_error"][None] == pytest.approx(2)
+
+
+class OwnClock(Neuron):
+    """A state that goes on by a learned factor, whatever the input."""
+
+    name, states = "own_clock", ("u", "m")
+    rate = Learnable(0.5)
+
+    def step(self, x: Tensor, u: Tensor, m: Tensor) -> tuple[Tensor, ...]:
+        m = self.rate * (m + 1)
+        u = self.charge(u, x) + m
+        spike = self.spike(u - self.v_th)
+        return spike, self.fire_reset(u, spike), m
+
+
+def test_a_state_that_no_input_reaches_has_no_part() -> None:
+    """It follows a learned factor alone, so all that the input does passes through u."""
+    layer = NeuronLayer(OwnClock(4), 3, "reference").double()
+    x = (0.6 + 0.5 * torch.randn(4, 2, 3, generator=torch.Generator().manual_seed(0))).double()
+    first = jacobian_by_first_step(layer, x)
+    assert first.local["m"].tolist() == torch.zeros(4, 2, 3).tolist()
+    assert first.by_state["m"].abs().max() == 0
+    below = temporal_jacobian(layer, x).clone()
+    below[range(4), range(4)] = 0
+    assert torch.allclose(first.by_state["u"], below, rtol=1e-12)
+
+
 def test_the_rows_of_three_steps() -> None:
     rows = {(v.metric, v.step, v.lag): v.value for v in describe(decompose(*two_neurons()), "neurons.0")}
     assert rows["temporal_gradient_by_lag", None, 1] == pytest.approx(1)
@@ -139,6 +172,8 @@ def test_the_rows_of_three_steps() -> None:
     assert [rows["spatial_gradient", step, None] for step in range(3)] == [1, 1, 1]
     assert (rows["vanished_by_lag", None, 1], rows["vanished_by_lag", None, 2]) == (0.5, 0)
     assert (rows["horizon", None, None], rows["temporal_ratio", None, None]) == (2, pytest.approx(1.05))
+    shares = rows["outside_fraction", None, None], rows["vanished_fraction", None, None]
+    assert shares == (0, pytest.approx(1 / 3))
 
 
 def test_zeros_outside_the_surrogate_are_not_those_on_the_way() -> None:

@@ -27,6 +27,13 @@ def test_accuracy_is_asked_of_every_model_data_set_and_seed(profile: str, datase
     assert {cell.seed for cell in cells} == set(range(seeds))
 
 
+def test_tasks_of_a_run_that_names_none() -> None:
+    """Those of the report's first page; the side-by-side ones first."""
+    asked = list(dict.fromkeys(cell.task for cell in plan.make(Request(profile="smoke"))))
+    assert set(asked) == {"accuracy", "temporal_gradient", "memory", "throughput", "training_speed"}
+    assert [tasks.get(name).exclusive for name in asked] == [False, False, True, True, True]
+
+
 def test_timings_take_one_seed() -> None:
     cells = plan.make(Request(profile="quick", tasks=["memory"], neurons=["lif"], seeds=5))
     assert {cell.seed for cell in cells} == {0}

@@ -1,0 +1,227 @@
+"""Every figure of a report once by hand: what stands on its axes, and where its points and lines lie."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import matplotlib.pyplot as plt
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
+from matplotlib.figure import Figure
+
+from suite.report import style
+from suite.report.plots import PLOTS, Plot, of_baseline
+from suite.report.plots.claims import forest_of
+from suite.statistics import Estimate
+from suite.studies.claims import claims
+from suite.studies.verdicts import Evidence, judge
+from tests.suite.report.handmade import Record, accuracy, rows, timing
+
+T_OF_TWO = 12.7062
+"""The quantile of Student's t for two seeds: their interval reaches so many standard errors to each side."""
+
+
+@pytest.fixture(autouse=True)
+def closed() -> Iterator[None]:
+    yield
+    plt.close("all")
+
+
+def drawn(plot: Plot | str, *records: list[Record]) -> Figure:
+    own = plot if isinstance(plot, Plot) else next(known for known in PLOTS if known.name == plot)
+    data = own.data(rows(*records))
+    assert data is not None
+    return own.draw(data)
+
+
+def labels(figure: Figure) -> tuple[str, list[str]]:
+    """What stands below all panels, and beside those at the left."""
+    return figure.get_supxlabel(), [axes.get_ylabel() for axes in figure.axes if axes.get_ylabel()]
+
+
+Place = tuple[float, ...]
+
+
+def lines(axes: Axes) -> list[tuple[Place, Place]]:
+    """Where the lines and points lie, across and up."""
+    found = []
+    for line in axes.lines:
+        across, up = (tuple(round(float(own), 4) for own in values) for values in line.get_data())
+        found.append((across, up))
+    return found
+
+
+def heads(axes: Axes) -> list[str]:
+    return [text.get_text() for text in axes.get_yticklabels()]
+
+
+def gradients(neuron: str, spatial: list[float], by_lag: list[float]) -> list[Record]:
+    """A trained layer whose temporal gradient depends on the lag alone."""
+    own = {
+        **{"task": "temporal_gradient", "neuron": neuron, "dataset": "digits", "layer": "neurons.0"},
+        **{"settings": {"progress": 1.0}},
+    }
+    found = [{**own, "metric": "spatial_gradient", "step": step, "value": value} for step, value in enumerate(spatial)]
+    for lag, value in enumerate(by_lag, 1):
+        found.append({**own, "metric": "temporal_gradient_by_lag", "lag": lag, "value": value})
+        steps = range(len(spatial) - lag)
+        found += [
+            {**own, "metric": "temporal_gradient", "step": step, "lag": lag, "value": value + step} for step in steps
+        ]
+    return found
+
+
+def test_accuracy() -> None:
+    """Means, intervals within 0 and 100, a tick a seed; the better neuron on top."""
+    figure = drawn("accuracy", accuracy("lif", "digits", [80.0, 81.0]), accuracy("clif", "digits", [96.0, 98.0]))
+    below, beside = labels(figure)
+    assert below.startswith("test accuracy (%): mean, 95 % interval, a tick a seed (n = 2)")
+    assert beside == []
+    (axes,) = figure.axes
+    assert heads(axes) == ["CLIF", "LIF"]
+    assert axes.get_ylim() == (1.5, -0.5)
+    found = lines(axes)
+    assert ((97.0,), (0.0,)) in found
+    assert ((80.5,), (1.0,)) in found
+    half = T_OF_TWO / 2  # of two seeds that lie 1 apart
+    assert ((round(80.5 - half, 4), round(80.5 + half, 4)), (1.0, 1.0)) in found
+    assert ((round(97 - 2 * half, 4), 100.0), (0.0, 0.0)) in found
+
+
+def test_differences() -> None:
+    """CLIF's less LIF's: 10 and 12 points, filled where it is claimed."""
+    figure = drawn(
+        of_baseline("lif"), accuracy("lif", "digits", [80.0, 81.0]), accuracy("clif", "digits", [90.0, 93.0])
+    )
+    assert labels(figure)[0] == "accuracy minus LIF's on the same seeds (points); hollow: not distinguished"
+    (axes,) = figure.axes
+    assert heads(axes) == ["CLIF"]
+    found = lines(axes)
+    assert ((11.0,), (0.0,)) in found
+    assert ((round(11 - T_OF_TWO, 4), round(11 + T_OF_TWO, 4)), (0.0, 0.0)) in found
+    assert ((0.0, 0.0), (0.0, 1.0)) in found, "the line of no difference"
+    (mark,) = [line for line in axes.lines if len(line.get_xdata()) == 1]
+    assert mark.get_markerfacecolor() == "white"
+
+
+def test_a_claimed_difference_is_filled() -> None:
+    eight = [80.0 + seed for seed in range(8)]
+    figure = drawn(
+        of_baseline("lif"), accuracy("lif", "digits", eight), accuracy("clif", "digits", [v + 5 for v in eight])
+    )
+    (mark,) = [line for line in figure.axes[0].lines if len(line.get_xdata()) == 1]
+    assert mark.get_markerfacecolor() == mark.get_color() != "white"
+
+
+def test_accuracy_against_time() -> None:
+    """Across the times, up the accuracy; the front from the fastest to the most accurate."""
+    points = (("lif", 90.0, 1.0), ("clif", 80.0, 2.0), ("if", 70.0, 0.5))
+    times = [timing(name, time, 0.9 * time, 1.1 * time) for name, _, time in points]
+    figure = drawn("cost", *(accuracy(name, "digits", [level]) for name, level, _ in points), *times)
+    assert labels(figure) == ("time of a layer, times LIF's (log); left is faster", ["accuracy (%)"])
+    (axes,) = figure.axes
+    found = lines(axes)
+    for _, level, time in points:
+        assert ((time,), (level,)) in found
+    assert ((0.5, 1.0, 2.0), (70.0, 90.0, 90.0)) in found
+    assert axes.get_xscale() == "log"
+    assert axes.get_yscale() == "linear"
+
+
+def test_time_of_a_layer() -> None:
+    """In ns, with the bar from the 20th to the 80th percentile; the fused kernel black, others grey."""
+    figure = drawn("layer_time", timing("lif", 2.0, 1.5, 3.0), timing("lif", 8.0, 7.0, 9.0, backend="reference"))
+    assert labels(figure)[0] == "ns a neuron and step, forward + backward (log)"
+    (axes,) = figure.axes
+    assert axes.get_title() == "T=8, 4,096 neurons"
+    where = {text: place for place, text in enumerate(heads(axes))}
+    fused, other = where["LIF (cpu)"], where["LIF (reference)"]
+    found = lines(axes)
+    for place, median, low, high in ((fused, 2.0, 1.5, 3.0), (other, 8.0, 7.0, 9.0)):
+        assert ((median,), (place,)) in found
+        assert ((low, high), (place, place)) in found
+    colours = {line.get_xdata()[0]: to_rgba(line.get_color()) for line in axes.lines if len(line.get_xdata()) == 1}
+    assert colours == {2.0: to_rgba("black"), 8.0: to_rgba(style.GREY)}
+
+
+def test_speed_up() -> None:
+    figure = drawn("speed_up", timing("lif", 1.0, 0.9, 1.1), timing("lif", 5.0, 4.5, 6.6, backend="reference"))
+    assert labels(figure)[0] == "times as long as the fused kernel (log)"
+    found = lines(figure.axes[0])
+    assert ((5.0,), (0.0,)) in found
+    assert ((round(4.5 / 1.1, 4), round(6.6 / 0.9, 4)), (0.0, 0.0)) in found
+    assert ((1.0, 1.0), (0.0, 1.0)) in found, "the line of the fused kernel"
+
+
+def test_roofline() -> None:
+    """12 operations, 8 bytes, 3 ns: 1.5 operations a byte, 4 Gop/s, below 20 GB/s times the operations a byte."""
+    counted = [
+        {**timing("lif", 0, 0, 0)[0], "metric": metric, "value": value}
+        for metric, value in (("operations", 12), ("least_bytes", 8))
+    ]
+    figure = drawn("roofline", timing("lif", 3.0, 2.0, 4.0, copy=20.0), counted)
+    (axes,) = figure.axes
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("operations a byte (counted)", "Gop/s, forward + backward")
+    assert lines(axes) == [((1.5,), (4.0,)), ((1.0, 2.25), (20.0, 45.0))]
+
+
+def test_gradient_by_lag() -> None:
+    """Shares of the spatial gradient, which is lag 0; the horizon at 1 %."""
+    figure = drawn("gradient_by_lag", gradients("lif", [2.0, 2.0, 2.0], [1.0, 0.2]))
+    assert labels(figure) == ("lag (steps from input to loss)", ["mean |gradient| over lag 0's"])
+    (axes,) = figure.axes
+    found = lines(axes)
+    assert ((0.0, 1.0, 2.0), (1.0, 0.5, 0.1)) in found
+    assert ((0.0, 1.0), (0.01, 0.01)) in found
+    assert axes.get_yscale() == "log"
+
+
+def test_gradient_between_steps() -> None:
+    """Down the step of the loss, across that of the input; on the diagonal the spatial gradient, above nothing."""
+    figure = drawn("gradient_between_steps", gradients("lif", [2.0, 3.0, 4.0], [10.0, 20.0]))
+    assert (figure.get_supxlabel(), figure.get_supylabel()) == ("input at step t →", "← loss at step t'")
+    image = next(axes.images[0] for axes in figure.axes if axes.images)
+    assert image.get_array().filled(-1).tolist() == [[2, -1, -1], [10, 3, -1], [20, 11, 4]]
+
+
+@pytest.mark.parametrize(
+    ("name", "metric", "label"),
+    [("loss_curves", "test_loss", "test loss"), ("accuracy_curves", "test_accuracy", "test accuracy (%)")],
+)
+def test_learning_curves(name: str, metric: str, label: str) -> None:
+    """The test set's, by epoch from 1 on; other metrics of the same run are not in it."""
+    curves = {metric: (3.0, 2.0, 1.5), "train_loss": (9.0, 8.0, 7.0), "validation_accuracy": (10.0, 11.0, 12.0)}
+    own = {"task": "accuracy", "neuron": "lif", "dataset": "digits"}
+    points = [
+        {**own, "metric": known, "step": epoch, "value": value}
+        for known, values in curves.items()
+        for epoch, value in enumerate(values, 1)
+    ]
+    figure = drawn(name, points)
+    assert labels(figure) == ("epoch", [label])
+    assert lines(figure.axes[0]) == [((1.0, 2.0, 3.0), (3.0, 2.0, 1.5))]
+
+
+def test_claims_to_the_right_are_as_claimed() -> None:
+    """An effect over the half width of its interval, turned where the claim says less."""
+    known = {claim.asserts: claim for claim in claims().values() if claim.asserts in ("greater", "less")}
+    effect = Estimate.of([2.0, 4.0, 3.0])
+    findings = judge([(known[word], Evidence("", effect)) for word in ("greater", "less")])
+    plot = forest_of(findings)
+    data = plot.data(rows(accuracy("lif", "digits", [1.0])))
+    assert data is not None
+    found = dict(zip(data.claim, data.standardised, strict=True))
+    share = 3 / effect.half_width
+    assert found == {known["greater"].id: pytest.approx(share), known["less"].id: pytest.approx(-share)}
+    (axes, *_) = plot.draw(data).axes
+    assert axes.get_xlabel().endswith("right: as claimed")
+    assert [line.get_xdata()[0] for line in axes.lines if len(line.get_xdata()) == 1] == list(data.standardised)
+
+
+def test_no_figure_is_forgotten() -> None:
+    """One more test is needed for a figure that is new."""
+    assert {plot.name for plot in PLOTS} == {
+        *("accuracy", "cost", "gradient_by_lag", "gradient_between_steps", "loss_curves", "accuracy_curves"),
+        *("layer_time", "speed_up", "roofline"),
+    }
