@@ -54,8 +54,10 @@ def gpu(session: nox.Session) -> None:
 
 @shared
 def tests(session: nox.Session) -> None:
-    """Run all tests: nox -s tests [-- options of pytest]."""
-    session.run(python(session), "-m", "pytest", *session.posargs)
+    """Run all tests in two processes: nox -s tests [-- options of pytest, as -n 0 for one process]."""
+    processes = ["-n", "2", "--dist", "loadgroup"]  # the groups: tests/conftest.py
+    one_thread = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
+    session.run(python(session), "-m", "pytest", *processes, *session.posargs, env=one_thread)
 
 
 @shared

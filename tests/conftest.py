@@ -1,7 +1,7 @@
 """Shared by all tests.
 
 Tests run in random order: pytest-randomly prints its seed first, and `--randomly-seed=N` repeats that order. So each
-begins from the same state: torch's generator, and what is registered.
+begins from the same state: torch's generator, and what is registered. `nox -s tests` runs them in two processes.
 """
 
 from __future__ import annotations
@@ -42,6 +42,17 @@ MAY_BE_MISSING = ("no AVX2 here", "there is a GPU", "compiles for x86-64", "the 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-snapshots", action="store_true", help="write the snapshots of generated source anew")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Two halves of about the same length, so that a run of `nox -s tests` begins and ends with both processes at work.
+
+    Those of the suite stay together: some look for what their runs leave behind on the machine.
+    """
+    for item in items:
+        inside = item.path.relative_to(REPOSITORY).parts[:2] == ("tests", "suite")
+        item.add_marker(pytest.mark.xdist_group("suite" if inside else "neurons and tasks"))
 
 
 @pytest.fixture

@@ -136,7 +136,7 @@ def _configuration(area: Area) -> str:
     options = ["-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:randomly", "-m", "not slow"]
     settings = {
         "module-path": area.files,
-        "timeout": 300.0,
+        "timeout": 900.0,
         "excluded-modules": [],
         "test-command": shlex.join([sys.executable, *options, *area.tests]),
     }

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import os
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -130,11 +129,13 @@ def test_a_value_that_is_not_finite_is_named(mode: str, runner: Runner) -> None:
     assert result.detail.startswith("value is ")
 
 
-@pytest.mark.parametrize("mode", ["hang", "stop"])
-def test_what_hangs_ends_at_its_limit(mode: str, runner: Runner) -> None:
-    results = runner.run([*cells(mode), *cells("ok")], time_limit=4)
-    assert Counter(result.status for result in results) == {"timeout": 1, "ok": 1}
-    assert any("not done after 4 s; --time-limit allows more" in result.detail for result in results)
+@pytest.mark.slow
+def test_what_hangs_ends_at_its_limit(runner: Runner) -> None:
+    """One that waits for ever, one that is stopped; a fast cell has time to end on a busy machine, too."""
+    runner.run([*cells("hang"), *cells("stop"), *cells("ok")], time_limit=10)
+    ended = {cell.settings["mode"]: result for cell, result in runner.results}
+    assert {mode: result.status for mode, result in ended.items()} == {"hang": "timeout", "stop": "timeout", "ok": "ok"}
+    assert all(ended[m].detail.startswith("not done after 10 s; --time-limit allows more") for m in ("hang", "stop"))
     assert not left_over()
 
 
