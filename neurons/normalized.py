@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from neurons import peers
 from neurons.backends import Runner, runner_for
 from neurons.errors import BackendUnavailable, InvalidValue
+from neurons.kernels.cpu import norm as cpu_norm
 from neurons.layer import NeuronLayer
 from neurons.learnable import Learnable
 from neurons.model import Neuron
@@ -63,24 +64,28 @@ class NormalizedLayer(nn.Module):
         self.layer._check_input(x)
         if x.ndim < 3 or x.shape[2] != self.norm.num_features:
             raise InvalidValue(f"input must be [T, N, {self.norm.num_features}, *features], not {list(x.shape)}")
-        scale, shift = self.scale_and_shift(x)
+        x, mean, variance = self._moments(x)
+        scale, shift = self._scale_and_shift(mean, variance)
         parameters = {**self.layer._parameters_on(x), SCALE: scale, SHIFT: shift}
         return self._runner(x)(parameters, x)
 
-    def scale_and_shift(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """What the norm multiplies each channel of x by, then adds; in training the running averages take note of x."""
+    def _moments(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """x, and the mean and variance to norm it by; in training the running averages take note of x."""
         norm = self.norm
-        if norm.training or norm.running_mean is None:
-            mean, variance = _Moments.apply(x)
-            if norm.training and norm.running_mean is not None:
-                _follow(norm, mean.detach(), variance.detach(), x.numel() // x.shape[2])
-        else:
-            mean, variance = norm.running_mean, norm.running_var
-        scale = torch.rsqrt(variance + norm.eps)
-        if norm.weight is None:
+        if not norm.training and norm.running_mean is not None:
+            return x, norm.running_mean, norm.running_var
+        x, mean, variance = _Moments.apply(x)
+        if norm.training and norm.running_mean is not None:
+            _follow(norm, mean.detach(), variance.detach(), x.numel() // x.shape[2])
+        return x, mean, variance
+
+    def _scale_and_shift(self, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
+        """What the norm multiplies each channel by, then adds."""
+        scale = torch.rsqrt(variance + self.norm.eps)
+        if self.norm.weight is None:
             return scale, -mean * scale
-        scale = scale * norm.weight
-        return scale, norm.bias - mean * scale
+        scale = scale * self.norm.weight
+        return scale, self.norm.bias - mean * scale
 
     def _runner(self, x: Tensor) -> Runner:
         layer, kind = self.layer, x.device.type
@@ -128,36 +133,42 @@ def _class_with_norm(cls: type[Neuron]) -> type[Neuron]:
 
 
 class _Moments(torch.autograd.Function):
-    """Mean and biased variance of each channel of x [T, N, C, *features], in float32 for 16-bit x."""
+    """x [T, N, C, *features] itself, and the mean and biased variance of each channel, in float32 for 16-bit x.
+
+    As x goes through here, backward sees all of its gradient, and adds the share of mean and variance in one pass.
+    """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor) -> tuple[Tensor, Tensor]:
-        mean, variance = _moments(x.float() if x.dtype in (torch.float16, torch.bfloat16) else x)
+    def forward(ctx: Any, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        x = x.contiguous()
+        mean, variance = _moments(x)
         ctx.save_for_backward(x, mean)
-        return mean, variance
+        return x.view_as(x), mean, variance
 
     @staticmethod
-    def backward(ctx: Any, grad_mean: Tensor, grad_variance: Tensor) -> Tensor:
+    def backward(ctx: Any, grad: Tensor, grad_mean: Tensor, grad_variance: Tensor) -> Tensor:
         x, mean = ctx.saved_tensors
         count = x.numel() // x.shape[2]
         slope = 2 * grad_variance / count
+        offset = grad_mean / count - slope * mean
+        if not torch.is_grad_enabled() and cpu_norm.takes(x) and cpu_norm.takes(grad) and grad.dtype == x.dtype:
+            # The gradient comes from a product with the scale, so it is a tensor of its own.
+            grad = grad.contiguous()
+            cpu_norm.correct(grad, x, slope, offset)
+            return grad
         shape = (-1, *[1] * (x.ndim - 3))
-        offset = (grad_mean / count - slope * mean).reshape(shape)
-        return torch.addcmul(offset.to(x.dtype), x, slope.reshape(shape).to(x.dtype))
+        return grad + torch.addcmul(offset.reshape(shape).to(x.dtype), x, slope.reshape(shape).to(x.dtype))
 
 
 def _moments(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and biased variance of each channel; on a CPU by sums, step after step to stay in its cache."""
-    own = x.reshape(x.shape[0], x.shape[1], x.shape[2], -1)
-    if x.device.type != "cpu":
-        variance, mean = torch.var_mean(own, (0, 1, 3), correction=0)
-        return mean, variance
-    count = x.numel() // x.shape[2]
-    mean = own.sum((0, 1, 3)) / count
-    total = torch.zeros_like(mean)
-    for step in own.unbind(0):
-        total += (step - mean.unsqueeze(1)).square_().sum((0, 2))
-    return mean, total / count
+    """Mean and biased variance of each channel."""
+    wide = torch.float64 if x.dtype == torch.float64 else torch.float32
+    if cpu_norm.takes(x):
+        mean, variance = cpu_norm.moments(x)
+        return mean.to(wide), variance.to(wide)
+    own = x.to(wide).reshape(x.shape[0], x.shape[1], x.shape[2], -1)
+    variance, mean = torch.var_mean(own, (0, 1, 3), correction=0)
+    return mean, variance
 
 
 @torch.no_grad()

@@ -18,11 +18,12 @@ import torch
 from neurons.conformance import gate
 from neurons.kernels import cost
 from neurons.kernels.trace import program_of
-from tasks.base import Cell, InterleavedTask, Metric, Value
+from neurons.normalized import NormalizedLayer
+from tasks.base import Cell, InterleavedTask, Metric, Range, Value
 from tasks.measuring import devices
 from tasks.measuring.executed import Executed, check, executed
 from tasks.measuring.timing import CARD_METRICS, COPY_WORK, CardWatch, Spread, add_baseline, interleave, spread_values
-from tasks.measuring.workload import DTYPE_RANGE, LayerWorkload
+from tasks.measuring.workload import DTYPE_RANGE, NORM_RANGE, LayerWorkload
 
 LIMIT_COPIES = {"forward": 1.0, "forward_backward": 2.5}
 """The least memory traffic in copies of the input (a copy reads and writes it): forward reads it and writes the
@@ -42,9 +43,10 @@ class Throughput(InterleavedTask):
         "elements": 1 << 19,
         "rounds": 7,
         "dtype": "float32",
+        "norm": "none",
         "protocol": "controlled",
     }
-    ranges = DTYPE_RANGE
+    ranges: ClassVar[dict[str, Range]] = {**DTYPE_RANGE, **NORM_RANGE}
     sources = ("measuring/workload.py", "measuring/timing.py", "measuring/executed.py", "measuring/devices.py")
     metrics = {
         "forward_time": Metric("ns/element-step", "forward without gradient, median of rounds", "lower"),
@@ -59,6 +61,14 @@ class Throughput(InterleavedTask):
         "forward_backward_time_over_baseline": Metric("1", f"forward and backward {OVER}", "lower"),
         "forward_backward_time_over_baseline_p20": Metric("1", "20th percentile of the rounds", "lower"),
         "forward_backward_time_over_baseline_p80": Metric("1", "80th percentile of the rounds", "lower"),
+        "norm_apart_time": Metric(
+            "ns/element-step", "norm=batch: forward and backward of norm and neurons as two layers", "lower"
+        ),
+        "norm_apart_time_p20": Metric("ns/element-step", "20th percentile of the rounds", "lower"),
+        "norm_apart_time_p80": Metric("ns/element-step", "80th percentile of the rounds", "lower"),
+        "norm_apart_over_inside": Metric("1", "that time over the norm's inside of the layer, same rounds, median"),
+        "norm_apart_over_inside_p20": Metric("1", "20th percentile of the rounds"),
+        "norm_apart_over_inside_p80": Metric("1", "80th percentile of the rounds"),
         "forward_limit": Metric("1", "forward time over the time of 1 copy of the input", "lower"),
         "forward_backward_limit": Metric("1", "both over the time of 2.5 copies of the input", "lower"),
         "forward_graph_time": Metric(
@@ -92,7 +102,7 @@ class Throughput(InterleavedTask):
 
     def batch(self, cell: Cell) -> Hashable:
         """Models with other constants still share the rounds."""
-        return tuple(cell.settings[name] for name in ("timesteps", "elements", "rounds", "dtype"))
+        return tuple(cell.settings[name] for name in ("timesteps", "elements", "rounds", "dtype", "norm"))
 
     def run_batch(self, cells: Sequence[Cell]) -> Iterator[tuple[Cell, list[Value] | Exception]]:
         workloads: dict[Hashable, LayerWorkload] = {}
@@ -139,6 +149,8 @@ def _works(workload: LayerWorkload) -> dict[str, Callable[[], object]]:
         "forward": workload.forward,
         "forward_backward": workload.forward_backward,
     }
+    if isinstance(workload.layer, NormalizedLayer):
+        works["norm_apart"] = workload.apart
     if workload.element_steps <= LAUNCH_BOUND:
         device = workload.x.device
         for name, work in list(works.items()):
@@ -176,12 +188,16 @@ def _layer_values(
         if (index, f"{direction}_graph") in times:
             graph = times[index, f"{direction}_graph"]
             yield from spread_values(f"{direction}_graph_time", graph, 1e9 / workload.element_steps)
+    if (index, "norm_apart") in times:
+        apart = times[index, "norm_apart"]
+        yield from spread_values("norm_apart_time", apart, 1e9 / workload.element_steps)
+        yield from spread_values("norm_apart_over_inside", apart.over(times[index, "forward_backward"]))
     yield Value("copy_bandwidth", 2 * workload.x.nbytes / copy / 1e9, detail=missing)
 
 
 def _counted(workload: LayerWorkload) -> Iterator[Value]:
-    """What a fused kernel computes and must move; nothing for other backends."""
-    if workload.layer.backend not in ("cpu", "triton"):
+    """What a fused kernel computes and must move; nothing for other backends, and with a norm inside."""
+    if workload.layer.backend not in ("cpu", "triton") or isinstance(workload.layer, NormalizedLayer):
         return
     program, item = program_of(workload.layer.neuron), workload.x.element_size()
     yield Value("operations", sum(cost.kernel_operations(program, kernel) for kernel in cost.LEAST_TENSORS))

@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 
 import neurons
-from neurons.kernels.cpu import pool
+from neurons.kernels.cpu import norm, pool
 
 DTYPES = (torch.float32, torch.float64, torch.bfloat16)
 SHAPES = [
@@ -51,6 +51,10 @@ def exercise(names: list[str]) -> None:
     """Run the kernels; a fault ends the process."""
     pool.SMALLEST = sys.maxsize  # memory of the pool is mapped, without guards
     torch.set_num_threads(2)
+    for dtype in DTYPES:
+        for shape in SHAPES:
+            if torch.Size(shape).numel():
+                _norm(dtype, shape)
     for name in names:
         for dtype in DTYPES:
             for shape in SHAPES:
@@ -70,6 +74,14 @@ def _forward_and_backward(name: str, dtype: torch.dtype, shape: tuple[int, ...],
     assert output.isfinite().all()
     assert x.grad is not None
     assert x.grad.isfinite().all()
+
+
+def _norm(dtype: torch.dtype, shape: tuple[int, ...]) -> None:
+    """What a batch norm inside of a layer computes beside the layer."""
+    x, grad = torch.randn(shape).to(dtype), torch.zeros(shape, dtype=dtype)
+    mean, variance = norm.moments(x)
+    norm.correct(grad, x, mean, variance)
+    assert grad.isfinite().all()
 
 
 def watched(names: list[str], header: str = "") -> tuple[int, str]:

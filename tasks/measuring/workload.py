@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from neurons import BackendUnavailable, InvalidValue, NeuronLayer, UnknownName
+from neurons import BackendUnavailable, InvalidValue, NeuronLayer, UnknownName, peers
+from neurons.normalized import NormalizedLayer
 from neurons.peers.equivalence import DRIVE_DEVIATION, DRIVE_MEAN
 from tasks.base import Cell, Range
 from tasks.measuring import devices
@@ -15,6 +16,8 @@ from tasks.measuring import devices
 CHANNELS = 64
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 DTYPE_RANGE = {"dtype": Range(str, choices=lambda: DTYPES)}
+NORMS = ("none", "batch")
+NORM_RANGE = {"norm": Range(str, choices=lambda: NORMS)}
 DRAWN = 1 << 26
 """Numbers that are drawn at most; a larger input repeats its samples."""
 HELD = 4
@@ -57,10 +60,11 @@ class LayerWorkload:
     """A layer of neurons with its drive: `forward` without gradient, `forward_backward` with.
 
     Attributes:
+        layer: the neurons; with the setting norm=batch they have a batch norm in training inside of them.
         inputs: copies of the drive, taken in turn, so that none is in the device's cache when it is read.
     """
 
-    layer: NeuronLayer
+    layer: NeuronLayer | NormalizedLayer
     inputs: list[Tensor]
     gradient: Tensor
     turn: int = field(default=0, init=False)
@@ -81,11 +85,18 @@ class LayerWorkload:
             asked = f"{HELD * size / 2**30:.2f} GiB are asked for (input, output and their gradients)"
             raise BackendUnavailable(f"{asked}, {free / 2**30:.2f} GiB are free on {place}; smaller elements need less")
         x = drive(timesteps, elements, cell.seed, dtype, place)
-        layer = cell.neuron_layer(x.shape[2], x.shape[0])
+        layer = _with_norm(cell, cell.neuron_layer(x.shape[2], x.shape[0]), place)
         cache = device.cache_bytes(place) if beyond_cache else 0
         copies = min(MOST_COPIES, max(1, -(-2 * cache // size)))
         inputs = [x, *(x.clone() for _ in range(copies - 1))]
         return cls(layer, [own.requires_grad_() for own in inputs], torch.ones_like(x))
+
+    def apart(self) -> None:
+        """Forward and backward of the norm inside of the layer, then of the neurons, as two layers."""
+        assert isinstance(self.layer, NormalizedLayer)
+        x, norm, neurons = self._fresh(), self.layer.norm, self.layer.layer
+        neurons(norm(x.flatten(0, 1)).unflatten(0, x.shape[:2])).backward(self.gradient)
+        self._drop(x)
 
     @property
     def x(self) -> Tensor:
@@ -106,9 +117,30 @@ class LayerWorkload:
             self.layer(self._next())
 
     def forward_backward(self) -> None:
+        x = self._fresh()
+        self.layer(x).backward(self.gradient)
+        self._drop(x)
+
+    def _fresh(self) -> Tensor:
+        """The next input; no gradients are left of earlier calls."""
         x = self._next()
         x.grad = None
         self.layer.zero_grad(set_to_none=True)
-        self.layer(x).backward(self.gradient)
+        return x
+
+    def _drop(self, x: Tensor) -> None:
         if len(self.inputs) > 1:
             x.grad = None  # one gradient is held, not one a copy
+
+
+def _with_norm(cell: Cell, layer: NeuronLayer, place: torch.device) -> NeuronLayer | NormalizedLayer:
+    """The layer, with a batch norm inside of it where the cell's setting `norm` says so."""
+    if cell.settings.get("norm", "none") == "none":
+        return layer
+    if not layer.neuron.runs_over_time() or layer.backend in peers.PACKAGES:
+        own = f"{layer.backend}, {layer.neuron.name}"
+        raise BackendUnavailable(
+            f"norm=batch: {own} takes no norm into its kernel; cpu, triton, compile and reference do"
+        )
+    assert layer.channels is not None
+    return NormalizedLayer(layer, nn.BatchNorm1d(layer.channels).to(place))

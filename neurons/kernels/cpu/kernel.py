@@ -109,6 +109,11 @@ def _sizes(x: Tensor) -> tuple[int, int, int, int, int]:
     return steps, elements, channels, elements // (batch * channels), torch.get_num_threads()
 
 
+def layer_code(source: KernelSource, dtype: torch.dtype) -> cpu_library.Code:
+    """The code of a program's layer for inputs of one dtype."""
+    return cpu_library.Code("layer.c", *BITS[dtype], source.c_text)
+
+
 _kernels: dict[tuple[str, torch.dtype], CpuKernel] = {}
 
 
@@ -123,13 +128,13 @@ def cpu_kernel(source: KernelSource, dtype: torch.dtype) -> CpuKernel:
         if dtype not in BITS:
             taken = "float32, float64 and bfloat16"
             raise BackendUnavailable(f"the cpu backend takes {taken}, not {dtype}: use x.float(), or reference")
-        _kernels[key] = CpuKernel(cpu_library.load(source.c_text, *BITS[dtype]), source)
+        _kernels[key] = CpuKernel(cpu_library.load(layer_code(source, dtype)), source)
     return _kernels[key]
 
 
 def unavailable(source: KernelSource) -> str | None:
     """Why the kernels of a program cannot run here, or None: without a compiler, those that are kept still run."""
     reason = cpu_library.no_compiler()
-    if reason is not None and any(cpu_library.find(source.c_text, *bits) for bits in BITS.values()):
+    if reason is not None and any(cpu_library.find(layer_code(source, dtype)) for dtype in BITS):
         return None
     return reason

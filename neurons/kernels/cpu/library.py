@@ -1,4 +1,4 @@
-"""The shared library of a step: layer.c and the generated step.h, compiled with the system's compiler, kept on disk."""
+"""Shared libraries, compiled with the system's compiler, kept on disk: layer.c around a generated step.h, norm.c."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import platform
 import shlex
 import shutil
 import subprocess
+from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -19,51 +20,73 @@ from neurons.kernels.disk_cache import DiskCache, working_folder
 FLAGS = ("-std=gnu11", "-O3", "-march=native", "-fopenmp", "-fPIC", "-shared", "-fno-math-errno", "-fno-trapping-math")
 EXACT = ("-ffp-contract=off",)
 """No fused multiply-add: forward, its recomputation in backward and the eager reference round alike."""
-HAND_WRITTEN = ("layer.c", "vector.h")
+HEADER = "vector.h"
 DEFAULT_COMPILER = "cc"
 
 _cache = DiskCache("kernels")
 
 
-def load(step: str, real_bits: int, item_bits: int) -> ctypes.CDLL:
-    """The library of the step header `step`, from the disk or from the compiler; safe under parallel processes.
+@dataclass(frozen=True)
+class Code:
+    """What a library is made from.
 
-    Args:
-        real_bits: of the numbers that a step computes with.
+    Attributes:
+        main: the file that is compiled.
+        real_bits: of the numbers that it computes with.
         item_bits: of the numbers that input and output hold.
+        step: the generated header of a step, where the file takes one.
+    """
+
+    main: str
+    real_bits: int
+    item_bits: int
+    step: str = ""
+
+    def texts(self) -> dict[str, str]:
+        """All files, by name."""
+        folder = resources.files("neurons.kernels.cpu")
+        written = {name: (folder / name).read_text(encoding="utf-8") for name in (self.main, HEADER)}
+        return {**written, "step.h": self.step}
+
+    def flags(self) -> list[str]:
+        return [*FLAGS, *EXACT, f"-DREAL_BITS={self.real_bits}", f"-DITEM_BITS={self.item_bits}"]
+
+
+def load(code: Code) -> ctypes.CDLL:
+    """The library of some code, from the disk or from the compiler; safe under parallel processes.
 
     Raises:
         BackendUnavailable: no compiler, one that fails, or a library that the system does not load.
     """
-    path = library_path(step, real_bits, item_bits)
+    path = library_path(code)
     try:
         return ctypes.CDLL(str(path))
     except OSError as error:  # its content is as stored: the folder forbids execution, or the system has changed
         _cache.set_aside(path, str(error))
     try:
-        made = _compile(step, real_bits, item_bits)
-        return ctypes.CDLL(str(_cache.store(_name(step, real_bits, item_bits), made, temporary=True)))
+        made = _compile(code)
+        return ctypes.CDLL(str(_cache.store(_name(code), made, temporary=True)))
     except OSError as error:
         reason = f"{error}; set XDG_CACHE_HOME to a folder whose files may be executed"
         raise BackendUnavailable(f"the compiled kernel cannot be loaded: {reason}") from None
 
 
-def library_path(step: str, real_bits: int, item_bits: int) -> Path:
-    """Where the library of a step is kept, compiled if it is not there."""
-    kept = find(step, real_bits, item_bits)
+def library_path(code: Code) -> Path:
+    """Where the library of some code is kept, compiled if it is not there."""
+    kept = find(code)
     if kept is not None:
         return kept
-    made = _compile(step, real_bits, item_bits)
-    return _cache.store(_name(step, real_bits, item_bits), made)
+    made = _compile(code)
+    return _cache.store(_name(code), made)
 
 
-def find(step: str, real_bits: int, item_bits: int) -> Path | None:
-    """The kept library of a step, made by the present compiler; where the system has none, by any."""
+def find(code: Code) -> Path | None:
+    """The kept library of some code, made by the present compiler; where the system has none, by any."""
     if no_compiler() is None:
-        return _cache.find(_name(step, real_bits, item_bits))
+        return _cache.find(_name(code))
     if os.environ.get("CC", "").strip():  # the user named a compiler, so no other may have made the kernel
         return None
-    return _cache.find(f"{_key(step, real_bits, item_bits)}-*.so")
+    return _cache.find(f"{_key(code)}-*.so")
 
 
 def no_compiler() -> str | None:
@@ -77,17 +100,17 @@ def no_compiler() -> str | None:
     return None
 
 
-def _compile(step: str, real_bits: int, item_bits: int) -> bytes:
+def _compile(code: Code) -> bytes:
     reason = no_compiler()
     if reason is not None:
         raise BackendUnavailable(reason)
     command = _compiler()
     with working_folder() as work:
-        for name, text in {**_hand_written(), "step.h": step}.items():
+        for name, text in code.texts().items():
             (work / name).write_text(text, encoding="utf-8")
-        arguments = [*_flags(real_bits, item_bits), "layer.c", "-o", "layer.so", "-lm"]
+        arguments = [*code.flags(), code.main, "-o", "made.so", "-lm"]
         done = _call([*command, *arguments], work)
-        library = work / "layer.so"
+        library = work / "made.so"
         if done.returncode or not library.exists():
             lines = done.stderr.splitlines()
             fault = next((line for line in lines if "error" in line), done.stderr.strip().partition("\n")[0])
@@ -96,27 +119,18 @@ def _compile(step: str, real_bits: int, item_bits: int) -> bytes:
         return library.read_bytes()
 
 
-def _name(step: str, real_bits: int, item_bits: int) -> str:
+def _name(code: Code) -> str:
     """The file's name: what the library computes, then what compiled it."""
     command = _compiler()
     version = _compiler_version(tuple(command), shutil.which(command[0]))
     by = hashlib.sha256("\0".join([*command, version]).encode()).hexdigest()
-    return f"{_key(step, real_bits, item_bits)}-{by[:8]}.so"
+    return f"{_key(code)}-{by[:8]}.so"
 
 
-def _key(step: str, real_bits: int, item_bits: int) -> str:
+def _key(code: Code) -> str:
     """A hash of all that decides what the library computes, and of where it can run."""
-    decided_by = [step, *_hand_written().values(), *_flags(real_bits, item_bits), _processor(), *platform.libc_ver()]
+    decided_by = [*code.texts().values(), *code.flags(), _processor(), *platform.libc_ver()]
     return hashlib.sha256("\0".join(decided_by).encode()).hexdigest()[:32]
-
-
-def _flags(real_bits: int, item_bits: int) -> list[str]:
-    return [*FLAGS, *EXACT, f"-DREAL_BITS={real_bits}", f"-DITEM_BITS={item_bits}"]
-
-
-def _hand_written() -> dict[str, str]:
-    folder = resources.files("neurons.kernels.cpu")
-    return {name: (folder / name).read_text(encoding="utf-8") for name in HAND_WRITTEN}
 
 
 def _compiler() -> list[str]:

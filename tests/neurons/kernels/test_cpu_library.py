@@ -9,6 +9,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -26,8 +27,8 @@ USE = "import neurons, torch; print(int(neurons.layer('clif', backend='cpu')(tor
 
 
 @pytest.fixture
-def step() -> str:
-    return source_of(neurons.get("lif")()).c_text
+def code() -> cpu_library.Code:
+    return cpu_library.Code("layer.c", 32, 32, source_of(neurons.get("lif")()).c_text)
 
 
 @pytest.fixture(autouse=True)
@@ -62,36 +63,37 @@ def compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callab
     cpu_library._compiler_version.cache_clear()
 
 
-def test_kept_and_found(step: str, tmp_path: Path) -> None:
-    path = cpu_library.library_path(step, 32, 32)
+def test_kept_and_found(code: cpu_library.Code, tmp_path: Path) -> None:
+    path = cpu_library.library_path(code)
     assert path.is_relative_to(tmp_path / "cache" / "neuron-suite" / "kernels")
     before = path.stat().st_mtime_ns
-    assert cpu_library.library_path(step, 32, 32) == path
+    assert cpu_library.library_path(code) == path
     assert path.stat().st_mtime_ns == before
-    assert cpu_library.find(step, 64, 64) is None
+    assert cpu_library.find(replace(code, real_bits=64, item_bits=64)) is None
 
 
 @pytest.mark.parametrize("change", ["processor", "flags", "step", "layer.c", "compiler", "version", "dtype"])
-def test_what_decides_a_library_is_in_its_name(change: str, step: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = cpu_library._name(step, 32, 32)
-    assert cpu_library._name(step, 32, 32) == before
-    bits = (32, 32)
+def test_what_decides_a_library_is_in_its_name(
+    change: str, code: cpu_library.Code, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = cpu_library._name(code)
+    assert cpu_library._name(code) == before
     if change == "processor":
         monkeypatch.setattr(cpu_library, "_processor", lambda: "another")
     elif change == "flags":
         monkeypatch.setattr(cpu_library, "FLAGS", (*cpu_library.FLAGS, "-DX"))
     elif change == "step":
-        step += "\n// another\n"
+        code = replace(code, step=code.step + "\n// another\n")
     elif change == "layer.c":
-        texts = {name: text + "\n" for name, text in cpu_library._hand_written().items()}
-        monkeypatch.setattr(cpu_library, "_hand_written", lambda: texts)
+        texts = {name: text + "\n" for name, text in code.texts().items()}
+        monkeypatch.setattr(cpu_library.Code, "texts", lambda _: texts)
     elif change == "compiler":
         monkeypatch.setenv("CC", "cc -g")
     elif change == "version":
         monkeypatch.setattr(cpu_library, "_compiler_version", lambda *_: "cc 99.1")
     else:
-        bits = (32, 16)
-    assert cpu_library._name(step, *bits) != before
+        code = replace(code, item_bits=16)
+    assert cpu_library._name(code) != before
 
 
 @pytest.mark.parametrize("features", ["flags\t: fpu avx2", "flags\t: fpu avx2 avx512f"])
@@ -124,9 +126,11 @@ def test_a_broken_library_is_made_again(damage: bytes | None) -> None:
     assert path.with_name(f"{path.name}.broken").exists()
 
 
-def test_a_library_that_the_system_does_not_load_from_its_folder(step: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_library_that_the_system_does_not_load_from_its_folder(
+    code: cpu_library.Code, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A cache on a file system without execution: a copy in the temporary folder serves."""
-    kept = str(cpu_library.library_path(step, 32, 32))
+    kept = str(cpu_library.library_path(code))
     load = cpu_library.ctypes.CDLL
 
     def refuse(path: str) -> object:
@@ -136,24 +140,26 @@ def test_a_library_that_the_system_does_not_load_from_its_folder(step: str, monk
 
     monkeypatch.setattr(cpu_library.ctypes, "CDLL", refuse)
     with pytest.warns(RuntimeWarning, match="failed to map segment"):
-        assert cpu_library.load(step, 32, 32)._name != kept
+        assert cpu_library.load(code)._name != kept
 
 
 @pytest.mark.parametrize("words", ["gcc -O2", "env gcc", "  gcc  ", "", "   "])
 @pytest.mark.skipif(GCC is None, reason="no gcc")
-def test_cc_may_hold_words(words: str, step: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cc_may_hold_words(words: str, code: cpu_library.Code, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CC", words)
-    assert cpu_library.load(step, 32, 32).forward
+    assert cpu_library.load(code).forward
 
 
 @pytest.mark.skipif(GCC is None, reason="no gcc")
-def test_cc_may_be_a_relative_path_or_hold_spaces(step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cc_may_be_a_relative_path_or_hold_spaces(
+    code: cpu_library.Code, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = tmp_path / "my tools"
     folder.mkdir()
     (folder / "cc").symlink_to(str(GCC))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CC", "'my tools/cc' -g0")
-    assert cpu_library.load(step, 32, 32).forward
+    assert cpu_library.load(code).forward
 
 
 REFUSED = {
@@ -175,17 +181,17 @@ def test_a_compiler_that_is_none_is_one_line(value: str, monkeypatch: pytest.Mon
     assert "\n" not in str(caught.value)
 
 
-def test_a_compilers_first_error_is_told(step: str, compiler: Callable[[str], Path]) -> None:
+def test_a_compilers_first_error_is_told(code: cpu_library.Code, compiler: Callable[[str], Path]) -> None:
     message = r"note\nlayer.c:1: error: \342\200\230x\342\200\231\n"  # in UTF-8, whatever the locale
     compiler(f"[ \"$1\" = --version ] && exit 0\nprintf '{message}' >&2\nexit 1")
     with pytest.raises(BackendUnavailable, match=r"failed: layer\.c:1: error: ‘x’"):
-        cpu_library.load(step, 32, 32)
+        cpu_library.load(code)
 
 
-def test_a_compiler_that_cannot_be_executed(step: str, compiler: Callable[[str], Path]) -> None:
+def test_a_compiler_that_cannot_be_executed(code: cpu_library.Code, compiler: Callable[[str], Path]) -> None:
     compiler("").write_bytes(b"\x00\x01 no program")
     with pytest.raises(BackendUnavailable, match=r"my-cc' cannot run: Exec format error"):
-        cpu_library.load(step, 32, 32)
+        cpu_library.load(code)
 
 
 def test_without_a_compiler_a_kept_kernel_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
