@@ -94,13 +94,13 @@ def mutants(session: nox.Session) -> None:
 @shared
 def microbench(session: nox.Session) -> None:
     """Time every neuron and backend; -- --benchmark-compare compares with the last saved run."""
-    session.run(python(session), "-m", "pytest", "suite/microbench", "--benchmark-autosave", *session.posargs)
+    session.run(python(session), "-m", "pytest", "suite/tracking", "--benchmark-autosave", *session.posargs)
 
 
 @shared
 def asv(session: nox.Session) -> None:
     """Track the current commit quickly, or a range of commits: nox -s asv -- RANGE (in environments that ASV makes)."""
-    session.run(python(session), "-m", "suite.asv.track", *session.posargs)
+    session.run(python(session), "-m", "suite.tracking.track", *session.posargs)
 
 
 @shared

@@ -79,11 +79,12 @@ class NeuronLayer(nn.Module):
 
     def initial_state(self, x: Tensor) -> LayerState:
         """The zero state for inputs of one step like `x` [N, *features], see `neurons.stepping`."""
-        return initial_state(self, x)
+        return initial_state(self.neuron, x)
 
     def step(self, x: Tensor, state: LayerState) -> tuple[Tensor, LayerState]:
         """Output and next state of one time step, for the input current x [N, *features]."""
-        return step(self, x, state)
+        parameters = {name: getattr(self, name) for name in self.neuron.learnables()}
+        return step(self.neuron, parameters, x, state)
 
     @torch.no_grad()
     def project(self) -> None:
@@ -148,6 +149,9 @@ class NeuronLayer(nn.Module):
 
     def extra_repr(self) -> str:
         return f"{self.neuron.name}, channels={self.channels}, backend={self._backend}"
+
+
+registry.reserve([*dir(NeuronLayer), *vars(nn.Module()), "neuron", "channels", "backend", "bptt_steps"])
 
 
 def _known(backend: str) -> str:

@@ -8,7 +8,7 @@ import importlib.util
 import inspect
 import pkgutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 from typing import TypeVar
@@ -24,6 +24,7 @@ ENTRY_POINT_GROUP = "neuron_suite.neurons"
 
 _models: dict[str, type[Neuron]] = {}
 _packages: dict[str, Callable[[str], type[Neuron]]] = {}
+_reserved: set[str] = set()
 
 N = TypeVar("N", bound=type[Neuron])
 
@@ -59,6 +60,11 @@ def get(name: str) -> type[Neuron]:
 def look_up_in(package: str, get: Callable[[str], type[Neuron]]) -> None:
     """From now on, find `package.neuron` by calling `get` with that name."""
     _packages[package] = get
+
+
+def reserve(names: Iterable[str]) -> None:
+    """From now on, refuse learnables of these names, which a layer uses itself."""
+    _reserved.update(names)
 
 
 def registered(name: str) -> type[Neuron] | None:
@@ -120,18 +126,15 @@ def _fault_of_step(cls: type[Neuron]) -> str | None:
 
 
 def _fault_of_names(cls: type[Neuron]) -> str | None:
-    from neurons.layer import NeuronLayer  # needs the registry
-
     if not isinstance(cls.states, (tuple, list)) or not all(isinstance(name, str) for name in cls.states):
         return f"states must be a tuple of names, as in states = ('u',), not {cls.states!r}"
     twice = next((name for name in cls.states if list(cls.states).count(name) > 1), None)
     if twice is not None:
         return f"the state '{twice}' is declared twice"
-    of_layer = {*dir(NeuronLayer), *vars(torch.nn.Module()), "neuron", "channels", "backend", "bptt_steps"}
     for name, declared in cls.learnables().items():
         if declared.per not in ("layer", "channel", "step_channel"):
             return f"{name} is learnable per '{declared.per}'; right are layer, channel and step_channel"
-        if name in of_layer or (name in dir(Neuron) and name not in CONSTANTS):
+        if name in _reserved or (name in dir(Neuron) and name not in CONSTANTS):
             return f"a learnable cannot be called '{name}', which a layer or Neuron uses itself; give it another name"
     return None
 

@@ -6,18 +6,16 @@ last bit, and of a fused backend as far as its conformance says.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from neurons.errors import BackendUnavailable, InvalidValue
 from neurons.learnable import broadcastable
+from neurons.model import Neuron
 from neurons.reference import per_step_names
-
-if TYPE_CHECKING:
-    from neurons.layer import NeuronLayer
 
 
 @dataclass(frozen=True)
@@ -33,31 +31,30 @@ class LayerState:
     values: tuple[Tensor, ...]
 
 
-def initial_state(layer: NeuronLayer, x: Tensor) -> LayerState:
+def initial_state(neuron: Neuron, x: Tensor) -> LayerState:
     """The state before the first step, zero everywhere, for inputs of a step like `x` [N, *features].
 
     Raises:
         BackendUnavailable: the model is no step over time.
     """
-    if not layer.neuron.runs_over_time():
-        raise BackendUnavailable(f"{layer.neuron.name} has no step; call the layer on the whole sequence")
-    return LayerState(0, tuple(torch.zeros_like(x) for _ in layer.neuron.states))
+    if not neuron.runs_over_time():
+        raise BackendUnavailable(f"{neuron.name} has no step; call the layer on the whole sequence")
+    return LayerState(0, tuple(torch.zeros_like(x) for _ in neuron.states))
 
 
-def step(layer: NeuronLayer, x: Tensor, state: LayerState) -> tuple[Tensor, LayerState]:
+def step(neuron: Neuron, parameters: Mapping[str, Tensor], x: Tensor, state: LayerState) -> tuple[Tensor, LayerState]:
     """One time step: output and next state for the input current x [N, *features].
 
     Raises:
         InvalidValue: the model has parameters for fewer time steps than were made.
     """
-    neuron, per_step = layer.neuron, per_step_names(layer.neuron)
-    parameters = {}
-    for name in neuron.learnables():
-        value = broadcastable(getattr(layer, name), x.unsqueeze(0), name in per_step)
+    per_step, bound = per_step_names(neuron), {}
+    for name, given in parameters.items():
+        value = broadcastable(given, x.unsqueeze(0), name in per_step)
         if name in per_step:
             if state.time >= len(value):
                 raise InvalidValue(f"{neuron.name} has parameters for {len(value)} time steps, this is one more")
             value = value[state.time]
-        parameters[name] = value
-    output, *values = neuron.bind(parameters).step(x, *state.values)
+        bound[name] = value
+    output, *values = neuron.bind(bound).step(x, *state.values)
     return output, LayerState(state.time + 1, tuple(values))

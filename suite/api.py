@@ -21,16 +21,15 @@ import neurons as models
 from neurons import InvalidValue, Neuron
 from neurons.registry import registered
 from neurons.travel import file_of
-from suite import measure
-from suite.report import groups, style
-from suite.report.build import choose_baseline
+from suite.publish.build import choose_baseline
+from suite.report import style
 from suite.report.conditions import name_conditions
 from suite.report.parts import Parts
 from suite.report.plots import PLOTS
 from suite.report.plots.base import Plot
 from suite.report.table import Table
 from suite.report.tables import makers
-from suite.runs import plan
+from suite.runs import groups, measure, plan
 from suite.runs.cell_key import key
 from suite.runs.store import RunError, read_results
 from suite.runs.user_files import UserFiles
@@ -89,7 +88,7 @@ def run(
     brought = {str(Path(path).resolve()) for path in own.neurons}
     added = [str(path) for path in travelling if path is not None and str(path.resolve()) not in brought]
     own = UserFiles([*own.neurons, *dict.fromkeys(added)], own.networks, own.datasets, own.tasks)
-    measure.execute({groups.MAIN: cells}, root, limit, _command(request, own, root, time_limit), own, report=False)
+    measure.execute({groups.MAIN: cells}, root, limit, _command(request, own, root, time_limit), own)
     wanted = {key(cell) for cell in cells}
     rows = read_results(root)
     rows = rows[rows.cell.isin(wanted)].reset_index(drop=True)

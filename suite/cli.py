@@ -16,9 +16,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from suite import commands
-from suite.text import plain
+from suite.runs.text import plain
 
+COMMANDS = "suite.commands"
+FOLDER = Path(__file__).with_name("commands")
+"""Where commands are found, by being there."""
 LONGEST_MESSAGE = 600
 """Characters of an error; a longer one, of a name without end, loses its middle."""
 READER_LEFT = 141
@@ -75,7 +77,7 @@ def _parser(first: Sequence[str]) -> Parser:
     for name, help_line in command_names().items():
         own = subparsers.add_parser(name, help=help_line, allow_abbrev=False)
         if name in first:
-            command = importlib.import_module(f"{commands.__name__}.{name.replace('-', '_')}")
+            command = importlib.import_module(f"{COMMANDS}.{name.replace('-', '_')}")
             command.arguments(own)
             own.set_defaults(command=command.run)
     return parser
@@ -84,11 +86,10 @@ def _parser(first: Sequence[str]) -> Parser:
 def command_names() -> dict[str, str]:
     """The help line of each command: the modules of `suite.commands` that declare one, read without importing them."""
     found = {}
-    for folder in commands.__path__:
-        for entry in pkgutil.iter_modules([folder]):
-            help_line = _help_line(Path(folder) / f"{entry.name}.py")
-            if help_line is not None:
-                found[entry.name.replace("_", "-")] = help_line
+    for entry in pkgutil.iter_modules([str(FOLDER)]):
+        help_line = _help_line(FOLDER / f"{entry.name}.py")
+        if help_line is not None:
+            found[entry.name.replace("_", "-")] = help_line
     return found
 
 

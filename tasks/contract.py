@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from tasks.base import Metric, Task
 
 if TYPE_CHECKING:
-    from tasks.data import Arrays, Source
-    from tasks.networks import Architecture
+    from tasks.data.dataset import Arrays, Source
+    from tasks.networks.network import Architecture
 
 ENTRY_POINTS = "neuron_suite"
 """What the groups of entry points of installed packages begin with."""

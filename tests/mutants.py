@@ -31,7 +31,7 @@ AREAS: dict[str, tuple[Sequence[str], Sequence[str]]] = {
     "temporal gradient": (["tasks/temporal_*.py"], ["tasks/test_temporal_*.py"]),
     "energy": (["tasks/energy.py", "suite/studies/energy_*.py"], ["tasks/test_energy*.py", "suite/**/test_energy*.py"]),
     "cell keys": (["suite/runs/cell_key.py"], ["suite/**/test_cell_key*.py", "suite/**/test_model_key*.py"]),
-    "merge": (["suite/merge.py"], ["suite/**/test_merge*.py"]),
+    "merge": (["suite/runs/merge.py"], ["suite/**/test_merge*.py"]),
     "compare": (["suite/compare/*.py"], ["suite/**/test_compare*.py"]),
     "report": (["suite/report/**/*.py"], ["suite/**/test_report*.py", "suite/report/test_*.py"]),
     "training": (["tasks/training/*.py", "tasks/accuracy.py"], ["tasks/training/test_*.py", "tasks/test_accuracy.py"]),

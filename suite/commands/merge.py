@@ -18,8 +18,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, arguments: list[str]) -> int:
-    from suite.measure import print_report
-    from suite.merge import merge
+    from suite.publish.terminal import print_report
+    from suite.runs.merge import merge
     from suite.runs.store import read_results
     from suite.runs.table import mixtures
 

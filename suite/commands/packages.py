@@ -16,12 +16,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, arguments: list[str]) -> int:
     from neurons import UnknownName
-    from suite import measure
-    from suite.runs import plan
+    from suite.publish.terminal import print_report
+    from suite.runs import measure, packages, plan
     from tasks.measuring import devices
 
     if options.profile not in plan.PROFILES:
         raise UnknownName("profile", options.profile, plan.PROFILES)
     out = options.out or Path("results/runs") / f"packages-{options.profile}"
-    device = devices.resolve(options.device)
-    return measure.run_packages(options.profile, device, out, options.time_limit, arguments)
+    limit = plan.time_limit(options.time_limit, options.profile)
+    cells = packages.grid(options.profile, devices.resolve(options.device))
+    return measure.execute({packages.GROUP: cells}, out, limit, arguments, report=print_report)

@@ -14,7 +14,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, arguments: list[str]) -> int:
-    from suite.measure import print_report
+    from suite.publish.terminal import print_report
 
     print_report(options.run, options.baseline)
     return 0

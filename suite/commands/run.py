@@ -32,11 +32,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, arguments: list[str]) -> int:
-    from suite import measure
-    from suite.runs.plan import Request
+    from suite.publish.terminal import print_report
+    from suite.runs import groups, measure, plan
     from suite.runs.user_files import UserFiles
 
-    request = Request(
+    request = plan.Request(
         profile=options.profile,
         tasks=options.tasks,
         neurons=options.neurons,
@@ -48,4 +48,6 @@ def run(options: argparse.Namespace, arguments: list[str]) -> int:
     )
     out = options.out or Path("results/runs") / options.profile
     files = UserFiles(options.neuron_file, options.network_file, options.dataset_file, options.task_file)
-    return measure.run(request, files, out, options.time_limit, arguments)
+    files.load()
+    limit = plan.time_limit(options.time_limit, request.profile)
+    return measure.execute({groups.MAIN: plan.make(request)}, out, limit, arguments, files, print_report)

@@ -28,8 +28,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, arguments: list[str]) -> int:
     import tasks
     from neurons import UnknownName
-    from suite import measure, studies
-    from suite.runs import plan
+    from suite import studies
+    from suite.publish.terminal import print_report
+    from suite.runs import measure, plan
     from tasks import data, networks
     from tasks.measuring import devices
 
@@ -45,4 +46,6 @@ def run(options: argparse.Namespace, arguments: list[str]) -> int:
     device = devices.resolve(options.device)
     scale = studies.Scale(options.profile, options.dataset, options.network, device=device, settings=changed)
     out = options.out or Path("results/runs") / f"study-{options.profile}"
-    return measure.run_studies(names, scale, out, options.time_limit, arguments)
+    limit = plan.time_limit(options.time_limit, scale.profile)
+    cells = {name: studies.get(name).grid(scale) for name in names}
+    return measure.execute(cells, out, limit, arguments, report=print_report)

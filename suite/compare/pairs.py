@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 import tasks
-from suite.report.conditions import IDENTITY, PLACE, codes, identified
+from suite.runs.conditions import IDENTITY, PLACE, codes, identified
 from suite.runs.record import MEASURED
 from tasks import Metric
 

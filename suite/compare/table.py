@@ -12,8 +12,8 @@ import pandas as pd
 
 from suite.compare.judgement import FEWEST_SEEDS, Judgement, judge
 from suite.compare.pairs import ASKED, Pairs, pair
-from suite.report.conditions import asked as facts_of
 from suite.report.table import Entry, Table
+from suite.runs.conditions import asked as facts_of
 from suite.runs.store import RunError, read_results
 from suite.runs.table import ORIGIN
 

@@ -16,7 +16,7 @@ import tasks
 from neurons import UnknownName, backends
 from suite import studies
 from suite.inspection import catalogue
-from suite.text import plain
+from suite.runs.text import plain
 from tasks import data
 
 Entry = dict[str, Any]

@@ -13,7 +13,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, select_autoescape
 
 from neurons import UnknownName
-from suite.report import groups, packages, paper, style
+from suite.report import packages, style
 from suite.report.board import board
 from suite.report.closing import closing_sentences
 from suite.report.conditions import name_conditions
@@ -21,7 +21,9 @@ from suite.report.parts import Parts
 from suite.report.result_page import result_page
 from suite.report.table import FORMATS, Table
 from suite.report.tables import makers
+from suite.runs import groups
 from suite.runs.store import read_provenance, read_results
+from suite.studies import page as paper
 from tasks import MAIN_TASKS
 
 BASELINE = "lif"

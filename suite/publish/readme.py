@@ -15,11 +15,12 @@ from pathlib import Path
 import pandas as pd
 
 from neurons import UnknownName
-from suite.report import closing, groups, style, timings
+from suite.report import closing, style, timings
 from suite.report.conditions import name_conditions
 from suite.report.costs import layer_time
 from suite.report.numbers import format_estimate, format_value
 from suite.report.outcomes import Outcome, outcomes
+from suite.runs import groups
 from suite.statistics import Estimate, paired_differences
 
 README = Path("README.md")

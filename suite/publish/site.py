@@ -11,13 +11,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from suite.publish.build import build
 from suite.publish.content import is_published_run, published_files, show_index
 from suite.publish.index import write_index
 from suite.publish.local import PUBLISHED
-from suite.report.build import build
 from suite.runs.folders import replacing_folder
 from suite.runs.store import RunError
-from suite.text import plain
+from suite.runs.text import plain
 
 SITE = Path("build/site")
 REPORT = "report"

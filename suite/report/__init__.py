@@ -1,1 +1,1 @@
-"""Tables, plots and pages, made from the stored rows alone: `suite.report.build.build(run)`."""
+"""Tables, plots and pages, made from the stored rows alone: `suite.publish.build.build(run)`."""

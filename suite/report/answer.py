@@ -14,8 +14,8 @@ from suite.report.costs import TIME, Cost, Ratio, costs
 from suite.report.numbers import format_value
 from suite.report.outcomes import Outcome, fewest_seeds, outcomes
 from suite.report.timings import BUSY, FUSED, sizes
+from suite.runs.text import counted
 from suite.statistics import SEEDS_TO_CLAIM
-from suite.text import counted
 
 MOST_WORDS = 40
 MOST_LEADS = 24

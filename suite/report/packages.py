@@ -15,13 +15,13 @@ from matplotlib.figure import Figure
 import tasks
 from neurons import peers
 from suite.report import style, timings
-from suite.report.groups import Groups
 from suite.report.numbers import format_spread
 from suite.report.page import Page
 from suite.report.parts import Parts
 from suite.report.plots import Plot
 from suite.report.plots.panels import logarithmic, points, row_panels
 from suite.report.table import Entry, Table
+from suite.runs.groups import Groups
 from suite.runs.packages import GROUP, SIZES, constants_of, model_of
 
 KEYS = ["task", "timesteps", "elements", "dtype", "protocol", "device", "machine", "network", "rest", "metric"]

@@ -12,7 +12,8 @@ import pandas as pd
 from neurons import registry
 from suite.report import names
 from suite.report.board import Board
-from suite.report.conditions import asked, name_conditions, of_task, over_seeds
+from suite.report.conditions import name_conditions, of_task, over_seeds
+from suite.runs.conditions import asked
 from suite.statistics import CONFIDENCE
 
 MOST_EPOCHS = 60

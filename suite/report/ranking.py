@@ -8,7 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from suite.report.conditions import asked, over_seeds
+from suite.report.conditions import over_seeds
+from suite.runs.conditions import asked
 from suite.statistics import Ranks, rank_over_datasets
 
 ANY = object()

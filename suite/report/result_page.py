@@ -20,7 +20,7 @@ from suite.report.page_data import embedded
 from suite.report.parts import Parts
 from suite.report.plots import PLOTS, Shown, of_baseline
 from suite.report.table import Table
-from suite.text import counted
+from suite.runs.text import counted
 
 FIRST = ("accuracy", "cost", "gradient_by_lag", "differences")
 """Figures that have a section of their own; the others are folded."""

@@ -9,9 +9,10 @@ import pandas as pd
 
 from suite.report import data_facts, names
 from suite.report.certainty import not_converged
-from suite.report.conditions import asked, common, in_order, name_conditions, same_for_all
+from suite.report.conditions import common, in_order, name_conditions, same_for_all
 from suite.report.numbers import MISSING, format_value
 from suite.report.table import Entry, Table
+from suite.runs.conditions import asked
 from tasks.training.recipe import Recipe
 
 NAMES = {"train_samples": "training samples", "bptt_steps": "steps of the gradient"}

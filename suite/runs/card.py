@@ -11,6 +11,7 @@ from typing import Any
 import neurons
 import tasks
 from neurons import backends, peers
+from suite.runs.backend import resolved
 from tasks import Cell, data
 from tasks.measuring.workload import DTYPES
 
@@ -39,8 +40,6 @@ def _cell(task: str, neuron: str, backend: str, device: str, seed: int = 0, **se
 
 
 def _fused(neuron: str, device: str) -> str:
-    from suite.runs.plan import resolved
-
     return resolved("auto", neuron, device)
 
 

@@ -18,7 +18,7 @@ import tasks
 from suite.runs import machine
 from suite.runs.durations import Durations, left
 from suite.runs.record import STATUSES, Result
-from suite.text import LONGEST_NAME, plain
+from suite.runs.text import LONGEST_NAME, plain
 from tasks import Cell
 
 PLAIN_INTERVAL = 15.0

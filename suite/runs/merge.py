@@ -15,8 +15,8 @@ from typing import Any
 
 import pandas as pd
 
-from suite.report import groups
-from suite.report.conditions import IDENTITY, PLACE, codes, identified
+from suite.runs import groups
+from suite.runs.conditions import IDENTITY, PLACE, codes, identified
 from suite.runs.folders import replacing_folder
 from suite.runs.provenance import origin_of
 from suite.runs.record import FORMAT, MEASURED

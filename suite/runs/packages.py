@@ -14,7 +14,7 @@ import neurons
 import tasks
 from neurons import peers
 from neurons.peers import Peer
-from suite.runs.plan import resolved
+from suite.runs.backend import resolved
 from tasks import Cell
 from tasks.measuring.workload import CHANNELS
 from tasks.training.network_task import budget

@@ -7,12 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-import torch
-
 import neurons
 import tasks
 from neurons import InvalidValue, UnknownName, backends
 from suite.runs import card
+from suite.runs.backend import resolved
 from suite.runs.cell_key import identity
 from tasks import Cell, Task, data
 from tasks.base import LARGEST
@@ -143,11 +142,6 @@ def _spread(
         for model in models
         for backend in request.backends
     ]
-
-
-def resolved(backend: str, model: str, device: str) -> str:
-    """The name behind "auto", so that a row names the backend that ran."""
-    return backends.resolve(backend, neurons.get(model), torch.device(devices.kind_of(device)))
 
 
 def checked_settings(settings: Mapping[str, Any], chosen: Sequence[Task]) -> dict[str, Any]:

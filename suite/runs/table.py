@@ -21,7 +21,7 @@ from suite.runs.cell_key import plain_settings
 from suite.runs.files import RunError, log, replacing, set_aside
 from suite.runs.provenance import origin_of
 from suite.runs.record import FORMAT, Record
-from suite.text import counted
+from suite.runs.text import counted
 
 pa.set_memory_pool(pa.system_memory_pool())  # Arrow's own keep what was freed: 80 MiB more at 100,000 rows
 

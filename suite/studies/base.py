@@ -12,11 +12,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 import tasks
-from suite.report.conditions import RAN, MixedConditions, differences, identified, of_each_seed, over_seeds
+from suite.report.conditions import MixedConditions, of_each_seed, over_seeds
 from suite.report.plots import Plot
 from suite.report.plots.panels import fitted
 from suite.report.table import Entry, Table, format_estimate
-from suite.runs.plan import resolved
+from suite.runs.backend import resolved
+from suite.runs.conditions import RAN, differences, identified
 from suite.statistics import Estimate
 from suite.studies import claims
 from suite.studies.verdicts import Check, Evidence

@@ -11,16 +11,17 @@ from typing import Any
 
 import pandas as pd
 
-from suite.report.conditions import IDENTITY, identified, over_seeds
-from suite.report.groups import Groups
+from suite.report.conditions import over_seeds
 from suite.report.page import Page
 from suite.report.parts import Parts
-from suite.report.plots.claims import forest_of
 from suite.report.table import Entry, Table, format_estimate
+from suite.runs.conditions import IDENTITY, identified
+from suite.runs.groups import Groups
 from suite.runs.store import write_atomically
 from suite.statistics import Estimate
 from suite.studies import Study, studies
 from suite.studies.claims import TESTED, Claim, ClaimError, Origin, claims
+from suite.studies.forest import forest_of
 from suite.studies.verdicts import VERDICTS, Check, Evidence, Finding, counted, effect_text, judge
 
 QUESTION = "Do the CLIF paper's claims hold?"

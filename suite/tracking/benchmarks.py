@@ -12,8 +12,8 @@ import torch
 
 import neurons
 import tasks
-from suite.asv.track import DEVICE_VARIABLE
-from suite.runs.plan import resolved
+from suite.runs.backend import resolved
+from suite.tracking.track import DEVICE_VARIABLE
 from tasks import Cell
 from tasks.measuring import devices
 from tasks.measuring.workload import LayerWorkload, drive

@@ -11,7 +11,7 @@ import neurons
 import tasks
 from neurons import BackendUnavailable
 from neurons.conformance import gate
-from suite.runs.plan import resolved
+from suite.runs.backend import resolved
 from tasks import Cell
 from tasks.measuring import devices
 from tasks.measuring.workload import LayerWorkload

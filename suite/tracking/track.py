@@ -1,4 +1,4 @@
-"""`python -m suite.asv.track [--device D] [RANGE …]`: track the working tree, or a range of commits, by ASV."""
+"""`python -m suite.tracking.track [--device D] [RANGE …]`: track the working tree, or a range of commits, by ASV."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from neurons import InvalidValue
-from suite.asv.share_environment import variables
 from suite.runs.git import git
+from suite.tracking.share_environment import variables
 from tasks.measuring import devices
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str]) -> int:
     Returns:
         ASV's exit code: 2 if a benchmark failed or ran out of time, or if there is no such device.
     """
-    parser = argparse.ArgumentParser(prog="suite.asv.track", add_help=False)
+    parser = argparse.ArgumentParser(prog="suite.tracking.track", add_help=False)
     parser.add_argument("--device", default="cpu")
     options, arguments = parser.parse_known_args(arguments)
     try:

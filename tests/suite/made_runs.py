@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from suite.report import groups
+from suite.runs import groups
 from suite.runs.store import write_results
 from tests.suite.report.handmade import Record, rows
 

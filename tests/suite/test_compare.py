@@ -12,7 +12,7 @@ import pytest
 from suite.cli import main
 from suite.compare import compare
 from suite.compare.judgement import p_value
-from suite.merge import merge
+from suite.runs.merge import merge
 from tests.suite.made_comparisons import BASE, many, of, single, told
 from tests.suite.made_runs import make_run
 from tests.suite.report.handmade import Record, accuracy, timing

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from suite.compare import compare
-from suite.merge import merge
+from suite.runs.merge import merge
 from suite.runs.store import RunError
 from tests.suite.made_comparisons import BASE, many, of, single, told
 from tests.suite.made_runs import make_run

@@ -13,11 +13,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from suite.merge import merge
 from suite.publish import publish
-from suite.report import groups
-from suite.report.build import build
-from suite.report.conditions import PLACE
+from suite.publish.build import build
+from suite.runs import groups
+from suite.runs.conditions import PLACE
+from suite.runs.merge import merge
 from suite.runs.record import MEASURED, Result
 from suite.runs.store import RunError, Store, read_results
 from suite.runs.table import questions

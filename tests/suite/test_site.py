@@ -12,8 +12,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from suite.merge import merge
-from suite.report.build import build
+from suite.publish.build import build
+from suite.runs.merge import merge
 from tests.conftest import REPOSITORY
 
 PUBLISHED = REPOSITORY / "results/published"

@@ -10,7 +10,7 @@ import pytest
 
 from suite import cli
 from suite.runs import execute, plan
-from suite.text import plain
+from suite.runs.text import plain
 
 RUN = "run --profile smoke --tasks accuracy --datasets digits --neurons lif --out OUT"
 MEMORY = "run --profile smoke --tasks memory --neurons lif --out OUT"
@@ -261,8 +261,7 @@ EQUAL = [
 
 @pytest.mark.parametrize("pair", EQUAL, ids=str)
 def test_equal_numbers_are_one_cell(pair: tuple[str, str], workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from suite import measure
-    from suite.runs import cell_key
+    from suite.runs import cell_key, measure
 
     asked: list[set[str]] = []
 

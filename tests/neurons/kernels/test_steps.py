@@ -17,7 +17,8 @@ from neurons.errors import NotFusable
 from neurons.kernels.cpu import library as cpu_library
 from neurons.kernels.trace import program_of
 from neurons.reference import step_loop
-from tests.neurons.kernels.steps import KEPT, REFUSED
+from tests.neurons.kernels.steps_kept import KEPT
+from tests.neurons.kernels.steps_refused import REFUSED
 
 T, C = 6, 3
 

@@ -14,9 +14,10 @@ import pandas as pd
 import pytest
 from matplotlib.lines import Line2D
 
-from suite.report import groups, style
-from suite.report.build import build, reproduce
+from suite.publish.build import build, reproduce
+from suite.report import style
 from suite.report.plots import PLOTS, gradient, learning
+from suite.runs import groups
 from suite.runs.store import write_results
 from tests.suite.report.handmade import Record, accuracy, rows, timing
 
@@ -83,7 +84,7 @@ def test_a_part_that_fails_is_a_line_and_the_rest_stands(
     monkeypatch.setattr("suite.report.tables.memory", broken)
     monkeypatch.setattr("suite.report.tables.mean_ranks", broken)
     monkeypatch.setitem(learning.PLOTS[0].__dict__, "draw", broken)
-    monkeypatch.setattr("suite.report.build.board", broken)
+    monkeypatch.setattr("suite.publish.build.board", broken)
     path = run(small())
     page, tables = build(path)
     assert {"accuracy", "throughput", "temporal_ratio"} <= {table.name for table in tables}

@@ -7,9 +7,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from suite.merge import merge
 from suite.report import beside
 from suite.report.conditions import MixedConditions, over_seeds
+from suite.runs.merge import merge
 from suite.runs.store import read_results, write_results
 from suite.runs.table import as_table, questions
 from tests.suite.report.handmade import accuracy, rows

@@ -9,7 +9,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from suite.report.conditions import IDENTITY, MixedConditions, common, name_conditions, over_seeds, same_for_all
+from suite.report.conditions import MixedConditions, common, name_conditions, over_seeds, same_for_all
+from suite.runs.conditions import IDENTITY
 from tests.suite.report.handmade import accuracy, rows
 
 TWO: dict[str, tuple[Any, Any]] = {

@@ -14,14 +14,15 @@ import pandas as pd
 import pytest
 from pylatexenc.latexwalker import LatexWalker
 
-from suite.report import groups, packages
-from suite.report.build import build, reproduce
+from suite.publish.build import build, reproduce
+from suite.report import packages
 from suite.report.comparison import differences
 from suite.report.conditions import name_conditions
-from suite.report.groups import main_rows, remember
 from suite.report.parts import Parts
 from suite.report.table import FORMATS, Entry, Table, decimals, format_estimate
 from suite.report.tables import accuracy, all_tables
+from suite.runs import groups
+from suite.runs.groups import main_rows, remember
 from suite.runs.store import COLUMNS, read_results, write_results
 from suite.statistics import Estimate
 from tests.conftest import REPOSITORY
@@ -245,7 +246,7 @@ def test_a_report_of_100000_rows_needs_little(tmp_path: Path) -> None:
     write_results(pd.concat(parts, ignore_index=True), tmp_path)
     shutil.copy(PUBLISHED / "quick/provenance.json", tmp_path)
     code = (
-        "import pathlib, sys, time; from suite.report.build import build; from tasks.memory import _process_bytes;"
+        "import pathlib, sys, time; from suite.publish.build import build; from tasks.memory import _process_bytes;"
         "begun = time.perf_counter(); build(pathlib.Path(sys.argv[1]));"
         "print(time.perf_counter() - begun, _process_bytes('VmHWM') / 2**20)"  # ru_maxrss would be the parent's
     )

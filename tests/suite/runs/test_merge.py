@@ -11,10 +11,9 @@ import pandas as pd
 import pytest
 
 from suite.cli import main as command_line
-from suite.merge import merge
 from suite.publish import publish
-from suite.report import groups
-from suite.runs import store
+from suite.runs import groups, store
+from suite.runs.merge import merge
 from suite.runs.store import RunError, planned_keys, read_provenance, read_results
 from tests.suite.made_runs import make_run, plan, tree
 from tests.suite.report.handmade import Record, accuracy, timing

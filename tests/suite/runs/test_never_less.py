@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from suite.merge import merge
 from suite.publish import publish
+from suite.runs.merge import merge
 from suite.runs.record import Result, measured
 from suite.runs.store import RunError, Store, read_results
 from suite.runs.table import questions

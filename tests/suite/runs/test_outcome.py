@@ -12,8 +12,7 @@ import pytest
 import neurons
 import tasks
 from neurons import BackendUnavailable
-from suite import measure
-from suite.runs import execute, files
+from suite.runs import execute, files, measure
 from suite.runs.record import Result, measured
 from suite.runs.store import read_results
 from suite.runs.worker import as_result
@@ -26,7 +25,6 @@ FILE = Path(__file__).with_name("fake_task.py")
 def _fake_tasks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     before = dict(tasks.TASKS)
     neurons.load_file(FILE)
-    monkeypatch.setattr(measure, "print_report", lambda out: None)
     yield
     tasks.TASKS.clear()
     tasks.TASKS.update(before)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from suite.report.paper import known
 from suite.studies import studies
 from suite.studies.base import table_of
+from suite.studies.page import known
 from suite.studies.verdicts import Finding, judge
 from tests.suite.studies.made_rows import Rows, accuracy
 

@@ -11,10 +11,11 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from suite.report import paper, style
+from suite.report import style
 from suite.report.conditions import MixedConditions
 from suite.report.parts import Parts
 from suite.studies import Study, studies
+from suite.studies import page as paper
 from suite.studies.base import by_seed
 from suite.studies.verdicts import Evidence
 from tests.suite.report.test_conditions import TWO

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from suite.report.paper import (
+from suite.studies import claims, studies
+from suite.studies.claims import ClaimError
+from suite.studies.page import (
     accuracies,
     checks_table,
     counts_table,
@@ -15,8 +17,6 @@ from suite.report.paper import (
     untested_table,
     verdicts_table,
 )
-from suite.studies import claims, studies
-from suite.studies.claims import ClaimError
 from suite.studies.verdicts import judge
 from tests.suite.studies.made_rows import Rows, accuracy
 from tests.suite.studies.test_evidence import findings as findings_of

@@ -17,8 +17,8 @@ import torch
 
 import neurons
 import tasks
-from suite.asv import benchmarks, track
-from suite.asv.share_environment import VARIABLE, variables
+from suite.tracking import benchmarks, track
+from suite.tracking.share_environment import VARIABLE, variables
 from tasks.temporal_gradient import temporal_jacobian
 from tests.conftest import REPOSITORY
 
@@ -163,7 +163,7 @@ def test_a_benchmark_that_failed_is_told(commands: list[list[str]], capsys: pyte
 @pytest.mark.slow
 @pytest.mark.parametrize("body", ["raise ValueError", "import time; time.sleep(60)"])
 def test_asv_exits_with_2_where_a_benchmark_fails_or_runs_out_of_time(body: str, tmp_path: Path) -> None:
-    """What `suite.asv.track` relies on, asked of ASV itself."""
+    """What `suite.tracking.track` relies on, asked of ASV itself."""
     (tmp_path / "bench").mkdir()
     (tmp_path / "bench/__init__.py").touch()
     (tmp_path / "bench/one.py").write_text(f"def track_x():\n    {body}\ntrack_x.timeout = 2\n")

@@ -1,0 +1,91 @@
+"""The condition of a row, everything that decides its value but the seed, and how equal conditions are told."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+RAN = ("backend", "device", "machine", "versions")
+"""Columns that say how a condition ran; a table names those that differ beside the neuron."""
+ASKED = ("network", "protocol", "dtype", "timesteps")
+"""Columns that say what was asked, beside the settings; a table names those that differ beside the data set."""
+IDENTITY = ("task", "dataset", "neuron", *ASKED, "settings", *RAN)
+"""The columns that make a condition. A column that older rows lack counts as one value."""
+PLACE = ("metric", "layer", "step", "lag")
+"""Columns that say which number of a condition a row holds."""
+
+Facts = Mapping[str, Any]
+"""What was asked of a condition, by name: network, protocol, dtype, timesteps and every setting."""
+
+
+def identified(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows with every column of IDENTITY, equal conditions written alike.
+
+    A setting 2 is 2.0, and one that is null is one that is not set. `timesteps` is the T that was asked for: where a
+    task notes in `settings` that its neurons ran over another, conditions are still told apart by the request.
+    """
+    rows = rows.assign(**{name: None for name in (*IDENTITY, *PLACE, "seed") if name not in rows})
+    known = {text: _settings(text) for text in rows.settings.unique()}
+    asked = rows.settings.map({text: own.get("timesteps") for text, own in known.items()})
+    steps = asked.astype("Float64").fillna(rows.timesteps.astype("Float64")).astype("Int64")
+    texts = {
+        text: json.dumps({k: v for k, v in own.items() if k != "timesteps"}, sort_keys=True)
+        for text, own in known.items()
+    }
+    long = {
+        name: _shared(rows[name], lambda value: None if pd.isna(value) else _text(value))
+        for name in ("machine", "versions")
+    }
+    return rows.assign(timesteps=steps, settings=_shared(rows.settings, lambda text: texts.get(text, "{}")), **long)
+
+
+def _shared(column: pd.Series, written: Callable[[Any], str | None]) -> pd.Series:
+    """Long texts of which few are distinct: each is held once, however many rows, and copies of them, there are."""
+    known: dict[Hashable, str | None] = {}
+    found = []
+    for value in column:
+        key = value if isinstance(value, Hashable) else _text(value)
+        if key not in known:
+            known[key] = written(value)
+        found.append(known[key])
+    return pd.Series(found, index=column.index, dtype=object)
+
+
+def _settings(text: Any) -> dict[str, Any]:
+    """Settings from their JSON: whole numbers as integers, those that are not set left out."""
+    known = json.loads(text) if isinstance(text, str) and text else {}
+    return {name: _plain(value) for name, value in known.items() if value is not None}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
+    return value
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)
+
+
+def codes(rows: pd.DataFrame, columns: Sequence[str] = IDENTITY) -> pd.Series:
+    """A number for each distinct combination of the columns (of `identified` rows), missing values included."""
+    return rows.groupby(list(columns), dropna=False, sort=False, observed=True).ngroup()
+
+
+def differences(rows: pd.DataFrame, columns: Sequence[str]) -> str:
+    """The columns of `identified` rows that hold several values, with the first of these; empty if there is none."""
+    differing = [name for name in columns if rows[name].nunique(dropna=False) > 1]
+    return ", ".join(f"{name} ({', '.join(map(str, rows[name].drop_duplicates().iloc[:3]))})" for name in differing)
+
+
+def asked(row: Mapping[Any, Any]) -> Facts:
+    """What was asked of the condition of a row of `identified`: no missing values."""
+    columns = {name: row[name] for name in ASKED if not pd.isna(row[name])}
+    return columns | json.loads(row["settings"])
