@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import textwrap
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
@@ -25,6 +26,7 @@ from suite.statistics import Estimate, paired_differences
 
 README = Path("README.md")
 PUBLISHED = Path("results/published")
+WIDTH = 110
 FIGURE = re.compile(r"<!-- (\w[^>]*?) -->.*?<!-- \. -->", re.DOTALL)
 
 
@@ -116,6 +118,11 @@ KINDS: Mapping[str, Callable[..., str]] = {
 }
 
 
+def _in_lines(marker: str, value: str) -> str:
+    """The value behind its marker, a long one in lines of the README's width."""
+    return textwrap.fill(value, WIDTH, initial_indent=marker, break_long_words=False, break_on_hyphens=False)
+
+
 def filled(text: str) -> str:
     """The text with every figure as the published rows have it now.
 
@@ -128,7 +135,7 @@ def filled(text: str) -> str:
         if kind not in KINDS:
             raise UnknownName("figure of the README", kind, KINDS)
         try:
-            return f"<!-- {found[1]} -->{KINDS[kind](*arguments)}<!-- . -->"
+            return _in_lines(f"<!-- {found[1]} -->", KINDS[kind](*arguments)) + "<!-- . -->"
         except (KeyError, TypeError) as error:
             raise NoSuchFigure(f"README: '{found[1]}': {error}") from error
 
