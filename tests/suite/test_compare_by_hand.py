@@ -14,7 +14,7 @@ from scipy import stats
 from suite.compare import compare
 from suite.compare.judgement import judge, p_value
 from suite.compare.pairs import Pair
-from suite.merge import merge
+from suite.runs.merge import merge
 from suite.runs.store import RunError
 from tests.suite.made_comparisons import BASE, many, of, single, told
 from tests.suite.made_runs import make_run
