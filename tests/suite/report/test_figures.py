@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 
 from suite.report import style
 from suite.report.plots import PLOTS, Plot, of_baseline
-from suite.report.plots.claims import forest_of
 from suite.statistics import Estimate
 from suite.studies.claims import claims
+from suite.studies.forest import forest_of
 from suite.studies.verdicts import Evidence, judge
 from tests.suite.report.handmade import Record, accuracy, rows, timing
 
