@@ -14,7 +14,7 @@ from torch import nn
 import neurons
 import tasks
 from neurons import InvalidValue
-from tasks import networks
+from tasks import data, networks
 from tasks.energy import OperationCounter, count_synapse
 
 
@@ -278,6 +278,52 @@ def test_state_accesses_of_a_sample(samples: int) -> None:
     values = list(tasks.get("energy").run(tasks.Cell("energy", "lif", "reference", 0, chosen)))
     total = {value.metric: value.value for value in values if value.layer is None}
     assert total["state_reads"] == total["state_writes"] == 2 * 16 * 4
+
+
+def test_all_rows_of_a_run() -> None:
+    """Two layers of 16 neurons over 4 steps of 64 pixels: the first synapse sees an image once, the others spikes."""
+    chosen = {**tasks.get("energy").settings, "width": 16, "epochs": 2, "samples": 5}
+    values = list(tasks.get("energy").run(tasks.Cell("energy", "lif", "reference", 0, chosen)))
+    rows = {(value.layer, value.metric): value.value for value in values}
+    assert len(rows) == len(values)
+    sizes = ("weights", "outputs_per_step", "channels_out", "kernel", "stride")
+    for layer, fan_in, fan_out in (("synapses.0.1", 64, 16), ("synapses.1.1", 16, 16), ("readout.1", 16, 10)):
+        assert [rows[layer, size] for size in sizes] == [fan_in * fan_out, fan_out, fan_out, 1, 1]
+        assert rows[layer, "outputs"] == fan_out * (1 if fan_in == 64 else 4)
+    feeds = {value.layer: value.detail for value in values if value.metric == "feeds"}
+    assert feeds == {"synapses.0.1": "neurons.0", "synapses.1.1": "neurons.1", "readout.1": ""}
+    assert rows["synapses.0.1", "macs"] == rows[None, "macs"] == 64 * 16
+    for spikes, synapse in (("neurons.0", "synapses.1.1"), ("neurons.1", "readout.1")):
+        assert rows[synapse, "input_spikes"] == rows[spikes, "spikes"] == rows[spikes, "events"] > 0
+        assert rows[synapse, "acs"] == pytest.approx(rows[spikes, "spikes"] * rows[synapse, "channels_out"])
+    assert rows[None, "acs"] == pytest.approx(rows["synapses.1.1", "acs"] + rows["readout.1", "acs"])
+    assert rows[None, "parameters"] == 64 * 16 + 2 * 16 + 16 * 16 + 2 * 16 + 16 * 10 + 10
+
+
+def test_the_samples_are_the_first_of_the_test_set_and_the_network_is_evaluated(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Trained first; counted as it is used, when batch norm no longer depends on the batch."""
+    seen: list[tuple[bool, torch.Tensor]] = []
+    count = OperationCounter.__enter__
+
+    def entered(self: OperationCounter) -> OperationCounter:
+        self.network.register_forward_pre_hook(lambda module, given: seen.append((module.training, given[0])))  # type: ignore[attr-defined]
+        return count(self)
+
+    init = OperationCounter.__init__
+
+    def made(self: OperationCounter, network: nn.Module, events: bool | None = None) -> None:
+        self.network = network  # type: ignore[attr-defined]
+        init(self, network, events)
+
+    monkeypatch.setattr(OperationCounter, "__init__", made)
+    monkeypatch.setattr(OperationCounter, "__enter__", entered)
+    chosen = {**tasks.get("energy").settings, "width": 4, "epochs": 1, "train_samples": 8, "samples": 5}
+    list(tasks.get("energy").run(tasks.Cell("energy", "lif", "reference", 0, chosen)))
+    ((training, inputs),) = seen
+    assert not training
+    assert torch.equal(inputs, data.load("digits").part("test")[0][:5])
 
 
 @pytest.mark.parametrize(

@@ -173,7 +173,7 @@ def test_the_papers_tables_say_nothing_of_other_neurons() -> None:
 def test_sram_interpolates_and_never_falls() -> None:
     kilobyte = 1024
     assert [energy_models.sram(size * kilobyte) for size in (1, 8, 32, 1024, 4096)] == [10, 10, 20, 100, 100]
-    assert energy_models.sram(20 * kilobyte) == 15
+    assert [energy_models.sram(size * kilobyte) for size in (20, 528)] == [15, 60]
     costs = [energy_models.sram(size) for size in range(1, 2_000_000, 1000)]
     assert costs == sorted(costs)
 
