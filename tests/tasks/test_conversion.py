@@ -79,3 +79,18 @@ def test_neurons_with_memory_in_place_of_others_see_all_steps(dataset: str, befo
     assert len(network(inputs)) == after
     exchange(network, cell)
     assert len(network(inputs)) == before
+
+
+def test_every_accuracy_is_that_of_the_test_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In %, of the neuron of training, of soft reset and of six hard ones, in this order."""
+    asked: list[tuple[str, str]] = []
+
+    def fake(network: object, dataset: object, part: str, loss: str, how: object) -> tuple[float, float]:
+        asked.append((part, loss))
+        return 9.0, len(asked) / 100
+
+    monkeypatch.setattr(conversion, "evaluate", fake)
+    values = list(tasks.get("conversion").run(cell_of("lif", loss="cross_entropy")))
+    assert asked == [("test", "cross_entropy")] * 8
+    assert [value.metric for value in values] == ["accuracy_own", "accuracy_soft", *["accuracy_hard"] * 6]
+    assert [value.value for value in values] == pytest.approx([1, 2, 3, 4, 5, 6, 7, 8])

@@ -9,7 +9,7 @@ import neurons
 import tasks
 from neurons import BackendUnavailable, peers
 from tasks import Cell
-from tasks.dynamics import Dynamics, autocorrelation, correlation, traces
+from tasks.dynamics import LAGS, Dynamics, autocorrelation, correlation, traces
 
 
 @pytest.mark.parametrize("name", ["if", "lif", "plif", "klif", "glif", "clif", "relu"])
@@ -75,3 +75,22 @@ def test_input_of_that_rate_and_weight(rate: float, weight: float) -> None:
     assert [value.step for value in trace] == list(range(100))
     assert {round(value.value, 6) for value in trace} == {0.0, weight}
     assert runs[0] == runs[1] != runs[2]
+
+
+def test_the_rows_of_a_run_are_those_of_the_traced_neurons() -> None:
+    """Traces of the first neuron by step from 0; correlations over all neurons by lag, from 0 and from 1."""
+    settings = {**Dynamics.settings, "timesteps": 40, "samples": 3, "input_rate": 0.5, "weight": 0.9}
+    cell = Cell("dynamics", "clif", "reference", 5, settings)
+    rows = {(v.metric, v.layer, v.step, v.lag): v.value for v in Dynamics().run(cell)}
+    spikes = torch.rand((40, 3), generator=torch.Generator().manual_seed(5)) < 0.5
+    found = traces(cell.neuron_layer(1, 40), 0.9 * spikes.float())
+    assert rows["firing_rate", None, None, None] == pytest.approx(float(found["output"].mean()))
+    for state, values in found.items():
+        assert [rows["trace", state, step, None] for step in range(40)] == values[:, 0].tolist()
+    assert {layer for metric, layer, _, _ in rows if metric == "correlation"} == {"u", "m"}
+    for state in ("u", "m"):
+        own = [rows["correlation", state, None, lag] for lag in range(LAGS + 1)]
+        centred = [rows["autocorrelation", state, None, lag] for lag in range(1, LAGS + 1)]
+        assert own == pytest.approx(correlation(found[state], LAGS))
+        assert centred == pytest.approx(autocorrelation(found[state], LAGS))
+        assert ("autocorrelation", state, None, 0) not in rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 
 import neurons
 from neurons import Learnable, Neuron, NeuronLayer
+from tasks import data
 from tasks.base import Cell
 from tasks.measuring.workload import drive
 from tasks.temporal_gradient import (
@@ -333,3 +335,35 @@ def test_no_progress_trains_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     list(TemporalGradient().run(cell))
     assert not steps
     assert all(torch.equal(seen[0][name], value) for name, value in weights.items())
+
+
+@pytest.mark.parametrize("progress", [0.5, 1.0])
+def test_the_batch_is_of_the_training_set_and_of_no_seed(progress: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So many samples as asked, each with its label; the network trains so long before, and as a loss would see it."""
+    import tasks.temporal_gradient as module
+
+    seen: list[tuple[Tensor, Tensor, str]] = []
+    plain = module.record_gradients
+
+    def record(network: torch.nn.Module, dataset: Any, x: Tensor, labels: Tensor, loss: str) -> dict[str, Recorded]:
+        seen.append((x, labels, loss))
+        recorded = plain(network, dataset, x, labels, loss)
+        assert network.training
+        return recorded
+
+    steps: list[int] = []
+    step = torch.optim.AdamW.step
+    monkeypatch.setattr(module, "record_gradients", record)
+    monkeypatch.setattr(torch.optim.AdamW, "step", lambda *own, **more: (steps.append(1), step(*own, **more)))
+    given = {"width": 8, "epochs": 2, "train_samples": 64, "batch_size": 32, "samples": 5, "loss": "cross_entropy"}
+    settings = dict(TemporalGradient.settings) | given | {"progress": progress}
+    for seed in (0, 1):
+        list(TemporalGradient().run(Cell("temporal_gradient", "lif", "reference", seed, settings)))
+    assert len(steps) == 2 * 2 * (1 if progress == 0.5 else 2)
+    (x, labels, loss), (other, _, _) = seen
+    assert torch.equal(x, other)
+    assert (len(x), loss) == (5, "cross_entropy")
+    inputs, known = data.load("digits").part("train")
+    places = [int((inputs == own).flatten(1).all(1).nonzero()[0]) for own in x]
+    assert torch.equal(known[places], labels)
+    assert len(set(places)) == 5

@@ -101,6 +101,15 @@ def test_units_of_a_layer(known_times: dict[Hashable, Spread]) -> None:
     assert found["forward_backward_time_over_baseline_p80"] == pytest.approx(6.0 / 2.25)
 
 
+@pytest.mark.parametrize(("dtype", "least"), [("float32", 20), ("bfloat16", 10)])
+def test_what_a_fused_layer_computes_and_must_move(dtype: str, least: int, known_times: dict[Hashable, Spread]) -> None:
+    """LIF: 6 operations forward, 6 again and 12 more backward; five values, of which each is read or written once."""
+    found = values(cell("throughput", "lif", dtype=dtype))
+    assert (found["operations"], found["least_bytes"]) == (24, least)
+    by_loop = values(cell("throughput", "lif", "reference", dtype=dtype))
+    assert {"operations", "least_bytes"}.isdisjoint(by_loop)
+
+
 def test_units_of_training(known_times: dict[Hashable, Spread]) -> None:
     found = values(cell("training_speed", batch_size=64))
     assert found["training_speed"] == 128.0  # 64 samples in 0.5 s
