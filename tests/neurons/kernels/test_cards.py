@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
+import neurons
 from neurons import UnknownName
-from neurons.kernels.gpu import machine_code
+from neurons.kernels.gpu import ahead_of_time, machine_code
 from neurons.kernels.gpu.ahead_of_time import _bytes_moved
 from neurons.kernels.gpu.cards import CARDS, card_of
+from neurons.kernels.source import source_of
 
 H100 = CARDS["cuda:90"]
 
@@ -113,3 +117,42 @@ TTIR = """
 def test_bytes_moved() -> None:
     """9 steps, two in a turn: 9 inputs of 16 B, 5 turns with a sum, 2 checkpoints of 32 B, a coefficient and a sum."""
     assert _bytes_moved(TTIR, steps=9, together=2, blocks=3) == (9 * 16 + 5 * 4 + 2 * 32 + 4 + 4, 3)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "registers", "in_flight", "moved", "occupancy", "predicted"),
+    [
+        ("forward", 32, 2, 8, 1.0, 8 / (132 * 64 * 32 * 2 * 4 / 0.7e-6)),
+        ("forward", 32, 4, 8, 1.0, 8 / 3.35e12),  # more on its way than the memory carries
+        ("backward", 128, 2, 12, 0.25, 12 / (132 * 16 * 32 * 2 * 4 / 0.7e-6)),
+    ],
+)
+def test_times_follow_from_what_the_compiler_said(
+    kernel: str,
+    registers: int,
+    in_flight: int,
+    moved: int,
+    occupancy: float,
+    predicted: float,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """LIF over 8 steps, 512 neurons a program, of 4 warps; of three accesses the narrowest is a coefficient's."""
+    code = SimpleNamespace(
+        registers=registers,
+        spills=3,
+        widths=lambda: [16, 2, 4],
+        loads_in_flight=lambda width: {4: in_flight}[width],
+        barriers_in_loops=lambda: 5,
+    )
+    compiled = SimpleNamespace(asm={"cubin": b"", "ttir": "text"}, metadata=SimpleNamespace(shared=6))
+    counted: list[tuple[object, ...]] = []
+    monkeypatch.setattr(ahead_of_time.triton, "compile", lambda *_, **__: compiled)
+    monkeypatch.setattr(machine_code, "of_cuda", lambda cubin: code)
+    monkeypatch.setattr(ahead_of_time, "_bytes_moved", lambda *own: (counted.append(own), (512 * 8 * moved, 1))[1])
+    found = ahead_of_time.compile_kernel(source_of(neurons.get("lif")(8)), kernel, "cuda:90", 8, tile=512)
+    assert counted == [("text", 8, 4 if kernel == "forward" else 8, 1)]
+    assert (found.registers, found.spills, found.shared_bytes, found.barriers) == (registers, 3, 6, 5)
+    assert (found.access_bytes, found.loads_in_flight, found.occupancy) == (4, in_flight, occupancy)
+    assert found.bytes_per_element_step == moved
+    assert found.limit_ps == pytest.approx(1e12 * moved / 3.35e12)
+    assert found.predicted_ps == pytest.approx(1e12 * predicted)
