@@ -10,8 +10,11 @@ import torch
 
 import neurons
 from tasks.base import Cell, Metric, Value
+from tasks.data import Dataset
+from tasks.measuring.operations import operations_of_neuron
 from tasks.training.loop import Epoch, check_finite, firing_rates
 from tasks.training.network_task import NETWORK_SETTINGS, NetworkTask, budget, exchange, prepare, trained
+from tasks.training.predictions import packed
 
 
 class Accuracy(NetworkTask):
@@ -22,7 +25,7 @@ class Accuracy(NetworkTask):
     main = True
     settings: ClassVar[dict[str, Any]] = NETWORK_SETTINGS
     exchanges = True
-    sources = ("training", "networks", "data")
+    sources = ("training", "networks", "data", "measuring/operations.py")
     metrics = {
         "accuracy_selected": Metric(
             "%", "test accuracy at the epoch of best validation accuracy, ties by loss", "higher"
@@ -41,6 +44,12 @@ class Accuracy(NetworkTask):
         "output_bits": Metric("bits/step", "what tells the outputs of a layer of spiking neurons apart", exact=True),
         "learned_parameter": Metric("1", "mean of a neuron's parameter by epoch (layer: its name; step: epoch)"),
         "training_seconds": Metric("s", "time in training steps, beside other cells", "lower"),
+        "right_answers": Metric(
+            "samples", "test samples answered right at the selected epoch (detail: answers and labels, packed)"
+        ),
+        "parameters": Metric("1", "trainable parameters of the network", "lower", exact=True),
+        "neuron_parameters": Metric("1", "those of them that its neurons have", "lower", exact=True),
+        "neuron_operations": Metric("1/step", "operations of one neuron and time step, forward", "lower", exact=True),
     }
 
     def grid(self, profile: str, datasets: Sequence[str]) -> list[dict[str, Any]]:
@@ -59,6 +68,8 @@ class Accuracy(NetworkTask):
             if cell.settings["exchange_to"] and len(epochs) == cell.settings["exchange_at"]:
                 exchange(network, replace(cell, neuron=cell.settings["exchange_to"]))
         yield from summarise(epochs)
+        yield from answers(epochs, dataset)
+        yield from sizes(network)
         for name, rate in firing_rates(network, dataset).items():
             check_finite(torch.tensor(rate), f"output of {name}")
             yield Value("firing_rate", rate, layer=name)
@@ -67,12 +78,33 @@ class Accuracy(NetworkTask):
                 yield Value("output_bits", layer.neuron.bits, layer=name)
 
 
-def summarise(epochs: Sequence[Epoch]) -> Iterator[Value]:
-    """Final, selected and best accuracies, and the curves by epoch (from 1).
+def selected_epoch(epochs: Sequence[Epoch]) -> Epoch:
+    """The one of best validation accuracy: few validation samples tie often, and then the lowest loss counts."""
+    return max(epochs, key=lambda epoch: (epoch.validation_accuracy, -epoch.validation_loss))
 
-    Few validation samples tie often: of epochs of equal validation accuracy the one of lowest validation loss counts.
-    """
-    selected = max(epochs, key=lambda epoch: (epoch.validation_accuracy, -epoch.validation_loss))
+
+def answers(epochs: Sequence[Epoch], dataset: Dataset) -> Iterator[Value]:
+    """The right answers at the selected epoch, with all answers as `tasks.training.predictions` packs them."""
+    predicted = selected_epoch(epochs).predicted
+    if predicted is not None:
+        labels = dataset.part("test")[1].cpu()
+        yield Value("right_answers", int((predicted == labels).sum()), detail=packed(predicted, labels))
+
+
+def sizes(network: torch.nn.Module) -> Iterator[Value]:
+    """Parameters, and the operations of a neuron where its step can be counted, the most of all layers."""
+    layers = [module for module in network.modules() if isinstance(module, neurons.NeuronLayer)]
+    own = {id(parameter): parameter.numel() for layer in layers for parameter in layer.parameters()}
+    yield Value("parameters", sum(parameter.numel() for parameter in network.parameters()))
+    yield Value("neuron_parameters", sum(own.values()))
+    counted = [count for layer in layers if (count := operations_of_neuron(layer.neuron)) is not None]
+    if counted:
+        yield Value("neuron_operations", max(counted))
+
+
+def summarise(epochs: Sequence[Epoch]) -> Iterator[Value]:
+    """Final, selected and best accuracies, and the curves by epoch (from 1)."""
+    selected = selected_epoch(epochs)
     yield Value("accuracy_selected", 100 * selected.test_accuracy)
     yield Value("accuracy_final", 100 * epochs[-1].test_accuracy)
     yield Value("accuracy_validation_best", 100 * selected.validation_accuracy)

@@ -306,7 +306,9 @@ class TemporalGradient(NetworkTask):
     def run(self, cell: Cell) -> Iterator[Value]:
         settings = cell.settings
         dataset, network = prepare(cell)
-        for _ in islice(trained(cell, dataset, network), round(settings["progress"] * settings["epochs"])):
+        for _ in islice(
+            trained(cell, dataset, network, tested=False), round(settings["progress"] * settings["epochs"])
+        ):
             pass
         inputs, labels = dataset.part("train")
         order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0))[: settings["samples"]]

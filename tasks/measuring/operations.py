@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from neurons import BackendUnavailable, InvalidValue, Neuron, NeuronLayer
+from neurons.errors import NotFusable
 from neurons.kernels import cost
 from neurons.kernels.trace import program_of
 from neurons.peers import Peer
@@ -249,6 +250,16 @@ class OperationCounter:
         for metric, count in counts.items():
             layer[metric] += count
             self.totals[metric] += count
+
+
+def operations_of_neuron(neuron: Neuron) -> float | None:
+    """How many operations one neuron needs for a time step, forward; None where its step cannot be seen."""
+    if isinstance(neuron, Peer):
+        return None
+    try:
+        return float(_operations(neuron, neuron.timesteps or 1).total())
+    except (NotFusable, BackendUnavailable):
+        return None
 
 
 def _operations(neuron: Neuron, steps: int) -> Counter[str]:

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -23,9 +23,26 @@ USUAL = Arithmetic(torch.device("cpu"))
 """As every setting of it is unless told otherwise."""
 
 
+class Evaluation(NamedTuple):
+    """What a network is worth on a part of the data: its accuracy is a fraction.
+
+    Attributes:
+        predicted: the class that it takes each sample for, on the CPU.
+    """
+
+    loss: float
+    accuracy: float
+    predicted: Tensor
+
+
 @dataclass(frozen=True)
 class Epoch:
-    """What one epoch gave: losses and accuracies (fractions) and the seconds spent in training steps."""
+    """What one epoch gave: losses and accuracies (fractions) and the seconds spent in training steps.
+
+    Attributes:
+        test_loss, test_accuracy: NaN where the test set was left alone.
+        predicted: the class of each test sample; None where it was left alone.
+    """
 
     train_loss: float
     validation_loss: float
@@ -33,6 +50,7 @@ class Epoch:
     test_loss: float
     test_accuracy: float
     seconds: float
+    predicted: Tensor | None = None
 
 
 class Trainer:
@@ -76,11 +94,13 @@ def train(
     train_samples: int | None,
     seed: int,
     arithmetic: Arithmetic = USUAL,
+    tested: bool = True,
 ) -> Iterator[Epoch]:
     """Train `network` in place, on the device that it and the data set are on, and yield after each epoch.
 
     `train_samples` takes that many of the training set, the same for all seeds. The order of the samples depends on
-    `seed` alone. The device is waited for once an epoch, when its losses are read.
+    `seed` alone. The device is waited for once an epoch, when its losses are read. Unless it is to be `tested`, the
+    test set is not looked at.
 
     Raises:
         InvalidValue: too few samples to train on.
@@ -104,9 +124,13 @@ def train(
         schedule.step()
         train_loss = _mean_loss(losses, [len(chosen) for chosen in batches], number)
         seconds = time.perf_counter() - started
-        validation_loss, validation_accuracy = evaluate(network, dataset, "validation", recipe.loss, arithmetic)
-        test_loss, test_accuracy = evaluate(network, dataset, "test", recipe.loss, arithmetic)
-        yield Epoch(train_loss, validation_loss, validation_accuracy, test_loss, test_accuracy, seconds)
+        validation = evaluate(network, dataset, "validation", recipe.loss, arithmetic)
+        measured = train_loss, validation.loss, validation.accuracy
+        if tested:
+            test = evaluate(network, dataset, "test", recipe.loss, arithmetic)
+            yield Epoch(*measured, test.loss, test.accuracy, seconds, test.predicted)
+        else:
+            yield Epoch(*measured, math.nan, math.nan, seconds)
 
 
 def _mean_loss(losses: Sequence[Tensor], sizes: Sequence[int], epoch: int) -> float:
@@ -124,21 +148,20 @@ def _mean_loss(losses: Sequence[Tensor], sizes: Sequence[int], epoch: int) -> fl
 
 
 @torch.no_grad()
-def evaluate(
-    network: nn.Module, dataset: Dataset, part: str, loss: str, arithmetic: Arithmetic = USUAL
-) -> tuple[float, float]:
-    """Loss and accuracy (a fraction) on "validation" or "test"; the device is waited for once."""
+def evaluate(network: nn.Module, dataset: Dataset, part: str, loss: str, arithmetic: Arithmetic = USUAL) -> Evaluation:
+    """What the network is worth on "validation" or "test"; the device is waited for at the end."""
     network.eval()
     inputs, labels = dataset.part(part)
-    losses, hits, sizes = [], [], []
+    losses, classes, sizes = [], [], []
     with arithmetic.rounding(), arithmetic.autocast():
         for x, y in zip(inputs.split(EVALUATION_BATCH), labels.split(EVALUATION_BATCH), strict=True):
             scores = read_out(network(arithmetic.in_format(x)), dataset.readout)
             losses.append(LOSSES[loss](scores, y))
-            hits.append((scores.mean(0).argmax(1) == y).sum())
+            classes.append(scores.mean(0).argmax(1))
             sizes.append(len(y))
+    predicted = torch.cat(classes)
     total = sum(own * size for own, size in zip(torch.stack(losses).tolist(), sizes, strict=True))
-    return total / len(labels), int(torch.stack(hits).sum()) / len(labels)
+    return Evaluation(total / len(labels), int((predicted == labels).sum()) / len(labels), predicted.cpu())
 
 
 @torch.no_grad()

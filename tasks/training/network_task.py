@@ -27,6 +27,7 @@ NETWORK_SETTINGS: dict[str, Any] = {
     "optimizer": "adamw",
     "learning_rate": None,
     "weight_decay": None,
+    "neuron_learning_rate_factor": None,
     "batch_size": 64,
     "epochs": 10,
     "train_samples": None,
@@ -36,7 +37,8 @@ NETWORK_SETTINGS: dict[str, Any] = {
     **ARITHMETIC_SETTINGS,
 }
 """Settings of every task that trains a network. None: the data set's network, its width, the optimiser's usual rate,
-all samples, gradients over all time steps, the same neuron to the end (else another from epoch `exchange_at` on)."""
+one learning rate for all parameters, all samples, gradients over all time steps, the same neuron to the end (else
+another from epoch `exchange_at` on)."""
 NETWORK_RANGES: dict[str, Range] = {
     "dataset": Range(str, choices=lambda: data.SOURCES),
     "network": Range(str, choices=lambda: networks.ARCHITECTURES, optional=True),
@@ -46,6 +48,7 @@ NETWORK_RANGES: dict[str, Range] = {
     "optimizer": Range(str, choices=lambda: OPTIMIZERS),
     "learning_rate": Range(float, above=0, optional=True),
     "weight_decay": Range(float, least=0, optional=True),
+    "neuron_learning_rate_factor": Range(float, least=0, optional=True),
     "batch_size": Range(int, least=2),
     "epochs": Range(int, least=1),
     "train_samples": Range(int, least=2, optional=True),
@@ -144,16 +147,18 @@ def prepare(cell: Cell) -> tuple[data.Dataset, networks.SpikingNetwork]:
     return dataset.on(cell.torch_device), Arithmetic.of(settings, cell.torch_device).placed(network)
 
 
-def trained(cell: Cell, dataset: data.Dataset, network: networks.SpikingNetwork) -> Iterator[Epoch]:
-    """Train the network of a cell by its settings and yield after each epoch."""
+def trained(
+    cell: Cell, dataset: data.Dataset, network: networks.SpikingNetwork, tested: bool = True
+) -> Iterator[Epoch]:
+    """Train the network of a cell by its settings and yield after each epoch; see `train`."""
     settings = cell.settings
     recipe, how = Recipe.from_settings(dict(settings)), Arithmetic.of(settings, cell.torch_device)
-    return train(network, dataset, recipe, settings["train_samples"], cell.seed, how)
+    return train(network, dataset, recipe, settings["train_samples"], cell.seed, how, tested)
 
 
 def train_through(cell: Cell, dataset: data.Dataset, network: networks.SpikingNetwork) -> None:
     """Train the network of a cell to the end, for tasks that ask for no curves."""
-    for _ in trained(cell, dataset, network):
+    for _ in trained(cell, dataset, network, tested=False):
         pass
 
 

@@ -11,13 +11,14 @@ from torch import Tensor
 
 import neurons
 from neurons import InvalidValue, Neuron, NeuronLayer
-from tasks import accuracy, networks
+from tasks import accuracy, data, networks
 from tasks.accuracy import Accuracy, summarise
 from tasks.base import Cell, NotFinite, Value
 from tasks.data import Dataset
 from tasks.training import network_task
 from tasks.training.loop import Epoch, firing_rates
 from tasks.training.network_task import prepare
+from tasks.training.predictions import packed, unpacked
 from tasks.training.recipe import Recipe
 
 SETTINGS = dict(Accuracy.settings) | {"dataset": "digits", "width": 16, "epochs": 2, "train_samples": 256}
@@ -195,6 +196,35 @@ def test_rows_of_a_run() -> None:
     assert values[0] != values[1]
 
 
+def test_answers_of_the_selected_epoch_are_kept() -> None:
+    """All of them, so that any accuracy can be counted again from the row."""
+    found = {value.metric: value for value in values_of(cell_of("lif")) if value.step is None and value.layer is None}
+    predicted, labels = unpacked(found["right_answers"].detail)
+    assert labels.tolist() == data.load("digits").part("test")[1].tolist()
+    assert (predicted == labels).sum() == found["right_answers"].value
+    assert 100 * (predicted == labels).mean() == pytest.approx(found["accuracy_selected"].value)
+    assert len(found["right_answers"].detail) < 2 * len(labels)
+
+
+@pytest.mark.parametrize("classes", [2, 10, 40_000])
+def test_answers_are_packed_without_loss(classes: int) -> None:
+    generator = torch.Generator().manual_seed(classes)
+    predicted, labels = torch.randint(classes, (2, 333), generator=generator)
+    own, known = unpacked(packed(predicted, labels))
+    assert (own.tolist(), known.tolist()) == (predicted.tolist(), labels.tolist())
+
+
+@pytest.mark.parametrize(("neuron", "own"), [("lif", 0), ("plif", 2), ("glif", 2 * 16 * (7 + 4))])
+def test_what_a_neuron_adds_is_counted(neuron: str, own: int) -> None:
+    """PLIF: a value a layer, its decay is made once a call; GLIF: seven a channel, and one for each of four steps."""
+    found = {value.metric: value.value for value in values_of(cell_of(neuron))}
+    lif = {value.metric: value.value for value in values_of(cell_of("lif"))}
+    assert found["neuron_parameters"] == own
+    assert found["parameters"] - own == lif["parameters"]
+    assert found["neuron_operations"] >= lif["neuron_operations"] > 3
+    assert (found["neuron_operations"] > lif["neuron_operations"]) is (neuron == "glif")
+
+
 @pytest.mark.parametrize("at", [1, 2])
 def test_neurons_are_exchanged_after_their_epoch(at: int, monkeypatch: pytest.MonkeyPatch) -> None:
     names: list[list[str]] = []
@@ -262,5 +292,6 @@ def test_directions_of_the_metrics() -> None:
         "firing_rate",
         "learned_parameter",
         "output_bits",
+        "right_answers",
     }
     assert neurons.names()

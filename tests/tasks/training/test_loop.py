@@ -250,6 +250,27 @@ def test_readout_decides_losses_and_accuracies(readout: str, accuracy: float) ->
     assert [epoch.train_loss, epoch.validation_loss, epoch.test_loss] == pytest.approx([loss] * 3)
 
 
+def test_an_untested_training_leaves_the_test_set_alone() -> None:
+    network = Scores()
+    for epoch in train(network, dataset_of("ttttvvee", [0] * 8), RECIPE, None, 0, tested=False):
+        assert math.isnan(epoch.test_loss)
+        assert math.isnan(epoch.test_accuracy)
+        assert epoch.predicted is None
+    assert not any({6, 7} & set(samples) for _, samples in network.seen)
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+def test_neurons_have_a_learning_rate_of_their_own(optimizer: str) -> None:
+    """A factor of 0 leaves their parameters where they start; without one the rate is that of all others."""
+    for factor, rate in ((None, 0.5), (0.0, 0.0), (3.0, 1.5)):
+        settings = SETTINGS | {"width": 16, "optimizer": optimizer, "learning_rate": 0.5}
+        settings |= {"neuron_learning_rate_factor": factor}
+        _, network = prepare(Cell("accuracy", "plif", "reference", 0, settings))
+        others, own = Recipe.from_settings(settings).make_optimizer(network).param_groups
+        assert (others["lr"], own["lr"]) == (0.5, rate)
+        assert {id(parameter) for parameter in own["params"]} == {id(layer.w) for layer in network.neurons}
+
+
 @pytest.mark.parametrize("batch", [1, 7, 256])
 def test_evaluation_does_not_depend_on_its_batch(batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor does it change the network: batch normalisation keeps its running statistics."""
@@ -262,7 +283,7 @@ def test_evaluation_does_not_depend_on_its_batch(batch: int, monkeypatch: pytest
     network.train()
     before = {name: value.clone() for name, value in network.state_dict().items()}
     labels = [index % 3 % 2 for index in range(300)]
-    loss, accuracy = evaluate(network, dataset_of("e" * 300, labels), "test", "cross_entropy")
+    loss, accuracy, _ = evaluate(network, dataset_of("e" * 300, labels), "test", "cross_entropy")
     margins = [1.1 * (index - 100) / 50 - 0.1 for index in range(300)]  # of class 0
     signs = [1 if label == 0 else -1 for label in labels]
     expected = [math.log(1 + math.exp(-sign * margin)) for sign, margin in zip(signs, margins, strict=True)]
@@ -274,7 +295,7 @@ def test_evaluation_does_not_depend_on_its_batch(batch: int, monkeypatch: pytest
 
 def test_loss_of_no_knowledge_is_ln_2() -> None:
     """300 samples are two batches of unequal size."""
-    loss, accuracy = evaluate(Scores(), dataset_of("e" * 300, [1] * 300), "test", "cross_entropy")
+    loss, accuracy, _ = evaluate(Scores(), dataset_of("e" * 300, [1] * 300), "test", "cross_entropy")
     assert loss == pytest.approx(0.693147, abs=1e-6)
     assert accuracy == 0
 
