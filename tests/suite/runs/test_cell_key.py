@@ -28,6 +28,18 @@ def test_every_part_matters(change: dict[str, object]) -> None:
     assert cell_key.key(Cell(**parts)) != cell_key.key(Cell(**(parts | change)))
 
 
+def test_what_runs_the_device_matters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The card and its driver; on a CPU, which has neither, nothing is added."""
+    cell = Cell("accuracy", "lif", "reference", 0, {"epochs": 3})
+    before = cell_key.key(cell)
+    keys = set()
+    for facts in ({}, {"card": "A", "driver": "1"}, {"card": "B", "driver": "1"}, {"card": "A", "driver": "2"}):
+        monkeypatch.setattr(cell_key.devices, "facts", lambda name, own=facts: own)
+        keys.add(cell_key.key(cell))
+    assert len(keys) == 4
+    assert before in keys
+
+
 def test_versions_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     cell = Cell("accuracy", "lif", "reference", 0, {"epochs": 3})
     before = cell_key.key(cell)

@@ -81,6 +81,20 @@ def test_the_protocol_and_settings_of_a_neuron_matter(monkeypatch: pytest.Monkey
     assert len(keys) == 3
 
 
+@pytest.mark.parametrize("protocol", ["controlled", "published"])
+def test_published_constants_matter_under_their_own_protocol_alone(
+    protocol: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, other = (model(0.9, published={"v_th": value}) for value in (0.5, 0.6))
+    same = key_of(own, monkeypatch, protocol=protocol) == key_of(other, monkeypatch, protocol=protocol)
+    assert same == (protocol == "controlled")
+
+
+def test_a_cell_that_says_no_time_steps_has_a_key_too() -> None:
+    """Also of a model whose parameters are as many as its steps."""
+    assert cell_key.key(Cell("accuracy", "glif", "cpu", 0)) != cell_key.key(Cell("accuracy", "clif", "cpu", 0))
+
+
 def raising(cause: str, size: int = 0) -> type[Neuron]:
     def step(self: Neuron, x: torch.Tensor, u: torch.Tensor) -> tuple[torch.Tensor, ...]:
         if x.numel() > size:
