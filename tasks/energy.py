@@ -54,12 +54,11 @@ class Energy(NetworkTask):
     @torch.no_grad()
     def run(self, cell: Cell) -> Iterator[Value]:
         dataset, network = prepare(cell)
-        events = bool(torch.isin(dataset.inputs, torch.tensor([-1.0, 0.0, 1.0]).to(dataset.inputs.device)).all())
-        counter = OperationCounter(network, events)
+        counter = OperationCounter(network, dataset.are_events())
         with torch.enable_grad():
             train_through(cell, dataset, network)
         network.eval()
-        inputs = dataset.part("test")[0][: cell.settings["samples"]]
+        inputs, _ = dataset.batch(dataset.indices("test")[: cell.settings["samples"]])
         with counter:
             network(inputs)
         for metric, total in counter.totals.items():

@@ -310,10 +310,11 @@ class TemporalGradient(NetworkTask):
             trained(cell, dataset, network, tested=False), round(settings["progress"] * settings["epochs"])
         ):
             pass
-        inputs, labels = dataset.part("train")
-        order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0))[: settings["samples"]]
-        order = order.to(inputs.device)
-        recorded = record_gradients(network, dataset, inputs[order], labels[order], settings["loss"])
+        samples = dataset.indices("train")
+        order = torch.randperm(len(samples), generator=torch.Generator().manual_seed(0))[: settings["samples"]]
+        recorded = record_gradients(
+            network, dataset, *dataset.batch(samples[order.to(samples.device)]), settings["loss"]
+        )
         for name, record in recorded.items():
             check_finite(record.output.detach(), f"output of {name}")
             jacobian = temporal_jacobian(record.layer, record.current)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+DATA_VARIABLE = "NEURON_SUITE_DATA"
+"""As `tasks.data.location` has it, which is too heavy to import here."""
 
 
 def names(text: str) -> list[str]:
@@ -39,6 +43,21 @@ def add_run(parser: ArgumentParser, default: str, several_devices: bool = False)
     add_device(parser, several_devices)
     parser.add_argument("--out", type=folder, metavar="RUN", help=f"run directory; default {default}")
     parser.add_argument("--time-limit", type=float, metavar="SECONDS", help="for one cell; default by profile")
+    add_data_dir(parser)
+
+
+def add_data_dir(parser: ArgumentParser) -> None:
+    """The option `--data-dir`, which stands in the environment from then on: processes of cells inherit it."""
+    where = "where files of data sets lie; default: NEURON_SUITE_DATA, else the user's data folder"
+    parser.add_argument("--data-dir", type=_data_dir, metavar="DIR", help=where)
+
+
+def _data_dir(text: str) -> Path:
+    path = Path(text).expanduser()
+    if not path.is_dir():
+        raise ArgumentTypeError(f"'{text}' is no folder; give the one that holds the files of data sets")
+    os.environ[DATA_VARIABLE] = str(path.resolve())
+    return path
 
 
 def folder(text: str) -> Path:

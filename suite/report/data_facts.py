@@ -40,22 +40,23 @@ class DataFacts:
 
 
 @lru_cache(maxsize=64)
-def facts(name: str, delay: int) -> DataFacts | None:
+def facts(name: str, delay: int, frames: int | None = None) -> DataFacts | None:
     """None where the data set is not known here, or cannot be loaded."""
     if name not in datasets.SOURCES:
         return None
     try:
-        dataset = datasets.load_unkept(name, delay)
+        dataset = datasets.load_unkept(name, delay, frames)
     except Exception:  # whatever keeps it from being there is no fault of the report
         return None
-    labels = dataset.part("test")[1].numpy()
+    labels = dataset.labels[dataset.indices("test")].numpy()
     counts = [int((dataset.split == letter).sum()) for letter in SPLITS.values()]
     shares = np.bincount(labels) / len(labels)
     return DataFacts((counts[0], counts[1], counts[2]), dataset.features, dataset.classes, PERCENT * shares.max())
 
 
 def of_settings(name: str, settings: str) -> DataFacts | None:
-    return facts(name, int(_settings(settings).get("delay") or 4))
+    known = _settings(settings)
+    return facts(name, int(known.get("delay") or 4), known.get("frames"))
 
 
 def chance(name: str, settings: str) -> float:

@@ -77,7 +77,7 @@ def _networks(device: str, models: Sequence[str], seeds: int) -> Iterator[Cell]:
     for neuron in models:
         backend = _fused(neuron, device)
         for name, source in data.SOURCES.items():
-            if source.timings_alone:
+            if source.timings_alone or not data.embedded(name):
                 continue
             settings = {"dataset": name, "network": source.network} | dict(source.budgets.get("quick", {}))
             for seed in range(seeds):

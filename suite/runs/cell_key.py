@@ -52,7 +52,7 @@ def _plain(value: Any) -> Any:
 
 def key(cell: Cell) -> str:
     """The identity with code and versions; on a card also with the card and the versions of what runs it; for tasks
-    that measure the machine also with the machine.
+    that measure the machine also with the machine; for data that a user brought also with the state of its files.
 
     The version of another package counts for the cells that run it.
     """
@@ -66,6 +66,9 @@ def key(cell: Cell) -> str:
         decided_by.append(on_device)
     if task.exclusive:
         decided_by.append(machine.describe())
+    brought = data.fingerprint(str(cell.dataset))
+    if brought is not None:
+        decided_by.append(brought)
     return _digest(decided_by)
 
 

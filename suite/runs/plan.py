@@ -78,7 +78,7 @@ def make(request: Request) -> list[Cell]:
     for name in request.backends:
         if name != "auto":
             backends.get_backend(name)
-    known = [name for name, source in data.SOURCES.items() if not source.timings_alone]
+    known = [name for name, source in data.SOURCES.items() if not source.timings_alone and data.embedded(name)]
     usual = [name for name in known if data.SOURCES[name].in_smoke or request.profile != "smoke"]
     sets = list(request.datasets) or usual
     for name in sets:

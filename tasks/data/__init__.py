@@ -1,4 +1,4 @@
-"""Data sets that need no download, with frozen splits. Arrays and splits are hashed and checked at each load.
+"""Data sets: those that come with the project, frozen and hashed, and those whose files a user brings.
 
 A family of data sets is a module with `SOURCES`: found by being here, in a file of a user (`load_file`), or named by an
 installed package as an entry point of the group `neuron_suite.datasets`.
@@ -15,7 +15,9 @@ import torch
 
 from neurons import BackendUnavailable, UnknownName
 from tasks import contract
-from tasks.data.dataset import Arrays, DataCorrupted, Dataset, Readout, Source
+from tasks.data import location
+from tasks.data.dataset import Arrays, Card, DataCorrupted, Dataset, Pixels, Readout, Source
+from tasks.data.location import DataMissing, Download
 from tasks.families import Families
 
 _families = Families("data set", "SOURCES", Source, "tasks.data.Source(...)", "--dataset-file")
@@ -47,45 +49,68 @@ def _discover() -> None:
 _discover()
 
 
-def load(name: str, delay: int = 4) -> Dataset:
-    """The data set `name`; `delay` is used by `delayed_recall` alone.
+def load(name: str, delay: int = 4, frames: int | None = None) -> Dataset:
+    """The data set `name`.
+
+    Args:
+        delay: of `delayed_recall` alone.
+        frames: of sets of events alone: how many each sample is cut into; the set's usual number unless given.
 
     Raises:
         UnknownName: no such data set.
-        BackendUnavailable: the package that it comes with is not installed.
-        DataCorrupted: the arrays or the split differ from the frozen ones.
+        BackendUnavailable: its files, or the package that it comes with, are not on this machine.
+        DataCorrupted: the arrays or the split differ from the frozen ones, or a file cannot be read.
     """
-    return _load(name, _delay_of(name, delay))
+    return _load(name, _argument(name, delay, frames), _state(name))
 
 
-def load_unkept(name: str, delay: int = 4) -> Dataset:
+def load_unkept(name: str, delay: int = 4, frames: int | None = None) -> Dataset:
     """As `load`, for who looks at a data set once: it is not kept for the next call."""
-    return _made(name, _delay_of(name, delay))
+    return _made(name, _argument(name, delay, frames))
 
 
-def _delay_of(name: str, delay: int) -> int:
-    return delay if name == "delayed_recall" else 0
+def embedded(name: str) -> bool:
+    """Whether a data set comes with the project or is made by it, so that nothing need be brought."""
+    return SOURCES[name].download is None
+
+
+def fingerprint(name: str) -> str | None:
+    """What tells one state of files that a user brought from another; None for what comes with the project."""
+    download = SOURCES[name].download if name in SOURCES else None
+    if download is None:
+        return None
+    return hashlib.sha256(repr(location.state(name, download)).encode()).hexdigest()
+
+
+def _argument(name: str, delay: int, frames: int | None) -> int:
+    source = SOURCES.get(name)
+    if source is None or not source.argument:
+        return 0
+    return delay if source.argument == "delay" else frames if frames is not None else source.usual
+
+
+def _state(name: str) -> str | None:
+    """Files of a user may change or come while a process lives, and its memory of them must not outlive them."""
+    return f"{location.directory()} {fingerprint(name)}" if name in SOURCES and not embedded(name) else None
 
 
 @lru_cache(maxsize=4)
-def _load(name: str, delay: int) -> Dataset:
-    return _made(name, delay)
+def _load(name: str, argument: int, state: str | None = None) -> Dataset:
+    return _made(name, argument)
 
 
-def _made(name: str, delay: int) -> Dataset:
+def _made(name: str, argument: int) -> Dataset:
     if name not in SOURCES:
         raise UnknownName("data set", name, SOURCES)
     source = SOURCES[name]
     try:
-        inputs, labels, split = source.load(delay)
+        inputs, labels, split = source.load(argument)
     except ModuleNotFoundError as error:
         raise BackendUnavailable(f"data set {name} needs the package {error.name}, which is not installed") from error
-    digest = hashlib.sha256()
-    for array in (inputs, labels, split):
-        digest.update(np.ascontiguousarray(array).tobytes())
-    frozen = source.sha256.get(delay)
-    if frozen is not None and digest.hexdigest() != frozen:
-        raise DataCorrupted(f"{name}: data or split has hash {digest.hexdigest()}, frozen is {frozen}")
+    frozen = source.sha256.get(argument)
+    digest = "" if source.download is not None else _digest(inputs, labels, split)
+    if frozen is not None and digest != frozen:
+        raise DataCorrupted(f"{name}: data or split has hash {digest}, frozen is {frozen}")
     return Dataset(
         name=name,
         classes=int(labels.max()) + 1,
@@ -94,8 +119,16 @@ def _made(name: str, delay: int) -> Dataset:
         inputs=torch.from_numpy(inputs),
         labels=torch.from_numpy(labels),
         split=split,
-        sha256=digest.hexdigest(),
+        sha256=digest,
+        pixels=source.pixels,
     )
+
+
+def _digest(*arrays: np.ndarray) -> str:
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
 
 
 def names() -> list[str]:
@@ -105,10 +138,16 @@ def names() -> list[str]:
 __all__ = [
     "SOURCES",
     "Arrays",
+    "Card",
     "DataCorrupted",
+    "DataMissing",
     "Dataset",
+    "Download",
+    "Pixels",
     "Readout",
     "Source",
+    "embedded",
+    "fingerprint",
     "load",
     "load_file",
     "load_unkept",

@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tasks.data.location import Download
+
 Readout = Literal["mean", "last"]
 Arrays = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Inputs, labels and the split letter of each sample: t train, v validation, e test."""
@@ -21,7 +23,21 @@ SPLITS = {"train": "t", "validation": "v", "test": "e"}
 
 
 class DataCorrupted(Exception):
-    """A data set or its split is not the one that was frozen."""
+    """A data set or its split is not the one that was frozen, or a file of it cannot be read."""
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """How stored pixels (0 to 255) become inputs: mean 0 and deviation 1 over the training set, by channel."""
+
+    mean: tuple[float, ...]
+    deviation: tuple[float, ...]
+
+    def normalised(self, stored: Tensor) -> Tensor:
+        """Images [..., C, H, W] of whole numbers as float32."""
+        shape = (-1, 1, 1)
+        mean, deviation = (torch.tensor(own, device=stored.device).view(shape) for own in (self.mean, self.deviation))
+        return (stored.float() / 255 - mean) / deviation
 
 
 @dataclass(frozen=True)
@@ -29,9 +45,11 @@ class Dataset:
     """One data set.
 
     Attributes:
-        inputs: [samples, *features] for a static set, [samples, T, *features] for a sequence; float32.
+        inputs: as stored, [samples, *features] for a static set, [samples, T, *features] for a sequence: float32, or
+            whole numbers (pixels, counts of events), which are a quarter of the memory and become float32 by batch.
         timesteps: length of the sequences; None for a static set, which is shown at each of T steps (direct encoding).
         readout: which outputs decide: the mean over time, or the last step alone.
+        pixels: how images of whole numbers are normalised; None for inputs that are taken as they are.
     """
 
     name: str
@@ -42,6 +60,7 @@ class Dataset:
     labels: Tensor
     split: np.ndarray
     sha256: str
+    pixels: Pixels | None = None
 
     @property
     def features(self) -> tuple[int, ...]:
@@ -49,13 +68,47 @@ class Dataset:
         return tuple(self.inputs.shape[1 if self.timesteps is None else 2 :])
 
     def on(self, device: torch.device) -> Dataset:
-        """The same data, resident on the device."""
+        """The same data, resident on the device: no loader waits there for the host."""
         return replace(self, inputs=self.inputs.to(device), labels=self.labels.to(device))
 
+    def indices(self, name: str) -> Tensor:
+        """The samples of "train", "validation" or "test"."""
+        return torch.from_numpy(np.flatnonzero(self.split == SPLITS[name])).to(self.inputs.device)
+
+    def shown(self, stored: Tensor) -> Tensor:
+        """Stored inputs as a network takes them, in float32."""
+        return self.pixels.normalised(stored) if self.pixels is not None else stored.float()
+
+    def batch(self, samples: Tensor) -> tuple[Tensor, Tensor]:
+        """Inputs, as a network takes them, and labels of these samples."""
+        return self.shown(self.inputs[samples]), self.labels[samples]
+
     def part(self, name: str) -> tuple[Tensor, Tensor]:
-        """Inputs and labels of "train", "validation" or "test"."""
-        chosen = torch.from_numpy(np.flatnonzero(self.split == SPLITS[name])).to(self.inputs.device)
-        return self.inputs[chosen], self.labels[chosen]
+        """All of "train", "validation" or "test" as one batch, for sets that are small."""
+        return self.batch(self.indices(name))
+
+    def are_events(self) -> bool:
+        """Whether all inputs are 0, 1 or −1: of events, at most one a step."""
+        return self.pixels is None and bool(((self.inputs == 0) | (self.inputs.abs() == 1)).all())
+
+
+@dataclass(frozen=True)
+class Card:
+    """What one must know of a data set beside its arrays.
+
+    Attributes:
+        values: what an input is: "binary", "counts", "pixels", "analog".
+        step: how long a time step is, in words; empty for a static set.
+        licence: of the data.
+        source: paper or site.
+        splits: how samples came to training, validation and test.
+    """
+
+    values: str
+    licence: str
+    source: str
+    step: str = ""
+    splits: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,12 +117,16 @@ class Source:
 
     Attributes:
         network: by which it is learned unless a setting says otherwise.
-        load: makes it, from a delay that most ignore.
+        load: makes it, from its `argument`; most have none and ignore it.
         budgets: settings of its training by profile; what a profile does not say is the task's default.
         in_smoke: whether the smoke profile takes it.
         timings_alone: it holds nothing to learn, and only who names it gets it.
-        sha256: by delay, 0 where the delay has no part in it.
+        sha256: by argument, 0 where there is none.
         title: as papers and pages call it; its name in words unless told.
+        argument: the setting that `load` takes: "delay", or "frames" of events; and its value unless one is set.
+        pixels: see `Dataset`.
+        download: files that must be brought; None for what comes with the project, which every profile runs.
+        samples: of training and test together as published; None where that is the project's own affair.
     """
 
     description: str
@@ -82,9 +139,27 @@ class Source:
     timings_alone: bool = False
     sha256: Mapping[int, str] = field(default_factory=dict)
     title: str = ""
+    argument: Literal["", "delay", "frames"] = ""
+    usual: int = 0
+    pixels: Pixels | None = None
+    card: Card | None = None
+    download: Download | None = None
+    samples: int | None = None
 
 
 def frozen_split(name: str) -> np.ndarray:
     """The split letters of each sample, as they come with the project."""
     text = (FILES / f"{name}.split.txt").read_text()
     return np.array(list("".join(text.split())))
+
+
+def held_out(labels: np.ndarray, every: int = 10) -> np.ndarray:
+    """Letters of a training set of which, of each class in the order of the files, each tenth sample is validation.
+
+    A rule and no list, so that it holds for what cannot come with the project. Of a class with fewer the last sample.
+    """
+    letters = np.full(len(labels), "t")
+    for label in np.unique(labels):
+        own = np.flatnonzero(labels == label)
+        letters[own[every - 1 :: every] if len(own) >= every else own[len(own) - 1 :]] = "v"
+    return letters

@@ -41,6 +41,8 @@ SOURCES = {
         load=_delayed_recall,
         readout="last",
         sequence=True,
+        argument="delay",
+        usual=4,
         budgets={
             "smoke": {"epochs": 1, "width": 32, "train_samples": 256},
             "quick": {"epochs": 12},

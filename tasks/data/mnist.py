@@ -15,10 +15,16 @@ def _mnist_images() -> dict[str, np.ndarray]:
     return {"images": images.astype(np.uint8), "labels": labels.astype(np.int64)}
 
 
-def _mnist5k(_: int) -> Arrays:
+def images_and_labels() -> tuple[np.ndarray, np.ndarray]:
+    """Pixels [5000, 784] of 0 to 255 and labels."""
     arrays = cached_arrays("mnist5k", _mnist_images)
-    images = (arrays["images"].astype(np.float32) / 255 - np.float32(0.1307)) / np.float32(0.3081)
-    return images.reshape(-1, 1, 28, 28), arrays["labels"], frozen_split("mnist5k")
+    return arrays["images"], arrays["labels"]
+
+
+def _mnist5k(_: int) -> Arrays:
+    pixels, labels = images_and_labels()
+    images = (pixels.astype(np.float32) / 255 - np.float32(0.1307)) / np.float32(0.3081)
+    return images.reshape(-1, 1, 28, 28), labels, frozen_split("mnist5k")
 
 
 def _mnist5k_rows(_: int) -> Arrays:

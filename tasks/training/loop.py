@@ -108,19 +108,19 @@ def train(
     """
     if train_samples is not None and train_samples < 2:
         raise InvalidValue(f"train_samples must be at least 2, not {train_samples}")
-    inputs, labels = dataset.part("train")
-    subset = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0))[:train_samples].to(inputs.device)
-    inputs, labels = inputs[subset], labels[subset]
+    samples = dataset.indices("train")
+    subset = torch.randperm(len(samples), generator=torch.Generator().manual_seed(0))[:train_samples]
+    samples = samples[subset.to(samples.device)]
     order = torch.Generator().manual_seed(seed)  # on the CPU, so that every device sees the samples in one order
     trainer = Trainer(network, recipe, dataset.readout, arithmetic)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(trainer.optimizer, recipe.epochs)
     for number in range(1, recipe.epochs + 1):
         network.train()
         started = time.perf_counter()
-        shuffled = torch.randperm(len(labels), generator=order).to(inputs.device)
+        shuffled = samples[torch.randperm(len(samples), generator=order).to(samples.device)]
         # batch normalisation has no variance over a single sample
         batches = [chosen for chosen in shuffled.split(recipe.batch_size) if len(chosen) > 1]
-        losses = [trainer.step(inputs[chosen], labels[chosen]) for chosen in batches]
+        losses = [trainer.step(*dataset.batch(chosen)) for chosen in batches]
         schedule.step()
         train_loss = _mean_loss(losses, [len(chosen) for chosen in batches], number)
         seconds = time.perf_counter() - started
@@ -151,17 +151,18 @@ def _mean_loss(losses: Sequence[Tensor], sizes: Sequence[int], epoch: int) -> fl
 def evaluate(network: nn.Module, dataset: Dataset, part: str, loss: str, arithmetic: Arithmetic = USUAL) -> Evaluation:
     """What the network is worth on "validation" or "test"; the device is waited for at the end."""
     network.eval()
-    inputs, labels = dataset.part(part)
+    samples = dataset.indices(part)
     losses, classes, sizes = [], [], []
     with arithmetic.rounding(), arithmetic.autocast():
-        for x, y in zip(inputs.split(EVALUATION_BATCH), labels.split(EVALUATION_BATCH), strict=True):
+        for x, y in map(dataset.batch, samples.split(EVALUATION_BATCH)):
             scores = read_out(network(arithmetic.in_format(x)), dataset.readout)
             losses.append(LOSSES[loss](scores, y))
             classes.append(scores.mean(0).argmax(1))
             sizes.append(len(y))
     predicted = torch.cat(classes)
     total = sum(own * size for own, size in zip(torch.stack(losses).tolist(), sizes, strict=True))
-    return Evaluation(total / len(labels), int((predicted == labels).sum()) / len(labels), predicted.cpu())
+    right = int((predicted == dataset.labels[samples]).sum())
+    return Evaluation(total / len(samples), right / len(samples), predicted.cpu())
 
 
 @torch.no_grad()
@@ -181,7 +182,7 @@ def firing_rates(network: nn.Module, dataset: Dataset) -> dict[str, float]:
     layers = {name: layer for name, layer in network.named_modules() if isinstance(layer, NeuronLayer)}
     hooks = [layer.register_forward_hook(record(name)) for name, layer in layers.items()]
     network.eval()
-    for x in dataset.part("test")[0].split(EVALUATION_BATCH):
+    for x, _ in map(dataset.batch, dataset.indices("test").split(EVALUATION_BATCH)):
         network(x)
     for hook in hooks:
         hook.remove()

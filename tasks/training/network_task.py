@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import torch
 
 import neurons
+from neurons import BackendUnavailable
 from tasks import data, networks
 from tasks.base import Cell, Range, Task
 from tasks.training import arithmetic
@@ -22,6 +23,7 @@ NETWORK_SETTINGS: dict[str, Any] = {
     "width": None,
     "timesteps": 4,
     "delay": 4,
+    "frames": None,
     "protocol": "controlled",
     "loss": "tet",
     "optimizer": "adamw",
@@ -36,14 +38,15 @@ NETWORK_SETTINGS: dict[str, Any] = {
     "exchange_at": 0,
     **ARITHMETIC_SETTINGS,
 }
-"""Settings of every task that trains a network. None: the data set's network, its width, the optimiser's usual rate,
-one learning rate for all parameters, all samples, gradients over all time steps, the same neuron to the end (else
-another from epoch `exchange_at` on)."""
+"""Settings of every task that trains a network. None: the data set's network, its width, the set's usual number of
+frames, the optimiser's usual rate, one learning rate for all parameters, all samples, gradients over all time steps, the
+same neuron to the end (else another from epoch `exchange_at` on)."""
 NETWORK_RANGES: dict[str, Range] = {
     "dataset": Range(str, choices=lambda: data.SOURCES),
     "network": Range(str, choices=lambda: networks.ARCHITECTURES, optional=True),
     "width": Range(int, least=1, optional=True),
     "delay": Range(int, least=1),
+    "frames": Range(int, least=1, optional=True),
     "loss": Range(str, choices=lambda: LOSSES),
     "optimizer": Range(str, choices=lambda: OPTIMIZERS),
     "learning_rate": Range(float, above=0, optional=True),
@@ -68,8 +71,13 @@ def budget(profile: str, dataset: str) -> dict[str, Any]:
     return {"dataset": dataset, "network": source.network} | dict(source.budgets.get(profile, {}))
 
 
+def load(settings: Mapping[str, Any]) -> data.Dataset:
+    """The data set of a cell's settings."""
+    return data.load(settings["dataset"], settings["delay"], settings["frames"])
+
+
 def _load(cell: Cell) -> data.Dataset:
-    return data.load(cell.settings["dataset"], cell.settings["delay"])
+    return load(cell.settings)
 
 
 def _shown(cell: Cell, dataset: data.Dataset) -> int | None:
@@ -77,6 +85,14 @@ def _shown(cell: Cell, dataset: data.Dataset) -> int | None:
     model = neurons.get(cell.neuron)
     stateless = model.runs_over_time() and not model.states
     return (1 if stateless else cell.settings["timesteps"]) if dataset.timesteps is None else None
+
+
+def _at_hand(settings: Mapping[str, Any]) -> data.Dataset | None:
+    """The data set, or None: cells whose data a plan cannot see end with the cause."""
+    try:
+        return load(settings)
+    except (BackendUnavailable, data.DataCorrupted):
+        return None
 
 
 class NetworkTask(Task):
@@ -90,16 +106,25 @@ class NetworkTask(Task):
 
     def refusal(self, settings: Mapping[str, Any]) -> str | None:
         """An image network needs images, samples must be there, and an exchange must fall into the training."""
-        return self._network_refusal(settings) or self._samples_refusal(settings) or self._exchange_refusal(settings)
+        refusals = (self._frames_refusal, self._network_refusal, self._samples_refusal, self._exchange_refusal)
+        return next(filter(None, (refuses(settings) for refuses in refusals)), None)
 
     def refusal_on(self, device: str, settings: Mapping[str, Any]) -> str | None:
         return arithmetic.refusal(settings, device)
+
+    def _frames_refusal(self, settings: Mapping[str, Any]) -> str | None:
+        name, frames = settings["dataset"], settings["frames"]
+        if frames is None or data.SOURCES[name].argument == "frames":
+            return None
+        return f"setting frames={frames}: {name} has no events that could be cut into frames"
 
     def _network_refusal(self, settings: Mapping[str, Any]) -> str | None:
         chosen, usual = settings["network"], data.SOURCES[settings["dataset"]].network
         if chosen in (None, usual) or not networks.ARCHITECTURES[chosen].images:
             return None
-        dataset = data.load(settings["dataset"], settings["delay"])
+        dataset = _at_hand(settings)
+        if dataset is None:
+            return None
         return networks.ARCHITECTURES[chosen].refusal(chosen, dataset.features, dataset.name)
 
     def _samples_refusal(self, settings: Mapping[str, Any]) -> str | None:
@@ -107,7 +132,8 @@ class NetworkTask(Task):
             asked = settings[name]
             if asked is None or asked == self.settings[name]:  # what nobody asked for is "at most"
                 continue
-            there = len(data.load(settings["dataset"], settings["delay"]).part(part)[1])
+            dataset = _at_hand(settings)
+            there = asked if dataset is None else len(dataset.indices(part))
             if asked > there:
                 return f"setting {name}={asked}: the {part} set of {settings['dataset']} has {there}"
         return None

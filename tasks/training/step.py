@@ -22,9 +22,10 @@ class TrainingStep:
         self.dataset, self.network = prepare(cell)
         recipe, how = Recipe.from_settings(dict(cell.settings)), Arithmetic.of(cell.settings, cell.torch_device)
         self.trainer = Trainer(self.network, recipe, self.dataset.readout, how)
-        inputs, labels = self.dataset.part("train")
-        repeated = torch.arange(recipe.batch_size, device=inputs.device) % len(labels)
-        self.x, self.y = how.in_format(inputs[repeated]), labels[repeated]
+        samples = self.dataset.indices("train")
+        repeated = torch.arange(recipe.batch_size, device=samples.device) % len(samples)
+        x, self.y = self.dataset.batch(samples[repeated])
+        self.x = how.in_format(x)
         self.currents: list[tuple[NeuronLayer, Tensor, Tensor]] = []
 
     def step(self) -> None:
