@@ -38,7 +38,9 @@ def _mnist1d(_: int) -> Arrays:
     order = generator.permutation(SAMPLES)
     signals, labels = signals[order], labels[order]
     signals = (signals - signals.mean()) / signals.std()
-    split = np.concatenate([held_out(labels[:-TEST]), np.full(TEST, "e")])
+    split = np.full(SAMPLES, "e")
+    training = np.concatenate([np.flatnonzero(labels == label)[: -TEST // len(SHAPES)] for label in range(len(SHAPES))])
+    split[training] = held_out(labels[training])
     return signals.round(DECIMALS).astype(np.float32)[..., np.newaxis], labels.astype(np.int64), split
 
 
@@ -84,8 +86,8 @@ SOURCES = {
             "Apache 2.0 (rule and constants)",
             "Greydanus and Kobak 2024, arXiv 2011.14439",
             step="a fortieth of the signal",
-            splits="4,000 and 1,000 as published; each tenth of a class of the first is validation",
+            splits="4,000 and 1,000 as published, here stratified; each tenth of a class of the first is validation",
         ),
-        sha256={0: "29169b0ee2f5063d8fd3e84fcbd2b804f9c61d0bd6d09956fbee27a1c0428dfa"},
+        sha256={0: "eb6b914390a1bf0b9edc47809906331c36ef5e8457fd7299dec888cc41a4a410"},
     )
 }

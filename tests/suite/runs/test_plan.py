@@ -12,7 +12,7 @@ from suite.runs.plan import Request
 from tasks.base import COMMON_RANGES
 
 STANDARD = {"if", "lif", "plif", "klif", "glif", "clif", "relu"}
-DATASETS = {"digits", "mnist5k", "mnist5k_rows", "japanese_vowels", "delayed_recall"}
+DATASETS = {"digits", "mnist5k", "mnist5k_rows", "japanese_vowels", "delayed_recall", "mnist1d", "mnist5k_events"}
 
 
 @pytest.mark.parametrize(

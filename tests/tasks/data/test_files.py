@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -20,7 +20,9 @@ import pytest
 import torch
 
 from neurons import BackendUnavailable, InvalidValue
-from tasks import data
+from suite import cli
+from suite.runs import plan, worker
+from tasks import data, get
 from tasks.data import cache, location, mnist_events, tiny_imagenet
 from tasks.data.events import read_aedat2, read_aedat3, read_atis
 from tasks.data.permutation import pixel_permutation
@@ -399,17 +401,51 @@ def test_frames_must_divide_the_steps() -> None:
         data.load_unkept("mnist5k_events", frames=7)
 
 
-@pytest.mark.parametrize("name", ["cifar10", "shd"])
-def test_the_command_says_what_is_here(name: str, own_folders: Path, suite: Any) -> None:
-    download = data.SOURCES[name].download
-    assert download is not None
-    missing = suite("data", name, "--data-dir", own_folders)
-    assert missing.returncode == 1
-    assert download.site in missing.stdout
-    MADE[name](own_folders / name)
-    found = suite("data", name, "--data-dir", own_folders)
-    assert found.returncode == 0
-    assert re.search(r"^state +present$", found.stdout, re.MULTILINE)
-    assert "samples that are published" in found.stdout
-    shutil.rmtree(own_folders / name)
-    assert suite("data", "--data-dir", own_folders / "nowhere").returncode == 2
+def test_the_command_says_what_is_here(own_folders: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("cifar10", "shd"):
+        download = data.SOURCES[name].download
+        assert download is not None
+        assert cli.main(["data", name, "--data-dir", str(own_folders)]) == 1
+        assert download.site in capsys.readouterr().out
+        MADE[name](own_folders / name)
+        assert cli.main(["data", name, "--data-dir", str(own_folders)]) == 0
+        told = capsys.readouterr().out
+        assert re.search(r"^state +present$", told, re.MULTILINE)
+        assert "samples that are published" in told
+    assert cli.main(["data", "--json", "--data-dir", str(own_folders)]) == 0
+    listed = {entry["name"]: entry for entry in json.loads(capsys.readouterr().out)}
+    assert set(listed) == set(data.names())
+    assert {name for name in BROUGHT if listed[name]["state"] == "present"} == {"cifar10", "shd"}
+    first = own_folders / "cifar10/cifar-10-batches-py/data_batch_1"
+    first.write_bytes(first.read_bytes()[:500])
+    assert cli.main(["data", "cifar10"]) == 1
+    assert str(first) in capsys.readouterr().out
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["data", "--data-dir", str(own_folders / "nowhere")])
+    assert ended.value.code == 2
+
+
+def test_a_plan_holds_cells_whose_data_is_missing_or_corrupt(own_folders: Path) -> None:
+    """Each ends with its own cause; nothing else of the run is lost for it."""
+    request = plan.Request("smoke", ["accuracy"], ["lif"], datasets=["cifar10", "digits"])
+    assert {cell.dataset for cell in plan.make(request)} == {"cifar10", "digits"}
+    (cell,) = (cell for cell in plan.make(request) if cell.dataset == "cifar10")
+    (missing,) = (worker.as_result(outcome, 1.0) for _, outcome in get("accuracy").run_batch([cell]))
+    assert missing.status == "unavailable"
+    assert "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz" in missing.detail
+    made_files.cifar10(own_folders)
+    (found,) = (worker.as_result(outcome, 1.0) for _, outcome in get("accuracy").run_batch([cell]))
+    assert found.status == "ok"
+    path = own_folders / "cifar-10-batches-py/test_batch"
+    path.write_bytes(path.read_bytes()[:-100])
+    (corrupt,) = (worker.as_result(outcome, 1.0) for _, outcome in get("accuracy").run_batch([cell]))
+    assert corrupt.status == "failed"
+    assert str(path) in corrupt.detail
+
+
+def test_frames_are_a_setting_of_events_alone() -> None:
+    with pytest.raises(InvalidValue, match="setting frames=5: digits has no events that could be cut into frames"):
+        plan.make(plan.Request("smoke", ["accuracy"], ["lif"], datasets=["digits"], settings={"frames": 5}))
+    asked = plan.Request("smoke", ["accuracy"], ["lif"], datasets=["mnist5k_events"], settings={"frames": 3})
+    (cell,) = plan.make(asked)
+    assert get("accuracy").timesteps(cell) == 3
