@@ -87,7 +87,7 @@ def answers(epochs: Sequence[Epoch], dataset: Dataset) -> Iterator[Value]:
     """The right answers at the selected epoch, with all answers as `tasks.training.predictions` packs them."""
     predicted = selected_epoch(epochs).predicted
     if predicted is not None:
-        labels = dataset.part("test")[1].cpu()
+        labels = dataset.labels[dataset.indices("test")].cpu()
         yield Value("right_answers", int((predicted == labels).sum()), detail=packed(predicted, labels))
 
 

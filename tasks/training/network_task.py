@@ -39,8 +39,8 @@ NETWORK_SETTINGS: dict[str, Any] = {
     **ARITHMETIC_SETTINGS,
 }
 """Settings of every task that trains a network. None: the data set's network, its width, the set's usual number of
-frames, the optimiser's usual rate, one learning rate for all parameters, all samples, gradients over all time steps, the
-same neuron to the end (else another from epoch `exchange_at` on)."""
+frames, the optimiser's usual rate, one learning rate for all parameters, all samples, gradients over all time steps,
+the same neuron to the end (else another from epoch `exchange_at` on)."""
 NETWORK_RANGES: dict[str, Range] = {
     "dataset": Range(str, choices=lambda: data.SOURCES),
     "network": Range(str, choices=lambda: networks.ARCHITECTURES, optional=True),
@@ -114,9 +114,13 @@ class NetworkTask(Task):
 
     def _frames_refusal(self, settings: Mapping[str, Any]) -> str | None:
         name, frames = settings["dataset"], settings["frames"]
-        if frames is None or data.SOURCES[name].argument == "frames":
+        if frames is None:
             return None
-        return f"setting frames={frames}: {name} has no events that could be cut into frames"
+        if data.SOURCES[name].argument != "frames":
+            return f"setting frames={frames}: {name} has no events that could be cut into frames"
+        if data.embedded(name):
+            load(settings)  # which says of a number that does not divide its steps what is wrong with it
+        return None
 
     def _network_refusal(self, settings: Mapping[str, Any]) -> str | None:
         chosen, usual = settings["network"], data.SOURCES[settings["dataset"]].network
