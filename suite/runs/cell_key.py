@@ -31,13 +31,24 @@ def identity(cell: Cell) -> str:
     It is free of order; 2 and 2.0 are one number, and a setting of None is one that is not set. Which of several cards
     runs it is no part of the question; what the card is called is a part of the key.
     """
-    asked = {name: value for name, value in plain_settings(cell.settings).items() if value is not None}
-    return _digest([cell.task, cell.neuron, cell.backend, devices.kind_of(cell.device), cell.seed, asked])
+    known: str | None = vars(cell).get(IDENTITY)
+    if known is None:
+        asked = {name: value for name, value in plain_settings(cell.settings).items() if value is not None}
+        known = _digest([cell.task, cell.neuron, cell.backend, devices.kind_of(cell.device), cell.seed, asked])
+        object.__setattr__(cell, IDENTITY, known)
+    return known
+
+
+IDENTITY = "_identity"
+"""Where a cell, which never changes, keeps its identity: a run asks for it at every step."""
 
 
 def plain_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The settings with whole numbers as integers, so that equal numbers are written alike."""
-    return {name: _plain(value) for name, value in settings.items()}
+    return {name: value if type(value) in PLAIN else _plain(value) for name, value in settings.items()}
+
+
+PLAIN = frozenset((str, int, bool, type(None)))
 
 
 def _plain(value: Any) -> Any:
@@ -56,8 +67,37 @@ def key(cell: Cell) -> str:
 
     The version of another package counts for the cells that run it.
     """
+    return _digest([identity(cell), *_decided_by(cell)])
+
+
+class Keys:
+    """The keys of a run's cells: what many of them share (code, versions, machine) is found out once."""
+
+    def __init__(self) -> None:
+        self._shared: dict[tuple[object, ...], list[object]] = {}
+
+    def __call__(self, cell: Cell) -> str:
+        behind = (cell.task, cell.neuron, cell.backend, cell.device, _deciding(cell))
+        if behind not in self._shared:
+            self._shared[behind] = _decided_by(cell)
+        return _digest([identity(cell), *self._shared[behind]])
+
+
+def _deciding(cell: Cell) -> str:
+    """The settings that decide what code is behind a cell."""
+    chosen = [(name, cell.settings.get(name)) for name in DECIDING]
+    own = [(name, value) for name, value in cell.settings.items() if name.startswith(OF_NEURON)]
+    return repr((chosen, own))
+
+
+DECIDING = ("dataset", "network", "timesteps", "protocol")
+OF_NEURON = "neuron."
+
+
+def _decided_by(cell: Cell) -> list[object]:
+    """All but the question that decides the value of a cell."""
     task = tasks.get(cell.task)
-    decided_by: list[object] = [identity(cell), code_hash(cell), versions()]
+    decided_by: list[object] = [code_hash(cell), versions()]
     used = {cell.backend, cell.neuron.partition(".")[0]} & set(peers.PACKAGES)
     if used:
         decided_by.append({package: machine.installed_version(package) for package in sorted(used)})
@@ -69,7 +109,7 @@ def key(cell: Cell) -> str:
     brought = data.fingerprint(str(cell.dataset))
     if brought is not None:
         decided_by.append(brought)
-    return _digest(decided_by)
+    return decided_by
 
 
 def code_hash(cell: Cell) -> str:
@@ -88,8 +128,7 @@ def _model_hash(cell: Cell) -> str:
     cls = neurons.get(cell.neuron)
     if issubclass(cls, Peer):
         return _hash_files([registry.source_file(cls)])
-    prefix = "neuron."
-    own = {key.removeprefix(prefix): value for key, value in cell.settings.items() if key.startswith(prefix)}
+    own = {name.removeprefix(OF_NEURON): cell.settings[name] for name in cell.settings if name.startswith(OF_NEURON)}
     published = cls.published if cell.settings.get("protocol") == "published" else {}
     asked = json.dumps([cell.settings.get("timesteps"), {**published, **own}], sort_keys=True, default=repr)
     known = _model_hashes.setdefault(cls, {})

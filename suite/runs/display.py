@@ -16,7 +16,7 @@ from rich.text import Text
 
 import tasks
 from suite.runs import machine
-from suite.runs.durations import Durations, left
+from suite.runs.durations import Durations, Open
 from suite.runs.record import STATUSES, Result
 from suite.runs.text import LONGEST_NAME, plain
 from tasks import Cell
@@ -52,7 +52,7 @@ class Display:
         self.total, self.cached = len(cells), cached
         self.counts: Counter[str] = Counter()
         self.running: dict[int, Cell] = {}
-        self.open: dict[int, Cell] = {}
+        self.open = Open()
         self.durations = Durations(earlier)
         self.batches: dict[int, Batch] = {}
         self.begun = self.last_plain = time.monotonic()
@@ -60,7 +60,7 @@ class Display:
 
     def plan(self, cells: Sequence[Cell]) -> None:
         """Set the cells that are still to be run."""
-        self.open = {id(cell): cell for cell in cells}
+        self.open = Open(cells)
 
     def started(self, cells: Sequence[Cell]) -> None:
         batch = Batch(time.monotonic())
@@ -71,7 +71,7 @@ class Display:
     def finished(self, cell: Cell, result: Result) -> None:
         self.running.pop(id(cell), None)
         self.counts[result.status] += 1
-        self.open.pop(id(cell), None)
+        self.open.done(cell)
         batch = self.batches.pop(id(cell), None)
         if batch is not None:
             now = time.monotonic()
@@ -101,7 +101,7 @@ class Display:
         if not self.durations.seen:
             return None
         now = time.monotonic()
-        expected = left(self.open.values(), self.durations, machine.usable_cores())
+        expected = self.open.seconds(self.durations, machine.usable_cores())
         begun = {id(batch): now - batch.last for batch in self.batches.values()}
         shared = [cell for cell in self.running.values() if not tasks.get(cell.task).exclusive]
         spent = sum(begun.values()) / (machine.usable_cores() if shared else 1)

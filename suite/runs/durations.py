@@ -7,8 +7,8 @@ train.
 from __future__ import annotations
 
 import json
-import statistics
-from collections import defaultdict
+import math
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
@@ -28,6 +28,14 @@ def key(cell: Cell) -> Key:
     return cell.task, cell.dataset or "", cell.neuron
 
 
+Kind = tuple[Key, int]
+"""Cells of which the same time is expected: their key and how many epochs they train."""
+
+
+def kind(cell: Cell) -> Kind:
+    return key(cell), epochs(cell)
+
+
 def epochs(cell: Cell) -> int:
     """What a cell's time grows with; 1 for cells that do not train over epochs."""
     trains = cell.task in ("accuracy", "temporal_gradient", "ablation", "conversion", "energy")
@@ -45,61 +53,86 @@ def measured() -> Mapping[Key, float]:
 
 
 class Durations:
-    """Expected seconds of cells.
+    """Expected seconds of cells. What is known is kept as sums: it takes as long after 100,000 cells as after one.
 
     Args:
         earlier: seconds of cells that were measured before, in this run directory.
     """
 
     def __init__(self, earlier: Iterable[tuple[Cell, float]] = ()) -> None:
-        self.known: dict[Key, list[float]] = defaultdict(list)
+        known: dict[Key, list[float]] = defaultdict(list)
         for cell, seconds in earlier:
-            self.known[key(cell)].append(seconds / epochs(cell))
-        self.seen: dict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
+            known[key(cell)].append(seconds / epochs(cell))
+        self.known = {own: (math.fsum(seconds), len(seconds)) for own, seconds in known.items()}
+        self.seen: dict[tuple[str, str], tuple[float, float]] = {}
+        """Of a task and data set the seconds that its cells took, and their weights."""
+        self._weights: dict[Kind, float] = {}
 
     def saw(self, cell: Cell, seconds: float) -> None:
         """A cell of this run took so long, the start of its process included."""
-        self.seen[key(cell)[:2]].append((seconds, self.weight(cell)))
+        own = key(cell)[:2]
+        took, weight = self.seen.get(own, (0.0, 0.0))
+        self.seen[own] = (took + seconds, weight + self.weight(cell))
 
     def weight(self, cell: Cell) -> float:
-        """Seconds by what was known before the run: of the neuron, else the mean over others, else over data sets.
+        """Seconds by what was known before the run, see `_weight`."""
+        own = kind(cell)
+        if own not in self._weights:
+            self._weights[own] = self._weight(own)
+        return self._weights[own]
+
+    def _weight(self, own: Kind) -> float:
+        """Seconds by what was known before: of the neuron, else the mean over others, else over data sets.
 
         Cells that are measured together are recorded with the time of all at one of them: of these the mean counts.
         """
-        task, dataset, neuron = key(cell)
+        (task, dataset, _), times = own
         together = tasks.get(task).exclusive
-        for table in (self.known, {own: [seconds] for own, seconds in measured().items()}):
+        for table in (self.known, {each: (seconds, 1) for each, seconds in measured().items()}):
             for alike in (
-                [own for own in table if own == (task, dataset, neuron) and not together],
-                [own for own in table if own[:2] == (task, dataset)],
-                [own for own in table if own[0] == task],
+                [each for each in table if each == own[0] and not together],
+                [each for each in table if each[:2] == (task, dataset)],
+                [each for each in table if each[0] == task],
             ):
-                found = [second for own in alike for second in table[own]]
-                if found:
-                    return max(statistics.mean(found), 1e-3) * epochs(cell)
+                if alike:
+                    mean = sum(table[each][0] for each in alike) / sum(table[each][1] for each in alike)
+                    return max(mean, 1e-3) * times
         return TYPICAL
 
     def expected(self, cell: Cell) -> float:
         """Seconds by what this run has seen: of this task and data set, else of the task, else of all."""
         task, dataset, _ = key(cell)
-        of_task = [pair for own, pairs in self.seen.items() if own[0] == task for pair in pairs]
-        of_all = [pair for pairs in self.seen.values() for pair in pairs]
-        for alike in (self.seen.get((task, dataset), []), of_task, of_all):
+        weight = self.weight(cell)
+        of_task = [pair for (each, _), pair in self.seen.items() if each == task]
+        here = [self.seen[task, dataset]] if (task, dataset) in self.seen else []
+        for alike in (here, of_task, list(self.seen.values())):
             if alike:
-                return self.weight(cell) * sum(took for took, _ in alike) / sum(weight for _, weight in alike)
-        return self.weight(cell)
+                return weight * sum(took for took, _ in alike) / sum(weights for _, weights in alike)
+        return weight
 
 
-def left(cells: Iterable[Cell], durations: Durations, jobs: int) -> float:
-    """Seconds until all these cells are done: those that run side by side by so many at a time, the others alone."""
-    shared = alone = 0.0
-    expected: dict[tuple[object, ...], float] = {}
-    for cell in cells:
-        kind = (*key(cell), epochs(cell))
-        if kind not in expected:
-            expected[kind] = durations.expected(cell)
-        if tasks.get(cell.task).exclusive:
-            alone += expected[kind]
-        else:
-            shared += expected[kind]
-    return shared / max(jobs, 1) + alone
+class Open:
+    """The cells of a run that are still to be done, counted by their kind."""
+
+    def __init__(self, cells: Iterable[Cell] = ()) -> None:
+        self.counts: Counter[Kind] = Counter()
+        self.examples: dict[Kind, Cell] = {}
+        for cell in cells:
+            self.counts[kind(cell)] += 1
+            self.examples.setdefault(kind(cell), cell)
+
+    def done(self, cell: Cell) -> None:
+        if self.counts[kind(cell)]:
+            self.counts[kind(cell)] -= 1
+
+    def seconds(self, durations: Durations, jobs: int) -> float:
+        """Seconds until all are done: those that run side by side by so many at a time, the others alone."""
+        shared = alone = 0.0
+        for own, count in self.counts.items():
+            cell = self.examples[own]
+            expected = count * durations.expected(cell)
+            if tasks.get(cell.task).exclusive:
+                alone += expected
+            else:
+                shared += expected
+        return shared / max(jobs, 1) + alone

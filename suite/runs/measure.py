@@ -61,9 +61,9 @@ def execute(
 
 def _measure(store: Store, cells: Sequence[Cell], time_limit: float, files: UserFiles) -> int | None:
     """Run the cells that are not yet done and write the table; an exit code if that was ended before its end."""
-    known = [(cell, store.load(cell)) for cell in cells]
-    open_cells = [cell for cell, result in known if result is None or not result.finished]
-    earlier = [(cell, result.seconds) for cell, result in known if result and result.finished and result.seconds]
+    known = list(zip(cells, store.outcomes(cells), strict=True))
+    open_cells = [cell for cell, outcome in known if outcome is None or not outcome.finished]
+    earlier = [(cell, own.seconds) for cell, own in known if own is not None and own.finished and own.seconds]
     display = make_display(cells, cached=len(cells) - len(open_cells), earlier=earlier)
     display.plan(open_cells)
     stop = StopRequest(f"interrupted; the same line again goes on from here (run directory {store.root})")
@@ -103,7 +103,7 @@ def _measure(store: Store, cells: Sequence[Cell], time_limit: float, files: User
 
 def _judge(store: Store, cells: Sequence[Cell]) -> int:
     """The exit code of a run that came to its end."""
-    ended = Counter(result.status if (result := store.load(cell)) else "gone" for cell in cells)
+    ended = Counter("gone" if outcome is None else outcome.status for outcome in store.outcomes(cells))
     if ended["gone"]:
         gone = counted(ended["gone"], "result")
         log.error("gone from %s: %s, deleted while the run went on", store.root, gone)

@@ -12,7 +12,7 @@ import json
 import math
 import numbers
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from tasks import Cell, Value
@@ -164,7 +164,7 @@ def record_from_json(known: Mapping[str, Any]) -> Record:
 
 
 def cell_to_json(cell: Cell) -> dict[str, Any]:
-    return {**asdict(cell), "settings": dict(cell.settings)}
+    return {each.name: getattr(cell, each.name) for each in dataclasses.fields(cell)}
 
 
 def cell_from_json(known: Any) -> Cell:

@@ -1,6 +1,7 @@
 """The run directory, and the one owner of its table. It never loses a measured row.
 
-RUN/cells/<key>.json   written whole and renamed, so a run killed at any moment keeps what it finished
+RUN/cells/<key>.json   written whole and renamed, so a run killed at any moment keeps what it finished;
+                       of more than 1,000 cells in packs as well, see `suite.runs.cell_files`
 RUN/logs/<key>.log     what a cell printed, if it printed anything
 RUN/plan.json          the cells that belong to the run
 RUN/results.parquet    one value a row (and results.csv)
@@ -15,7 +16,7 @@ one question by the same of both the latest that was measured counts, and beside
 from __future__ import annotations
 
 import contextlib
-import hashlib
+import itertools
 import json
 import os
 import socket
@@ -28,10 +29,12 @@ import filelock
 import pandas as pd
 
 from suite.runs import table as tables
-from suite.runs.cell_key import identity, key
+from suite.runs.cell_files import CellFiles, read_record
+from suite.runs.cell_key import Keys, identity
 from suite.runs.files import (
     RunError,
     StorageError,
+    log,
     make_folder,
     read_json,
     remove_leftovers,
@@ -39,17 +42,10 @@ from suite.runs.files import (
     set_aside,
     write_atomically,
 )
+from suite.runs.packs import Outcome
+from suite.runs.plan_file import entry_of, planned_keys, read_plan, write_plan
 from suite.runs.provenance import origin_of
-from suite.runs.record import (
-    FORMAT,
-    MEASURED,
-    BrokenRecord,
-    Record,
-    Result,
-    cell_to_json,
-    record_from_json,
-    record_to_text,
-)
+from suite.runs.record import FORMAT, MEASURED, Record, Result
 from suite.runs.table import COLUMNS
 from tasks import Cell
 
@@ -82,6 +78,12 @@ class Store:
     provenance: dict[str, Any] = field(default_factory=dict)
     keys: dict[str, str] = field(default_factory=dict)
     unsaved: dict[str, Record] = field(default_factory=dict)
+    _key_of: Keys = field(default_factory=Keys, init=False)
+    _newer: set[str] | None = field(default=None, init=False)
+    """The cells measured since the table was written; None if this process has not written it."""
+
+    def __post_init__(self) -> None:
+        self.files = CellFiles(self.root / "cells")
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[Self]:
@@ -114,16 +116,17 @@ class Store:
         for folder in (self.root, self.root / "cells"):
             remove_leftovers(folder)
         self._upgrade()
-        planned = read_plan(self.root)
-        for cell in cells:
-            planned[identity(cell)] = {"key": self.key(cell), "cell": cell_to_json(cell)}
-        write_plan(self.root, planned)
+        self._pack()
+        known = read_plan(self.root)
+        planned = {**known, **{identity(cell): entry_of(cell, self.key(cell)) for cell in cells}}
+        if planned != known:
+            write_plan(self.root, planned)
 
     def key(self, cell: Cell) -> str:
         """The cell's key, computed once a run."""
         name = identity(cell)
         if name not in self.keys:
-            self.keys[name] = key(cell)
+            self.keys[name] = self._key_of(cell)
         return self.keys[name]
 
     def save(self, cell: Cell, result: Result) -> None:
@@ -133,20 +136,33 @@ class Store:
             StorageError: it could not be written; it is kept in `unsaved`.
         """
         record = Record(cell, result, origin_of(self.provenance, cell.backend, cell.neuron, cell.device))
-        path = self._path(self.key(cell))
+        key = self.key(cell)
+        measured = result.status in MEASURED
         try:
-            if result.status not in MEASURED and path.exists() and _is_measured(_read_record(path)):
-                self.write_table()  # which keeps what was measured when the cell's file no longer holds it
-            write_atomically(path, record_to_text(record))
+            if not measured and (self._newer is None or key in self._newer) and _is_measured(self.files.read(key)):
+                self.write_table()  # which keeps what was measured when the cell's record no longer holds it
+            self.files.write(key, record)
         except StorageError:
-            self.unsaved[self.key(cell)] = record
+            self.unsaved[key] = record
             raise
+        if self._newer is not None and measured:
+            self._newer.add(key)
+        if self.files.should_pack():
+            self._pack()
+
+    def _pack(self) -> None:
+        """Pack the cells if there are many."""
+        try:
+            if self.files.many():
+                self.files.pack()
+        except StorageError as error:
+            log.warning("cells remain files of their own: %s", error)
 
     def save_unsaved(self) -> int:
         """Try once more what could not be written; how many results remain unwritten."""
         for name, record in list(self.unsaved.items()):
             try:
-                write_atomically(self._path(name), record_to_text(record))
+                self.files.write(name, record)
             except StorageError:
                 break
             del self.unsaved[name]
@@ -154,14 +170,31 @@ class Store:
 
     def load(self, cell: Cell) -> Result | None:
         """The stored result, whatever its status; None if there is none, or if it was broken and is set aside."""
-        path = self._path(self.key(cell))
-        record = _read_record(path)
+        record = self.files.read(self.key(cell))
         if record is None:
             return None
         if identity(record.cell) != identity(cell):
-            set_aside(path, "it holds another cell than its name says")
+            self._refuse(cell)
             return None
         return record.result
+
+    def outcomes(self, cells: Sequence[Cell]) -> list[Outcome | None]:
+        """How each of many cells ended, without what it measured; see `load`."""
+        stored = self.files.outcomes()
+        found: list[Outcome | None] = []
+        for cell in cells:
+            outcome = stored.get(self.key(cell))
+            if outcome is not None and outcome.identity != identity(cell):
+                self._refuse(cell)
+                outcome = None
+            found.append(outcome)
+        return found
+
+    def _refuse(self, cell: Cell) -> None:
+        """Set the file of a cell aside that holds another; in a pack it is left, and a later result takes its place."""
+        path = self.files.path(self.key(cell))
+        if path.exists():
+            set_aside(path, "it holds another cell than its name says")
 
     def finished(self, cell: Cell) -> bool:
         """Whether a result that is reused is stored, see `Result`."""
@@ -170,23 +203,28 @@ class Store:
 
     def table(self) -> pd.DataFrame:
         """The tidy table: the rows of all cells, and those rows of results.parquet whose cells are not there."""
-        records = dict(_records(self.root))
         planned = {entry["key"]: place for place, entry in enumerate(read_plan(self.root).values())}
-        ordered = sorted(records, key=lambda name: (planned.get(name, len(planned)), name))
-        own = tables.as_table([row for name in ordered for row in tables.rows_of(self.root.name, name, records[name])])
-        kept = self._kept(records)
+        facts: dict[str, tuple[str, str]] = {}
+        parts = [
+            tables.as_arrow([row for name, record in several for row in tables.rows_of(self.root.name, name, record)])
+            for several in _noted(self.files.records(), facts)
+        ]
+        place = {
+            name: number for number, name in enumerate(sorted(facts, key=lambda n: (planned.get(n, len(planned)), n)))
+        }
+        own = tables.in_order(parts, place)
+        kept = self._kept({name: status for name, (status, _) in facts.items()})
         both = own if kept.empty else pd.concat([kept, own], ignore_index=True)
-        later = {name: (name in planned, record.origin.get("date") or "") for name, record in records.items()}
-        return _latest(both, len(kept), later)
+        return _latest(both, len(kept), {name: (name in planned, date) for name, (_, date) in facts.items()})
 
-    def _kept(self, records: Mapping[str, Record]) -> pd.DataFrame:
+    def _kept(self, stored: Mapping[str, str]) -> pd.DataFrame:
         """The rows of results.parquet whose cells are not there, or no longer measured."""
         path = self.root / "results.parquet"
         known = tables.read_parquet(path, read_provenance(self.root)) if path.exists() else None
         if known is None:
             return tables.as_table([])
-        measured = [name for name, record in records.items() if record.result.status in MEASURED]
-        return known[~known.cell.isin(measured) & (known.status.isin(MEASURED) | ~known.cell.isin(records))]
+        measured = [name for name, status in stored.items() if status in MEASURED]
+        return known[~known.cell.isin(measured) & (known.status.isin(MEASURED) | ~known.cell.isin(stored))]
 
     def write_table(self) -> pd.DataFrame:
         """Write results.parquet and results.csv and return the table.
@@ -194,9 +232,10 @@ class Store:
         Raises:
             StorageError: they could not be written; the cells are as before.
         """
-        state = _state_of_cells(self.root)
+        state = self.files.state()
         table = self.table()
         write_results(table, self.root, state)
+        self._newer = set()
         return table
 
     def write_provenance(self, rows: pd.DataFrame | None = None) -> None:
@@ -225,20 +264,17 @@ class Store:
             path.parent.mkdir(exist_ok=True)
         return path.absolute()
 
-    def _path(self, key: str) -> Path:
-        return self.root / "cells" / f"{key}.json"
-
     def _upgrade(self) -> None:
         """Give results of format 1 the origin that the directory's provenance names, before that is replaced."""
         written = _format(self.root)
         if written >= FORMAT:
             return
         before = read_provenance(self.root)
-        for path in _cell_files(self.root):
-            record = _read_record(path)
+        for path in self.files.paths():
+            record = read_record(path)
             if record is not None and not record.origin:
                 origin = origin_of(before, record.cell.backend, record.cell.neuron, record.cell.device)
-                write_atomically(path, record_to_text(Record(record.cell, record.result, origin)))
+                self.files.write(path.stem, Record(record.cell, record.result, origin))
         path = self.root / "results.parquet"
         if path.exists() and (rows := tables.read_parquet(path, before)) is not None:
             tables.write_parquet(rows, path)
@@ -261,7 +297,7 @@ def read_results(root: Path) -> pd.DataFrame:
     path = root / "results.parquet"
     _format(root)
     cells = (root / "cells").is_dir()
-    if path.exists() and (not cells or tables.cells_behind(path) == _state_of_cells(root)):
+    if path.exists() and (not cells or tables.cells_behind(path) == CellFiles(root / "cells").state()):
         rows = tables.read_parquet(path, read_provenance(root))
         if rows is not None:
             return rows
@@ -272,25 +308,6 @@ def read_results(root: Path) -> pd.DataFrame:
     if (root / "plan.json").exists():
         raise RunError(f"{root}: no results yet: no cell of its plan is measured")
     raise RunError(f"{root}: no results.parquet; a run directory is made by `python -m suite run --out {root}`")
-
-
-def planned_keys(root: Path) -> set[str]:
-    """The keys of all cells that a run directory is to hold; empty if it keeps no plan."""
-    return {entry["key"] for entry in read_plan(root).values()}
-
-
-def read_plan(root: Path) -> dict[str, dict[str, Any]]:
-    """The cells of a run by their identity, each with its `key`; empty if there is no plan or it was broken."""
-    path = root / "plan.json"
-    known = read_json(path, dict) or {}
-    if all(isinstance(entry, dict) and isinstance(entry.get("key"), str) for entry in known.values()):
-        return known
-    set_aside(path, "an entry has no key of a cell")
-    return {}
-
-
-def write_plan(root: Path, plan: dict[str, dict[str, Any]]) -> None:
-    write_atomically(root / "plan.json", json.dumps(plan))
 
 
 def read_provenance(root: Path) -> dict[str, Any]:
@@ -313,37 +330,21 @@ def _format(root: Path) -> int:
     return known
 
 
-def _cell_files(root: Path) -> list[Path]:
-    return sorted((root / "cells").glob("[!.]*.json"))
+TOGETHER = 2000
+"""Records that become rows at a time: all at once would be held three times over."""
 
 
-def _records(root: Path) -> Iterator[tuple[str, Record]]:
-    """Every readable record with its key."""
-    for path in _cell_files(root):
-        record = _read_record(path)
-        if record is not None:
-            yield path.stem, record
-
-
-def _read_record(path: Path) -> Record | None:
-    known = read_json(path, dict)
-    if known is None:
-        return None
-    try:
-        return record_from_json(known)
-    except BrokenRecord as error:
-        set_aside(path, str(error))
-        return None
+def _noted(
+    records: Iterator[tuple[str, Record]], facts: dict[str, tuple[str, str]]
+) -> Iterator[list[tuple[str, Record]]]:
+    """The records, several at a time; the status and the date of each are noted in `facts`."""
+    while several := list(itertools.islice(records, TOGETHER)):
+        facts.update((name, (own.result.status, own.origin.get("date") or "")) for name, own in several)
+        yield several
 
 
 def _is_measured(record: Record | None) -> bool:
     return record is not None and record.result.status in MEASURED
-
-
-def _state_of_cells(root: Path) -> str:
-    """A hash of the names, sizes and times of the cells, so that a table can be told from an outdated one."""
-    found = [(path.name, known.st_size, known.st_mtime_ns) for path in _cell_files(root) if (known := path.stat())]
-    return hashlib.sha256(repr(found).encode()).hexdigest()[:20]
 
 
 def _latest(rows: pd.DataFrame, kept: int, later: Mapping[str, tuple[bool, str]]) -> pd.DataFrame:
