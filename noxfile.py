@@ -79,6 +79,12 @@ def faults(session: nox.Session) -> None:
 
 
 @shared
+def scale(session: nox.Session) -> None:
+    """Seconds and memory of plans of 1,000, 10,000 and 100,000 cells: nox -s scale [-- CELLS ...]."""
+    session.run(python(session), "-m", "tests.scale.growth", *session.posargs)
+
+
+@shared
 def sanitize(session: nox.Session) -> None:
     """Run the C kernels under gcc's sanitizers: nox -s sanitize [-- NEURON ...]."""
     session.run(python(session), "-m", "tests.sanitize", *session.posargs)

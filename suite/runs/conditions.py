@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 RAN = ("backend", "device", "machine", "versions")
@@ -44,14 +45,9 @@ def identified(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _shared(column: pd.Series, written: Callable[[Any], str | None]) -> pd.Series:
     """Long texts of which few are distinct: each is held once, however many rows, and copies of them, there are."""
-    known: dict[Hashable, str | None] = {}
-    found = []
-    for value in column:
-        key = value if isinstance(value, Hashable) else _text(value)
-        if key not in known:
-            known[key] = written(value)
-        found.append(known[key])
-    return pd.Series(found, index=column.index, dtype=object)
+    numbers, distinct = pd.factorize(column.map(lambda value: value if isinstance(value, Hashable) else _text(value)))
+    texts = np.array([*(written(value) for value in distinct), written(None)], dtype=object)
+    return pd.Series(texts[numbers], index=column.index, dtype=object)
 
 
 def _settings(text: Any) -> dict[str, Any]:

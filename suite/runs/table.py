@@ -152,7 +152,7 @@ def questions(rows: pd.DataFrame) -> pd.Series:
     codes = rows.groupby(columns, dropna=False, sort=False).ngroup()
     distinct = rows[columns].astype(object).where(rows[columns].notna(), None)[~codes.duplicated()]
     texts = [_question(own) for own in distinct.to_dict("records")]
-    return codes.map(dict(enumerate(texts)))
+    return codes.map(dict(enumerate(texts))).astype(object)
 
 
 def answerers(rows: pd.DataFrame) -> pd.Series:

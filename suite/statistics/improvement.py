@@ -59,7 +59,13 @@ def _probability(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def _resampled(x: np.ndarray, y: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """P(x > y) of resampled seeds."""
-    own = x[generator.integers(len(x), size=(RESAMPLES, len(x)))][:, :, None]
-    other = y[generator.integers(len(y), size=(RESAMPLES, len(y)))][:, None, :]
-    return ((own > other) + 0.5 * (own == other)).mean(axis=(1, 2))
+    """P(x > y) of resampled seeds, by how many of the drawn y are below each drawn x, ties half."""
+    own = generator.integers(len(x), size=(RESAMPLES, len(x)))
+    other = generator.integers(len(y), size=(RESAMPLES, len(y)))
+    order = np.sort(y)
+    rank = np.argsort(np.argsort(y, kind="stable"), kind="stable")[other]
+    place = rank + len(y) * np.arange(RESAMPLES)[:, None]
+    drawn = np.bincount(place.ravel(), minlength=RESAMPLES * len(y)).reshape(RESAMPLES, len(y))
+    below = np.concatenate([np.zeros((RESAMPLES, 1), int), drawn.cumsum(1)], axis=1)
+    twice = sum(np.take_along_axis(below, np.searchsorted(order, x, side)[own], 1) for side in ("left", "right"))
+    return np.asarray(twice).sum(1) / (2 * len(x) * len(y))
