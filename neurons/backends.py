@@ -14,10 +14,12 @@ from neurons import peers
 from neurons.errors import BackendUnavailable, NotFusable, UnknownName
 from neurons.kernels.cpu import kernel as cpu
 from neurons.kernels.fused import FusedRunner
+from neurons.kernels.fused_step import FusedStep
 from neurons.kernels.source import source_of
 from neurons.model import Neuron
 from neurons.peers.peer import Peer, missing
 from neurons.reference import step_loop
+from neurons.stepping import PlainStep, Stepper
 from neurons.truncation import reference_loop, truncated_loop
 
 Runner = Callable[[Mapping[str, Tensor], Tensor], Tensor]
@@ -46,6 +48,14 @@ class Backend(ABC):
             BackendUnavailable: the backend cannot truncate.
         """
 
+    def prepare_step(self, neuron: Neuron) -> Stepper:
+        """What runs one time step of `neuron`.
+
+        Raises:
+            BackendUnavailable: the backend has none.
+        """
+        raise BackendUnavailable(f"backend {self.name} has no single step: use reference, or cpu on the CPU")
+
 
 class Reference(Backend):
     """The step in a Python loop: slow, any floating dtype, the definition of correct."""
@@ -62,6 +72,9 @@ class Reference(Backend):
                 raise BackendUnavailable(f"{neuron.name} is not a step over time: its gradient cannot be truncated")
             return neuron.run
         return reference_loop(neuron, bptt_steps)
+
+    def prepare_step(self, neuron: Neuron) -> Stepper:
+        return PlainStep(neuron)
 
 
 class Compile(Backend):
@@ -121,6 +134,9 @@ class Cpu(Backend):
 
     def prepare(self, neuron: Neuron, bptt_steps: int | None) -> Runner:
         return FusedRunner(neuron, "cpu", bptt_steps)
+
+    def prepare_step(self, neuron: Neuron) -> Stepper:
+        return FusedStep(neuron)
 
 
 class Triton(Backend):
@@ -250,3 +266,20 @@ def runner_for(name: str, neuron: Neuron, device: torch.device, bptt_steps: int 
     if reason is not None:
         raise BackendUnavailable(reason)
     return backend.prepare(neuron, bptt_steps)
+
+
+def stepper_for(name: str, neuron: Neuron, device: torch.device) -> Stepper:
+    """What runs one time step of `neuron` under that name of a backend; "auto" is `cpu` on the CPU, else `reference`.
+
+    Raises:
+        BackendUnavailable: the model is no step over time, or the backend cannot run here or has no single step.
+    """
+    if not neuron.runs_over_time():
+        raise BackendUnavailable(f"{neuron.name} has no step; call the layer on the whole sequence")
+    if name == "auto":
+        name = "cpu" if device.type == "cpu" else "reference"
+    backend = get_backend(name)
+    reason = backend.unavailable(neuron, device)
+    if reason is not None:
+        raise BackendUnavailable(reason)
+    return backend.prepare_step(neuron)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from neurons import registry
-from neurons.backends import Runner, get_backend, runner_for
+from neurons.backends import Runner, Stepper, get_backend, runner_for, stepper_for
 from neurons.checks import whole_number
 from neurons.errors import BackendUnavailable, InvalidValue, UnknownName
 from neurons.model import Neuron
@@ -34,6 +34,7 @@ class NeuronLayer(nn.Module):
     ) -> None:
         super().__init__()
         self._runners: dict[str, Runner] = {}
+        self._steppers: dict[str, Stepper] = {}
         self.neuron = neuron
         self.channels = whole_number("channels", channels)
         self._backend = _known(backend)
@@ -75,16 +76,24 @@ class NeuronLayer(nn.Module):
         runner = self._runners.get(x.device.type)
         if runner is None:
             runner = self._runners[x.device.type] = runner_for(self._backend, self.neuron, x.device, self._bptt_steps)
-        return runner(self._parameters_on(x), x)
+        return runner(self.parameters_on(x), x)
 
     def initial_state(self, x: Tensor) -> LayerState:
-        """The zero state for inputs of one step like `x` [N, *features], see `neurons.stepping`."""
-        return initial_state(self.neuron, x)
+        """The zero state for inputs of one step like `x` [N, *features], see `neurons.stepping`.
+
+        Raises:
+            BackendUnavailable: the model is no step over time, or the backend has no single step.
+        """
+        return initial_state(self.neuron, self._stepper(x), x)
 
     def step(self, x: Tensor, state: LayerState) -> tuple[Tensor, LayerState]:
-        """Output and next state of one time step, for the input current x [N, *features]."""
-        parameters = {name: getattr(self, name) for name in self.neuron.learnables()}
-        return step(self.neuron, parameters, x, state)
+        """Output and next state of one time step, for the input current x [N, *features].
+
+        Raises:
+            BackendUnavailable: as `initial_state`; or the layer's `bptt_steps` is neither None nor 1.
+            InvalidValue: the state does not fit, or the model has parameters for fewer time steps than were made.
+        """
+        return step(self.neuron, self._stepper(x), self.parameters_on(x), x, state, self._bptt_steps)
 
     @torch.no_grad()
     def project(self) -> None:
@@ -92,7 +101,16 @@ class NeuronLayer(nn.Module):
         for name, declared in self.neuron.bounded().items():
             getattr(self, name).clamp_(declared.low, declared.high)
 
-    def _parameters_on(self, x: Tensor) -> Mapping[str, Tensor]:
+    def _stepper(self, x: Tensor) -> Stepper:
+        """What runs one time step for inputs like x, see `neurons.backends.stepper_for`."""
+        if self._made_for != self.neuron.version():
+            self._prepare_early()
+        found = self._steppers.get(x.device.type)
+        if found is None:
+            found = self._steppers[x.device.type] = stepper_for(self._backend, self.neuron, x.device)
+        return found
+
+    def parameters_on(self, x: Tensor) -> Mapping[str, Tensor]:
         """The declared parameters by name, whoever holds them: a replica, a parametrization, pruning, a buffer."""
         found, device = {name: getattr(self, name) for name in self._parameter_names}, x.device
         for name, value in found.items():
@@ -103,7 +121,7 @@ class NeuronLayer(nn.Module):
 
     def _prepare_early(self) -> None:
         """Trace before the first input, so that `torch.compile` of a network meets a layer that is ready."""
-        self._runners = {}
+        self._runners, self._steppers = {}, {}
         self._made_for: Hashable = self.neuron.version()
         self.neuron.listen(self._prepare_early)
         for device in ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",):
@@ -114,7 +132,7 @@ class NeuronLayer(nn.Module):
 
     def __getstate__(self) -> dict[str, Any]:
         """For copies and pickles: without what can be prepared again."""
-        return {**self.__dict__, "_runners": {}, "_made_for": None, "neuron": Portable(self.neuron)}
+        return {**self.__dict__, "_runners": {}, "_steppers": {}, "_made_for": None, "neuron": Portable(self.neuron)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__({**state, "neuron": state["neuron"].neuron})

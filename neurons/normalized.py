@@ -66,7 +66,7 @@ class NormalizedLayer(nn.Module):
             raise InvalidValue(f"input must be [T, N, {self.norm.num_features}, *features], not {list(x.shape)}")
         x, mean, variance = self._moments(x)
         scale, shift = self._scale_and_shift(mean, variance)
-        parameters = {**self.layer._parameters_on(x), SCALE: scale, SHIFT: shift}
+        parameters = {**self.layer.parameters_on(x), SCALE: scale, SHIFT: shift}
         return self._runner(x)(parameters, x)
 
     def _moments(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:

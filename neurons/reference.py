@@ -23,11 +23,11 @@ def steps(neuron: Neuron, parameters: Mapping[str, Tensor], x: Tensor) -> Iterat
     states: Sequence[Tensor] = [torch.zeros_like(x[0])] * len(neuron.states)
     for t, x_t in enumerate(x.unbind(0)):
         bound = neuron.bind({name: value[t] if name in per_step else value for name, value in shaped.items()})
-        output, *states = (_full(value, x_t) for value in bound.step(x_t, *states))
+        output, *states = (full(value, x_t) for value in bound.step(x_t, *states))
         yield output, states
 
 
-def _full(value: Tensor, x: Tensor) -> Tensor:
+def full(value: Tensor, x: Tensor) -> Tensor:
     """A value of each neuron: what a step makes of parameters alone is the same for many."""
     return value if value.shape == x.shape else value.expand_as(x)
 

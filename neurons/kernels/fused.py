@@ -47,12 +47,9 @@ class FusedRunner:
                 self._prepare(torch.float64)
 
     def __call__(self, parameters: Mapping[str, Tensor], x: Tensor) -> Tensor:
-        dtype = torch.float64 if x.dtype == torch.float64 else torch.float32  # of the states, also for 16-bit inputs
-        if dtype not in self.programs:
-            self._prepare(dtype)
-        program = self.programs[dtype]
+        dtype = torch.float64 if x.dtype == torch.float64 else torch.float32
+        program, constants = self.prepared(x)
         own = [_of_dtype(parameters[name], dtype) for name in program.source.parameters]
-        constants = self._constants(program, dtype, x) if program.source.constants else []
         needed = torch.is_grad_enabled() and _any_trained(x, own)
         if torch.compiler.is_compiling():
             values = [value.contiguous() for value in (*own, *constants)]
@@ -61,13 +58,21 @@ class FusedRunner:
             self._refuse_tangents(program, (x, *own))
         if torch._C._are_functorch_transforms_active():
             return fused_transforms.Forward.apply(x, program.handle, *own, *constants)[0]
-        if not _plain((x, *own)):
+        if not is_plain((x, *own)):
             # of their own, as a mode may fake or record all that it meets
             numbers = [float(getattr(self.neuron, name)) for name in program.source.constants]
             fresh = [torch.full((), number, dtype=dtype, device=x.device) for number in numbers]
             return fused_forward(x, [*own, *fresh], program.handle, needed)[0]
         stored = [as_stored(value) for value in own]
         return _FusedFunction.apply(as_stored(x), program, needed, constants, self, *stored)
+
+    def prepared(self, x: Tensor) -> tuple[Program, list[Tensor]]:
+        """The program for inputs like x, whose states are float32 also for 16-bit ones, and its run-time constants."""
+        dtype = torch.float64 if x.dtype == torch.float64 else torch.float32
+        if dtype not in self.programs:
+            self._prepare(dtype)
+        program = self.programs[dtype]
+        return program, self._constants(program, dtype, x) if program.source.constants else []
 
     def _prepare(self, dtype: torch.dtype) -> None:
         source = source_of(self.neuron, dtype)
@@ -113,10 +118,10 @@ class _FusedFunction(torch.autograd.Function):
         program, coefficients, runner = ctx.rest
         values = [*parameters, *coefficients.constants]
         # A second derivative is refused by the function of the transforms, which a graph of the gradient records.
-        if torch.is_grad_enabled() or torch._C._are_functorch_transforms_active() or not _plain((grad, x)):
+        if torch.is_grad_enabled() or torch._C._are_functorch_transforms_active() or not is_plain((grad, x)):
             grad_x, *grads = fused_transforms.Backward.apply(grad, x, checkpoints, program.handle, *values)
         else:
-            _refuse_batch(grad, program)
+            refuse_batch(grad, program)
             grad_x, sums = program.backward_with(as_stored(grad), x, checkpoints, coefficients)
             wanted = parameters and _parameters_wanted(ctx, runner)
             grads = program.source.epilogue(values, sums, coefficients) if wanted else [None] * len(values)
@@ -127,7 +132,7 @@ class _FusedFunction(torch.autograd.Function):
         raise ctx.rest[0].once("forward-mode derivatives (jvp, jacfwd)")
 
 
-def _plain(tensors: Iterable[Tensor]) -> bool:
+def is_plain(tensors: Iterable[Tensor]) -> bool:
     """Whether these tensors are no more than numbers in memory, and nothing watches what is done with them."""
     if torch._C._len_torch_dispatch_stack() or torch._C._dispatch_tls_is_dispatch_key_included(PRE_DISPATCH):
         return False
@@ -158,7 +163,7 @@ def _of_dtype(tensor: Tensor, dtype: torch.dtype) -> Tensor:
     return tensor if tensor.dtype is dtype else tensor.to(dtype)
 
 
-def _refuse_batch(grad: Tensor, program: Program) -> None:
+def refuse_batch(grad: Tensor, program: Program) -> None:
     """`torch.autograd` batches gradients by tensors that look plain, but have no memory of their own."""
     try:
         grad.data_ptr()

@@ -18,7 +18,7 @@ from torch import Tensor
 from neurons.errors import BackendUnavailable
 from neurons.kernels import verification
 from neurons.kernels.coefficient import Coefficients
-from neurons.kernels.cpu.kernel import cpu_kernel
+from neurons.kernels.cpu.kernel import CpuKernel, cpu_kernel
 from neurons.kernels.disk_cache import DiskCache
 from neurons.kernels.source import KernelSource
 
@@ -82,6 +82,12 @@ class Program:
     ) -> tuple[Tensor, list[Tensor]]:
         """Gradient of x, and the sums from which the epilogue makes those of the values."""
         return self._kernel(x).backward(grad, x, checkpoints, coefficients, self._window(x))
+
+    def step_kernel(self, x: Tensor) -> CpuKernel:
+        """What runs one time step of an input x [1, N, *features], its states given; of the kind "cpu" alone."""
+        kernel = self._kernel(x)
+        assert isinstance(kernel, CpuKernel)
+        return kernel
 
     def checkpoint_shape(self, x: Tensor, for_backward: bool) -> tuple[int, ...]:
         """Shape of what `forward` returns beside the output."""

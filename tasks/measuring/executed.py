@@ -16,7 +16,10 @@ from torch.profiler import ProfilerActivity, profile
 from neurons import Neuron, peers
 from neurons.peers.peer import Peer
 
-FUSED = ("_FusedFunction", "_FusedFunctionBackward", "neurons::fused_forward", "neurons::fused_backward")
+FUSED = (
+    *("_FusedFunction", "_FusedFunctionBackward", "_FusedStepFunction", "_FusedStepFunctionBackward"),
+    *("neurons::fused_forward", "neurons::fused_backward"),
+)
 """Calls of the fused kernels, direct and as operations of torch."""
 OWN_KERNELS = ("forward_kernel", "backward_kernel", "truncated_kernel")
 INDUCTOR_KERNELS = ("triton_",)

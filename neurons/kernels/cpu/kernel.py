@@ -34,6 +34,11 @@ class CpuKernel:
         self._forward.argtypes = [pointer, pointer, pointer, *sizes]
         self._forward.restype = None
         self._backward.argtypes = [*[pointer] * 5, count, *sizes]
+        self._step, self._step_backward = library.one_step, library.one_step_backward
+        self._step.argtypes = [*[pointer] * 5, *sizes[1:]]
+        self._step.restype = None
+        self._step_backward.argtypes = [*[pointer] * 8, *sizes[1:]]
+        self._state_pointers = pointer * len(source.states)
         self._coefficient_pointers, self._sum_pointers = pointer * len(source.coefficients), pointer * len(source.sums)
         self._by_channel = any(own.per != "layer" for own in source.coefficients)
 
@@ -57,26 +62,65 @@ class CpuKernel:
             grad_x, grads = wide.backward(grad.float(), x.float(), checkpoints, coefficients, bptt_steps)
             return grad_x.to(x.dtype), grads
         grad_x = pool.empty_like(x)
-        shapes = self.source.sum_shapes(x) if self.source.sums else []
-        sizes = [math.prod(shape) for shape in shapes]
-        sums = torch.zeros(sum(sizes), dtype=torch.float64) if sizes else NOTHING  # side by side
+        sums = _Sums(self.source, x)
         if x.numel():
             failed = self._backward(
                 _address_of_input(x),
                 address(grad, "the gradient of the output", x, x.dtype, x.numel()),
                 grad_x.data_ptr(),
                 self._addresses(coefficients, x),
-                self._addresses_of_sums(sums, sizes),
+                self._sum_pointers(*sums.addresses()),
                 bptt_steps or x.shape[0],
                 *_sizes(x),
             )
             if failed:
                 raise MemoryError(f"no memory for the states of {x.shape[0]} time steps")
-        if not shapes:
-            return grad_x, []
-        sums = sums.to(torch.float64 if x.dtype == torch.float64 else torch.float32)
-        parts = sums.split_with_sizes(sizes) if len(sizes) > 1 else (sums,)
-        return grad_x, [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]
+        return grad_x, sums.values()
+
+    def step(
+        self, x: Tensor, states: Sequence[Tensor], coefficients: Sequence[Tensor]
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Output and states after one time step, for contiguous x [1, N, *features] and the states before it."""
+        output, after = torch.empty_like(x), tuple(torch.empty_like(state) for state in states)
+        if x.numel():
+            place, sizes = _address_of_input(x), _sizes(x)[1:]
+            before = self._addresses_of_states(states, x)
+            made = self._state_pointers(*(state.data_ptr() for state in after))
+            self._step(place, output.data_ptr(), self._addresses(coefficients, x), before, made, *sizes)
+        return output, after
+
+    def step_backward(
+        self,
+        grad: Tensor | None,
+        grad_states: Sequence[Tensor | None],
+        x: Tensor,
+        states: Sequence[Tensor],
+        coefficients: Sequence[Tensor],
+    ) -> tuple[Tensor, tuple[Tensor, ...], list[Tensor]]:
+        """Gradients of x and of the states before a step, and the sums; None is a gradient of 0."""
+        grad_x, before = torch.empty_like(x), tuple(torch.empty_like(state) for state in states)
+        sums = _Sums(self.source, x)
+        if x.numel():
+            failed = self._step_backward(
+                _address_of_input(x),
+                self._addresses_of_states(states, x),
+                None if grad is None else address(grad, "the gradient of the output", x, x.dtype, x.numel()),
+                self._addresses_of_states(grad_states, x),
+                grad_x.data_ptr(),
+                self._state_pointers(*(state.data_ptr() for state in before)),
+                self._addresses(coefficients, x),
+                self._sum_pointers(*sums.addresses()),
+                *_sizes(x)[1:],
+            )
+            if failed:
+                raise MemoryError("no memory for the sums of one time step")
+        return grad_x, before, sums.values()
+
+    def _addresses_of_states(self, states: Sequence[Tensor | None], x: Tensor) -> ctypes.Array[ctypes.c_void_p]:
+        dtype = torch.float64 if x.dtype == torch.float64 else torch.float32
+        return self._state_pointers(
+            *(None if state is None else address(state, "a state", x, dtype, x.numel()) for state in states)
+        )
 
     def _addresses(self, coefficients: Sequence[Tensor], x: Tensor) -> ctypes.Array[ctypes.c_void_p]:
         """Of coefficients that fit an input like x: looked at once where they stay what they are."""
@@ -88,12 +132,30 @@ class CpuKernel:
                 coefficients.addresses[fit] = known
         return known
 
-    def _addresses_of_sums(self, sums: Tensor, sizes: Sequence[int]) -> ctypes.Array[ctypes.c_void_p]:
-        place, addresses = sums.data_ptr(), []
-        for size in sizes:
-            addresses.append(place)
-            place += size * sums.itemsize
-        return self._sum_pointers(*addresses)
+
+class _Sums:
+    """What backward adds up, side by side in double precision."""
+
+    def __init__(self, source: KernelSource, x: Tensor) -> None:
+        self.shapes = source.sum_shapes(x) if source.sums else []
+        self.sizes = [math.prod(shape) for shape in self.shapes]
+        self.all = torch.zeros(sum(self.sizes), dtype=torch.float64) if self.sizes else NOTHING
+        self.dtype = torch.float64 if x.dtype == torch.float64 else torch.float32
+
+    def addresses(self) -> list[int]:
+        """Where each begins."""
+        place, found = self.all.data_ptr(), []
+        for size in self.sizes:
+            found.append(place)
+            place += size * self.all.itemsize
+        return found
+
+    def values(self) -> list[Tensor]:
+        """Each in its shape, of the states' dtype."""
+        if not self.shapes:
+            return []
+        parts = self.all.to(self.dtype).split_with_sizes(self.sizes)
+        return [part.view(shape) for part, shape in zip(parts, self.shapes, strict=True)]
 
 
 def _address_of_input(x: Tensor) -> int:

@@ -279,6 +279,32 @@ static int64_t sum_size(const Shape *shape, int c) {
     return sum_granularity[c] == PER_LAYER ? 1 : shape->channels * (sum_granularity[c] == PER_CHANNEL ? 1 : shape->steps);
 }
 
+static int64_t size_of_sums(const Shape *shape) {
+    int64_t total = 0;
+    for (int c = 0; c < SUMS; c++)
+        total += sum_size(shape, c);
+    return total;
+}
+
+// Where this thread gathers its sums, in `all`, which holds as many for each thread.
+static void own_sums(const Shape *shape, double *all, double **sums) {
+    int thread = 0;
+#ifdef _OPENMP
+    thread = omp_get_thread_num();
+#endif
+    double *next = all + thread * size_of_sums(shape);
+    for (int c = 0; c < SUMS; next += sum_size(shape, c), c++)
+        sums[c] = next;
+}
+
+// In the order of the threads, so that the same call gives the same sum.
+static void add_sums(const Shape *shape, const double *all, int threads, double *const *layer_sums) {
+    for (int thread = 0; thread < threads; thread++)
+        for (int c = 0; c < SUMS; c++)
+            for (int64_t i = 0; i < sum_size(shape, c); i++)
+                layer_sums[c][i] += *all++;
+}
+
 // layer_sums: one array a sum, of its own size. Returns 0, or 1 if memory ran out.
 int backward(
     const item *x, const item *grad_output, item *grad_x, const real *const *coefficient, double *const *layer_sums,
@@ -287,22 +313,13 @@ int backward(
     int64_t vectors = SCRATCH / (steps * (int64_t)sizeof(Memory));
     vectors = vectors < 1 ? 1 : vectors > TILE ? TILE : vectors;
     const int64_t tiles = (elements + vectors * WIDTH - 1) / (vectors * WIDTH);
-    int64_t total = 0;
-    for (int c = 0; c < SUMS; c++)
-        total += sum_size(&shape, c);
     threads = threads_for(&shape, threads);
-    double *all_sums = calloc((size_t)(threads * total) + 1, sizeof(double));
+    double *all_sums = calloc((size_t)(threads * size_of_sums(&shape)) + 1, sizeof(double));
     int failed = all_sums == NULL;
 #pragma omp parallel num_threads(threads) reduction(| : failed)
     {
-        int thread = 0;
-#ifdef _OPENMP
-        thread = omp_get_thread_num();
-#endif
         double *sums[AT_LEAST_ONE(SUMS)];
-        double *next = all_sums + thread * total;
-        for (int c = 0; c < SUMS; next += sum_size(&shape, c), c++)
-            sums[c] = next;
+        own_sums(&shape, all_sums, sums);
         Memory *memory = aligned_alloc(64, ((size_t)(steps * vectors) * sizeof(Memory) + 63) / 64 * 64);
         failed |= memory == NULL;
 #pragma omp for schedule(static)
@@ -317,14 +334,10 @@ int backward(
         }
         free(memory);
     }
-    if (!failed) {  // in the order of the threads, so that the same call gives the same sum
-        for (int thread = 0; thread < threads; thread++) {
-            const double *next = all_sums + thread * total;
-            for (int c = 0; c < SUMS; c++)
-                for (int64_t i = 0; i < sum_size(&shape, c); i++)
-                    layer_sums[c][i] += *next++;
-        }
-    }
+    if (!failed)
+        add_sums(&shape, all_sums, threads, layer_sums);
     free(all_sums);
     return failed;
 }
+
+#include "one_step.h"

@@ -20,7 +20,7 @@ from neurons.kernels.disk_cache import DiskCache, working_folder
 FLAGS = ("-std=gnu11", "-O3", "-march=native", "-fopenmp", "-fPIC", "-shared", "-fno-math-errno", "-fno-trapping-math")
 EXACT = ("-ffp-contract=off",)
 """No fused multiply-add: forward, its recomputation in backward and the eager reference round alike."""
-HEADER = "vector.h"
+HEADERS = ("vector.h", "one_step.h")
 DEFAULT_COMPILER = "cc"
 
 _cache = DiskCache("kernels")
@@ -45,7 +45,7 @@ class Code:
     def texts(self) -> dict[str, str]:
         """All files, by name."""
         folder = resources.files("neurons.kernels.cpu")
-        written = {name: (folder / name).read_text(encoding="utf-8") for name in (self.main, HEADER)}
+        written = {name: (folder / name).read_text(encoding="utf-8") for name in (self.main, *HEADERS)}
         return {**written, "step.h": self.step}
 
     def flags(self) -> list[str]:

@@ -73,6 +73,17 @@ INLINE void store(item *to, vec value, int64_t count) {
         memcpy(to, &narrowed, (size_t)count * sizeof(item));
 }
 
+// The same of reals, which states are whatever the items are.
+INLINE vec load_reals(const real *from, int64_t count) {
+    vec value = {0};
+    memcpy(&value, from, count == WIDTH ? sizeof value : (size_t)count * sizeof(real));
+    return value;
+}
+
+INLINE void store_reals(real *to, vec value, int64_t count) {
+    memcpy(to, &value, count == WIDTH ? sizeof value : (size_t)count * sizeof(real));
+}
+
 // To memory without a place in the cache; `to` is aligned.
 #define ITEMS_BYTES (VECTOR_BYTES / (REAL_BITS / ITEM_BITS))
 INLINE void store_past_cache(item *to, vec value) {
