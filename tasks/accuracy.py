@@ -12,6 +12,7 @@ import neurons
 from tasks.base import Cell, Metric, Value
 from tasks.data import Dataset
 from tasks.measuring.operations import operations_of_neuron
+from tasks.networks import neurons_of
 from tasks.training.loop import Epoch, check_finite, firing_rates
 from tasks.training.network_task import NETWORK_SETTINGS, NetworkTask, budget, exchange, prepare, trained
 from tasks.training.predictions import packed
@@ -73,8 +74,8 @@ class Accuracy(NetworkTask):
         for name, rate in firing_rates(network, dataset).items():
             check_finite(torch.tensor(rate), f"output of {name}")
             yield Value("firing_rate", rate, layer=name)
-        for name, layer in network.named_modules():
-            if isinstance(layer, neurons.NeuronLayer) and layer.neuron.spiking:
+        for name, layer in neurons_of(network).items():
+            if layer.neuron.spiking:
                 yield Value("output_bits", layer.neuron.bits, layer=name)
 
 

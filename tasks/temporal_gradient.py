@@ -16,13 +16,14 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from neurons import Neuron, NeuronLayer
+from neurons import BackendUnavailable, Neuron, NeuronLayer
 from neurons.models.lif import LIF
 from neurons.reference import step_loop
 from neurons.truncation import reference_loop
 from tasks.ablation import ablated
 from tasks.base import Cell, Metric, Range, Value
 from tasks.data import Dataset
+from tasks.networks import RecurrentNeurons
 from tasks.training.loop import check_finite
 from tasks.training.losses import LOSSES, read_out
 from tasks.training.network_task import NETWORK_RANGES, NETWORK_SETTINGS, NetworkTask, budget, prepare, trained
@@ -306,6 +307,8 @@ class TemporalGradient(NetworkTask):
     def run(self, cell: Cell) -> Iterator[Value]:
         settings = cell.settings
         dataset, network = prepare(cell)
+        if any(isinstance(module, RecurrentNeurons) for module in network.modules()):
+            raise BackendUnavailable("neurons that hear each other have no temporal Jacobian of each alone: take mlp")
         for _ in islice(
             trained(cell, dataset, network, tested=False), round(settings["progress"] * settings["epochs"])
         ):

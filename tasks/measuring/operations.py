@@ -22,12 +22,13 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from neurons import BackendUnavailable, InvalidValue, Neuron, NeuronLayer
+from neurons import BackendUnavailable, InvalidValue, Neuron
 from neurons.errors import NotFusable
 from neurons.kernels import cost
 from neurons.kernels.trace import program_of
 from neurons.peers import Peer
 from neurons.sequence_cost import operations_of
+from tasks.networks import Neurons, RecurrentNeurons
 
 COST_METRICS = {
     "multiply": "neuron_multiplications",
@@ -201,7 +202,7 @@ class OperationCounter:
 
     def __enter__(self) -> OperationCounter:
         for name, module in self.counted.items():
-            after = self._neurons(name) if isinstance(module, NeuronLayer) else self._synapse(name)
+            after = self._neurons(name) if isinstance(module, Neurons) else self._synapse(name)
             self._hooks.append(module.register_forward_pre_hook(self._begin))
             self._hooks.append(module.register_forward_hook(after))
         self._flow.__enter__()
@@ -229,7 +230,7 @@ class OperationCounter:
         return hook
 
     def _neurons(self, name: str) -> Callable[..., None]:
-        def hook(module: NeuronLayer, arguments: tuple[Tensor], output: Tensor) -> None:
+        def hook(module: Neurons, arguments: tuple[Tensor], output: Tensor) -> None:
             count = float(output.numel())
             counts: dict[str, float] = defaultdict(float, {"spikes": float((output != 0).sum())})
             if module.neuron.spiking:
@@ -240,10 +241,21 @@ class OperationCounter:
             self._add(name, counts)
             for synapse in origin_of(arguments[0]).synapses:
                 self.feeds[synapse].add(name)
+            if isinstance(module, RecurrentNeurons):
+                self._feedback(name, module, output)
             _mark(output, _Origin(module.neuron.spiking, frozenset(), module.neuron.events))
             self._flow.inside -= 1
 
         return hook
+
+    def _feedback(self, neurons: str, module: RecurrentNeurons, output: Tensor) -> None:
+        """The weights from a layer's outputs, but the last, to its next step."""
+        name, heard, synapse = f"{neurons}.feedback", output[:-1].flatten(0, 1), module.feedback
+        sizes = {"input_spikes": float((heard != 0).sum()), "outputs": float(heard.numel())}
+        counts = count_synapse(synapse, heard, heard, module.neuron.spiking, module.neuron.events)
+        self._add(name, counts | sizes)
+        self.shapes[name] = _shape(synapse, output.flatten(0, 1))
+        self.feeds[name] = {neurons}
 
     def _add(self, name: str, counts: dict[str, float]) -> None:
         layer = self.layers.setdefault(name, defaultdict(float))
@@ -275,7 +287,7 @@ def _counted(network: nn.Module) -> Iterator[tuple[str, nn.Module]]:
     for name, module in network.named_modules():
         if any(name.startswith(f"{outer}.") for outer in inside):
             continue
-        if isinstance(module, NeuronLayer):
+        if isinstance(module, Neurons):
             if isinstance(module.neuron, Peer):
                 raise BackendUnavailable(
                     f"{module.neuron.name} has no step of the suite, so its operations cannot be counted"

@@ -15,7 +15,16 @@ import torch
 from neurons import InvalidValue, NeuronLayer, UnknownName, layer
 from tasks import contract
 from tasks.families import Families
-from tasks.networks.network import Architecture, EachStep, MakeNeuron, SpikingNetwork
+from tasks.networks.network import (
+    Architecture,
+    EachStep,
+    Forgetful,
+    MakeNeuron,
+    Neurons,
+    RecurrentNeurons,
+    SpikingNetwork,
+    neurons_of,
+)
 
 _families = Families("network", "ARCHITECTURES", Architecture, "tasks.networks.Architecture(...)", "--network-file")
 ARCHITECTURES: dict[str, Architecture] = _families.entries
@@ -94,9 +103,13 @@ __all__ = [
     "ARCHITECTURES",
     "Architecture",
     "EachStep",
+    "Forgetful",
     "MakeNeuron",
+    "Neurons",
+    "RecurrentNeurons",
     "SpikingNetwork",
     "build",
     "load_file",
+    "neurons_of",
     "source_file",
 ]

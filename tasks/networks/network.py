@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from neurons import InvalidValue, NeuronLayer
+from neurons import InvalidValue, Neuron, NeuronLayer
+from neurons.stepping import LayerState
 
 MakeNeuron = Callable[[int], NeuronLayer]
 """A layer of neurons for a number of channels."""
@@ -25,12 +26,79 @@ class EachStep(nn.Sequential):
         return super().forward(x.flatten(0, 1)).unflatten(0, x.shape[:2])
 
 
+class Forgetful(NeuronLayer):
+    """A layer whose neurons begin each time step from zero: nothing is carried from one step to the next.
+
+    It holds a model without parameters of single steps.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.flatten(0, 1).unsqueeze(0)).squeeze(0).unflatten(0, x.shape[:2])
+
+    def step(self, x: Tensor, state: LayerState) -> tuple[Tensor, LayerState]:
+        return super().step(x, self.initial_state(x))
+
+
+class RecurrentNeurons(nn.Module):
+    """A layer of neurons that hears its own outputs of the step before, by learned weights.
+
+    It runs step by step (`NeuronLayer.step`); a layer of truncated gradients passes none through the weights either.
+
+    Raises:
+        BackendUnavailable: at the first input, if the neuron has no step or its backend no single one.
+    """
+
+    def __init__(self, neurons: NeuronLayer, channels: int) -> None:
+        super().__init__()
+        self.neurons = neurons
+        self.feedback = nn.Linear(channels, channels, bias=False)
+
+    @property
+    def neuron(self) -> Neuron:
+        return self.neurons.neuron
+
+    def forward(self, current: Tensor) -> Tensor:
+        """Outputs for the current [T, N, channels] from the layer before."""
+        if isinstance(self.neurons, Forgetful):
+            return self.neurons(current)
+        return self._run(current, self.feedback.weight.t())
+
+    def alone(self, current: Tensor) -> Tensor:
+        """The same steps without what they hear of themselves."""
+        return self._run(current, None)
+
+    def _run(self, current: Tensor, weight: Tensor | None) -> Tensor:
+        layer, outputs = self.neurons, list[Tensor]()
+        state = layer.initial_state(current[0])
+        for now in current.unbind(0):
+            total = now
+            if weight is not None and outputs:
+                before = outputs[-1] if layer.bptt_steps is None else outputs[-1].detach()
+                total = torch.addmm(now, before, weight).to(now.dtype)
+            output, state = layer.step(total, state)
+            outputs.append(output)
+        return torch.stack(outputs)
+
+
+Neurons = NeuronLayer | RecurrentNeurons
+
+
+def neurons_of(network: nn.Module) -> dict[str, Neurons]:
+    """What takes the current of all steps and gives the outputs, by name: layers of neurons, with their feedback."""
+    found: dict[str, Neurons] = {}
+    for name, module in network.named_modules():
+        outer = found.get(name.rpartition(".")[0])
+        if isinstance(module, Neurons) and not isinstance(outer, RecurrentNeurons):
+            found[name] = module
+    return found
+
+
 class SpikingNetwork(nn.Module):
     """Alternating synapses (stateless layers) and neurons, and a linear readout at each step.
 
     Args:
         synapses: one stack of stateless modules (or a residual block) before each layer of neurons.
-        neurons: the layers of neurons, as many as `synapses`.
+        neurons: the layers of neurons, as many as `synapses`, with or without feedback.
         readout: from the last spikes to class scores.
         timesteps: how often a static input is shown; None if the input comes as a sequence.
 
@@ -43,7 +111,7 @@ class SpikingNetwork(nn.Module):
     def __init__(
         self,
         synapses: Iterable[nn.Module],
-        neurons: Iterable[NeuronLayer],
+        neurons: Iterable[Neurons],
         readout: nn.Module,
         timesteps: int | None,
     ) -> None:

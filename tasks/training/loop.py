@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from neurons import InvalidValue, NeuronLayer
 from tasks.base import NotFinite
 from tasks.data import Dataset, Readout
+from tasks.networks import neurons_of
 from tasks.training.arithmetic import Arithmetic
 from tasks.training.losses import LOSSES, read_out
 from tasks.training.recipe import Recipe
@@ -179,7 +180,7 @@ def firing_rates(network: nn.Module, dataset: Dataset) -> dict[str, float]:
 
         return hook
 
-    layers = {name: layer for name, layer in network.named_modules() if isinstance(layer, NeuronLayer)}
+    layers = neurons_of(network)
     hooks = [layer.register_forward_hook(record(name)) for name, layer in layers.items()]
     network.eval()
     for x, _ in map(dataset.batch, dataset.indices("test").split(EVALUATION_BATCH)):

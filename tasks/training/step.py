@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from neurons import NeuronLayer
 from tasks.base import Cell
+from tasks.networks import Neurons, RecurrentNeurons, neurons_of
 from tasks.training.arithmetic import Arithmetic
 from tasks.training.loop import Trainer
 from tasks.training.network_task import prepare
@@ -26,7 +26,7 @@ class TrainingStep:
         repeated = torch.arange(recipe.batch_size, device=samples.device) % len(samples)
         x, self.y = self.dataset.batch(samples[repeated])
         self.x = how.in_format(x)
-        self.currents: list[tuple[NeuronLayer, Tensor, Tensor]] = []
+        self.currents: list[tuple[Neurons, Tensor, Tensor]] = []
 
     def step(self) -> None:
         self.trainer.step(self.x, self.y)
@@ -34,19 +34,19 @@ class TrainingStep:
     def record_currents(self) -> None:
         """Keep the input of each layer of neurons, for `neurons_alone`."""
 
-        def record(layer: NeuronLayer, arguments: tuple[Tensor], output: Any) -> None:
+        def record(layer: Neurons, arguments: tuple[Tensor], output: Any) -> None:
             current = arguments[0].detach().requires_grad_()
             self.currents.append((layer, current, torch.ones_like(current)))
 
-        layers = [module for module in self.network.modules() if isinstance(module, NeuronLayer)]
-        hooks = [layer.register_forward_hook(record) for layer in layers]
+        hooks = [layer.register_forward_hook(record) for layer in neurons_of(self.network).values()]
         with torch.no_grad(), self.trainer.arithmetic.autocast():
             self.network(self.x)
         for hook in hooks:
             hook.remove()
 
     def neurons_alone(self) -> None:
-        """Forward and backward of every layer of neurons on its recorded input."""
+        """Forward and backward of every layer of neurons on its recorded input, its feedback (a synapse) apart."""
         for layer, current, gradient in self.currents:
             current.grad = None
-            layer(current).backward(gradient)
+            run = layer.alone if isinstance(layer, RecurrentNeurons) else layer
+            run(current).backward(gradient)
