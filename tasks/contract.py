@@ -43,7 +43,7 @@ def fault_of_task(cls: type[Task], taken: Collection[str]) -> str | None:
 def fault_of_source(source: Source) -> str | None:
     """What is wrong with a data set, found by making it once; or None."""
     try:
-        arrays: Arrays = source.load(4)
+        arrays: Arrays = source.load(4, 0) if source.drawn else source.load(4)
         inputs, labels, split = arrays
     except Exception as error:
         return f"load(4) ends with {type(error).__name__}: {error}"

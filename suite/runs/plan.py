@@ -79,8 +79,7 @@ def make(request: Request) -> list[Cell]:
         if name != "auto":
             backends.get_backend(name)
     known = [name for name, source in data.SOURCES.items() if not source.timings_alone and data.embedded(name)]
-    usual = [name for name in known if data.SOURCES[name].in_smoke or request.profile != "smoke"]
-    sets = list(request.datasets) or usual
+    sets = list(request.datasets) or [name for name in known if _taken(data.SOURCES[name], request.profile)]
     for name in sets:
         if name not in data.SOURCES:
             raise UnknownName("data set", name, data.SOURCES)
@@ -106,6 +105,11 @@ def make(request: Request) -> list[Cell]:
             for cell in _spread(task, request, models, together, places):
                 cells[identity(cell)] = cell
     return list(cells.values())
+
+
+def _taken(source: data.Source, profile: str) -> bool:
+    """Whether a profile takes a data set that nobody names."""
+    return {"smoke": source.in_smoke, "quick": source.in_quick}.get(profile, True)
 
 
 def _of_card(request: Request, models: Sequence[str], places: Sequence[str]) -> list[Cell]:

@@ -49,24 +49,26 @@ def _discover() -> None:
 _discover()
 
 
-def load(name: str, delay: int = 4, frames: int | None = None) -> Dataset:
+def load(name: str, delay: int = 4, frames: int | None = None, seed: int = 0) -> Dataset:
     """The data set `name`.
 
     Args:
         delay: of `delayed_recall` alone.
         frames: of sets of events alone: how many each sample is cut into; the set's usual number unless given.
+        seed: of a run, which draws the samples of synthetic sets (`Source.drawn`); the others are the same for all.
 
     Raises:
         UnknownName: no such data set.
         BackendUnavailable: its files, or the package that it comes with, are not on this machine.
         DataCorrupted: the arrays or the split differ from the frozen ones, or a file cannot be read.
     """
-    return _load(name, _argument(name, delay, frames), _state(name))
+    drawn = name in SOURCES and SOURCES[name].drawn
+    return _load(name, _argument(name, delay, frames), seed if drawn else 0, _state(name))
 
 
 def load_unkept(name: str, delay: int = 4, frames: int | None = None) -> Dataset:
     """As `load`, for who looks at a data set once: it is not kept for the next call."""
-    return _made(name, _argument(name, delay, frames))
+    return _made(name, _argument(name, delay, frames), 0)
 
 
 def embedded(name: str) -> bool:
@@ -95,19 +97,19 @@ def _state(name: str) -> str | None:
 
 
 @lru_cache(maxsize=4)
-def _load(name: str, argument: int, state: str | None = None) -> Dataset:
-    return _made(name, argument)
+def _load(name: str, argument: int, seed: int, state: str | None = None) -> Dataset:
+    return _made(name, argument, seed)
 
 
-def _made(name: str, argument: int) -> Dataset:
+def _made(name: str, argument: int, seed: int) -> Dataset:
     if name not in SOURCES:
         raise UnknownName("data set", name, SOURCES)
     source = SOURCES[name]
     try:
-        inputs, labels, split = source.load(argument)
+        inputs, labels, split = source.load(argument, seed) if source.drawn else source.load(argument)
     except ModuleNotFoundError as error:
         raise BackendUnavailable(f"data set {name} needs the package {error.name}, which is not installed") from error
-    frozen = source.sha256.get(argument)
+    frozen = source.sha256.get(argument) if seed == 0 else None
     digest = "" if source.download is not None else _digest(inputs, labels, split)
     if frozen is not None and digest != frozen:
         raise DataCorrupted(f"{name}: data or split has hash {digest}, frozen is {frozen}")

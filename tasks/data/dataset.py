@@ -117,25 +117,27 @@ class Source:
 
     Attributes:
         network: by which it is learned unless a setting says otherwise.
-        load: makes it, from its `argument`; most have none and ignore it.
+        load: makes it, from its `argument`; most have none and ignore it. Of a set that is drawn, also from a seed.
         budgets: settings of its training by profile; what a profile does not say is the task's default.
-        in_smoke: whether the smoke profile takes it.
+        in_smoke, in_quick: whether the smoke and the quick profile take it where nobody names it.
         timings_alone: it holds nothing to learn, and only who names it gets it.
-        sha256: by argument, 0 where there is none.
+        sha256: by argument, 0 where there is none; of what is drawn that of seed 0.
         title: as papers and pages call it; its name in words unless told.
         argument: the setting that `load` takes: "delay", or "frames" of events; and its value unless one is set.
         pixels: see `Dataset`.
         download: files that must be brought; None for what comes with the project, which every profile runs.
+        drawn: every seed of a run has samples of its own, and who runs with that seed shares them.
         samples: of training and test together as published; None where that is the project's own affair.
     """
 
     description: str
     network: str
-    load: Callable[[int], Arrays]
+    load: Callable[..., Arrays]
     readout: Readout = "mean"
     sequence: bool = False
     budgets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     in_smoke: bool = False
+    in_quick: bool = True
     timings_alone: bool = False
     sha256: Mapping[int, str] = field(default_factory=dict)
     title: str = ""
@@ -144,6 +146,7 @@ class Source:
     pixels: Pixels | None = None
     card: Card | None = None
     download: Download | None = None
+    drawn: bool = False
     samples: int | None = None
 
 

