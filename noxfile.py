@@ -126,5 +126,5 @@ def lint(session: nox.Session) -> None:
 
 @shared
 def readme(session: nox.Session) -> None:
-    """Fill the README's figures from the published rows."""
+    """Make the published answers, figures and tables anew from their rows, and fill the README's figures."""
     session.run(python(session), "-m", "suite.publish.readme")

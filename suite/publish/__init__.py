@@ -1,4 +1,4 @@
-"""Publishing a run: into this repository, and on to a branch of pages or a Hugging Face data set."""
+"""Making reports and pages of runs, and publishing: rows into this repository, pages on to a branch or a data set."""
 
 from suite.publish.index import write_index
 from suite.publish.local import publish

@@ -1,16 +1,42 @@
-"""What a published run consists of, and copying that."""
+"""What a published run consists of, and copying that.
+
+Kept are the rows with their provenance, the answer, and the figure and tables that a reader of the repository sees.
+Pages and everything else of a report follow from rows and code: `suite.publish.site` builds them.
+"""
 
 from __future__ import annotations
 
+import os
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
+from suite.report import closing
 from suite.runs.store import RunError
 
 HIDDEN_LINK, SHOWN_LINK = b'href="../../index.html" hidden', b'href="../../index.html"'
 """A page's link to the index of all runs, before and after it stands beside one."""
-COPIED = ("results.parquet", "provenance.json", "groups.json", "plan.json", "format.json", "report")
+ROWS = ("results.parquet", "provenance.json", "groups.json", "plan.json", "format.json")
 """results.csv says the same as results.parquet in ten times the bytes."""
+REPORT = "report"
+FIGURES = ("accuracy", "claims", "package_times", "layer_time")
+"""Pictures of a run, the most telling first; the first that there is stands for the run."""
+TABLES = ("board", "verdicts", "relations")
+"""Tables that say what a run found: of neurons, of claims, of packages."""
+OWN = (*ROWS, REPORT)
+"""What belongs to a run in its folder; anything else there is somebody's own."""
+
+
+def figure_of(run: Path, suffix: str) -> str | None:
+    """The picture that stands for a run, relative to it, or None if it has none of that format."""
+    places = (f"{REPORT}/plots/{name}.{suffix}" for name in FIGURES)
+    return next((place for place in places if os.path.lexists(run / place)), None)
+
+
+def tables_of(run: Path) -> list[str]:
+    """The tables that say what a run found, relative to it."""
+    places = (f"{REPORT}/tables/{name}.md" for name in TABLES)
+    return [place for place in places if os.path.lexists(run / place)]
 
 
 def published_files(run: Path) -> list[Path]:
@@ -19,15 +45,18 @@ def published_files(run: Path) -> list[Path]:
     Raises:
         RunError: one is a link, or no file at all. Links are not followed: they may lead to what nobody meant to show.
     """
-    found: list[Path] = []
-    for entry in (run / name for name in COPIED):
-        for path in (entry, *(sorted(entry.rglob("*")) if entry.is_dir() and not entry.is_symlink() else ())):
-            if path.is_symlink():
-                raise RunError(f"{path} is a link to {path.readlink()}; publish follows no links: put the file there")
-            if path.is_file():
-                found.append(path)
-            elif path.exists() and not path.is_dir():
-                raise RunError(f"{path} is neither a file nor a folder; remove it")
+    figure = figure_of(run, "png")
+    figures = [figure, figure.replace(".png", ".csv")] if figure is not None else []
+    found = []
+    for place in (*ROWS, f"{REPORT}/{closing.FILE}", *figures, *tables_of(run)):
+        path = run / place
+        for own in (*reversed(path.parents[: place.count("/")]), path):
+            if own.is_symlink():
+                raise RunError(f"{own} is a link to {own.readlink()}; publish follows no links: put the file there")
+        if path.is_file():
+            found.append(path)
+        elif path.exists():
+            raise RunError(f"{path} is no file; remove it")
     return found
 
 
@@ -36,25 +65,24 @@ def is_published_run(folder: Path) -> bool:
     return any((folder / name).is_file() for name in ("results.parquet", "provenance.json"))
 
 
-def copy_run(run: Path, target: Path, before: Path | None = None) -> None:
-    """Fill the empty folder `target` with a run, readable as the umask allows.
+def copy_run(run: Path, files: Iterable[Path], target: Path, before: Path | None = None) -> None:
+    """Fill the empty folder `target` with files of a run, readable as the umask allows.
 
     Args:
         before: the folder that `target` is to replace; what somebody put there beside the run is kept.
     """
-    for path in published_files(run):
+    for path in files:
         place = target / path.relative_to(run)
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, place)
-    show_index(target)
     for entry in sorted(before.iterdir()) if before is not None and before.is_dir() else ():
-        if entry.name not in COPIED:
+        if entry.name not in OWN:
             _keep(entry, target / entry.name)
 
 
 def show_index(run: Path) -> None:
     """Let the pages of a run that stands beside an index of all runs lead there."""
-    for page in (run / "report").glob("*.html"):
+    for page in (run / REPORT).glob("*.html"):
         page.write_bytes(page.read_bytes().replace(HIDDEN_LINK, SHOWN_LINK))
 
 

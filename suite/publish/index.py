@@ -1,4 +1,4 @@
-"""The index of all published runs of a folder: README.md for a repository, index.html for a browser."""
+"""The index of all published runs of a folder: README.md for a repository, of a site also index.html."""
 
 from __future__ import annotations
 
@@ -12,21 +12,20 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, select_autoescape
 
-from suite.publish.content import is_published_run
+from suite.publish.content import FIGURES, figure_of, is_published_run, tables_of
 from suite.publish.names import link
 from suite.report import closing
 from suite.runs.store import RunError, read_provenance, write_atomically
 
-HEADER = ("run", "finding", "date", "commit", "machine", "pages")
-MARKS = {"README.md": "date | commit | machine | pages", "index.html": 'aria-label="Published runs"'}
+HEADER = ("run", "finding", "date", "commit", "machine", "shown in")
+MARKS = {"README.md": "finding | date | commit | machine |", "index.html": 'aria-label="Published runs"'}
 """The files of the index, and what stands in no other: without it, a file of that name is somebody's own."""
 OTHERWISE = {"README.md": "published-runs.md", "index.html": "published-runs.html"}
 """What the files are called where one of the names above is taken."""
 UNKNOWN = "unknown"
 TITLES = {"index": "results", "paper": "claims"}
 """What pages are called where their file's name says little."""
-FIGURES = ("accuracy.svg", "claims.svg", "package_times.svg", "layer_time.svg")
-"""Pictures of a run, the most telling first."""
+ROWS_ALONE = "`nox -s site` builds the pages of these runs from their rows, in `build/site`."
 
 
 @dataclass(frozen=True)
@@ -34,19 +33,21 @@ class PublishedRun:
     """A line of the index.
 
     Attributes:
-        pages: title and relative URL, the first the one that answers the run's question.
+        shown: title and relative URL of its pages, the one that answers its question first, or of figure and tables.
         question, sentence: what the run asks and found, from its report.
         figure: relative URL of a picture of it; empty if there is none.
+        place: where it stands among the others.
     """
 
     name: str
     date: str
     commit: str
     machine: str
-    pages: list[tuple[str, str]]
+    shown: list[tuple[str, str]]
     question: str = ""
     sentence: str = ""
     figure: str = ""
+    place: int = 0
 
 
 @dataclass(frozen=True)
@@ -59,25 +60,31 @@ class Withdrawn:
     why: str
 
 
-def write_index(root: Path) -> list[Path]:
+def write_index(root: Path, pages: bool = False) -> list[Path]:
     """Make the index of all runs below `root` anew; the files that it was written to.
 
     A run whose provenance is poor or broken has a line of what is known. Where an index.html or README.md stands that
     is no index of runs, both are left as they are, and the index is published-runs.html and .md.
 
+    Args:
+        pages: the runs stand here with their pages, and a browser reads them: the index is index.html too.
+
     Raises:
         RunError: these names are taken as well, or withdrawn.csv cannot be read.
     """
     folders = [entry for entry in sorted(root.iterdir()) if not entry.name.startswith(".") and not entry.is_symlink()]
-    runs = sorted((_described(folder) for folder in folders if is_published_run(folder)), key=_place)
+    runs = sorted((_described(folder) for folder in folders if is_published_run(folder)), key=_order)
     withdrawn = _withdrawn(root / "withdrawn.csv")
     environment = Environment(loader=PackageLoader("suite.report"), autoescape=select_autoescape())
-    page = environment.get_template("published.html").render(runs=runs, withdrawn=withdrawn)
-    names = {name: name for name in MARKS} if all(_ours(root / name, MARKS[name]) for name in MARKS) else OTHERWISE
+    texts = {"README.md": _markdown(runs, withdrawn, pages)}
+    if pages:
+        texts["index.html"] = environment.get_template("published.html").render(runs=runs, withdrawn=withdrawn)
+    ours = all(_ours(root / name, MARKS[name]) for name in texts)
+    names = {name: name if ours else OTHERWISE[name] for name in texts}
     for kind, name in names.items():
         if not _ours(root / name, MARKS[kind]):
             raise RunError(f"{root / name} is no index of published runs and is not overwritten; rename it")
-    for kind, text in (("README.md", _markdown(runs, withdrawn)), ("index.html", page)):
+    for kind, text in texts.items():
         write_atomically(root / names[kind], text)
     return [root / name for name in names.values()]
 
@@ -89,8 +96,8 @@ def _ours(path: Path, mark: str) -> bool:
     return path.is_file() and not path.is_symlink() and mark in path.read_text(encoding="utf-8", errors="replace")
 
 
-def _markdown(runs: Sequence[PublishedRun], withdrawn: Sequence[Withdrawn]) -> str:
-    lines = ["# Published results", ""]
+def _markdown(runs: Sequence[PublishedRun], withdrawn: Sequence[Withdrawn], pages: bool) -> str:
+    lines = ["# Published results", ""] if pages else ["# Published results", "", ROWS_ALONE, ""]
     lines += _table(HEADER, map(_line, runs))
     if withdrawn:
         facts = ([entry.date, entry.run, entry.said, entry.why] for entry in withdrawn)
@@ -100,8 +107,8 @@ def _markdown(runs: Sequence[PublishedRun], withdrawn: Sequence[Withdrawn]) -> s
 
 
 def _line(run: PublishedRun) -> list[str]:
-    pages = ", ".join(f"[{_escaped(title)}]({place})" for title, place in run.pages)
-    return [*map(_escaped, (run.name, run.sentence, run.date, run.commit, run.machine)), pages]
+    shown = ", ".join(f"[{_escaped(title)}]({place})" for title, place in run.shown)
+    return [*map(_escaped, (run.name, run.sentence, run.date, run.commit, run.machine)), shown]
 
 
 def _table(header: Sequence[str], lines: Iterable[Sequence[str]]) -> list[str]:
@@ -128,26 +135,28 @@ def _described(folder: Path) -> PublishedRun:
     provenance = read_provenance(folder)
     report = folder / "report"
     files = sorted(path for path in report.glob("*.html") if not _moved(path))
-    pages = [(TITLES.get(page.stem, page.stem), link(folder.name, "report", page.name)) for page in files]
-    date = str(provenance.get("date") or UNKNOWN)[:10]
+    shown = [(TITLES.get(page.stem, page.stem), link(folder.name, "report", page.name)) for page in files]
+    figure = figure_of(folder, "svg" if files else "png")
+    if not files:
+        kept = [*([figure] if figure else []), *tables_of(folder)]
+        shown = [(Path(place).stem.replace("_", " "), link(folder.name, *place.split("/"))) for place in kept]
     told = closing.read(report)
-    figure = next((name for name in FIGURES if (report / "plots" / name).is_file()), None)
     return PublishedRun(
         folder.name,
-        date,
+        str(provenance.get("date") or UNKNOWN)[:10],
         _commits(provenance),
         machines(provenance),
-        pages,
+        shown,
         str(told["question"]),
         str(told["sentence"]),
-        link(folder.name, "report", "plots", figure) if figure else "",
+        link(folder.name, *figure.split("/")) if figure else "",
+        FIGURES.index(Path(figure).stem) if figure else len(FIGURES),
     )
 
 
-def _place(run: PublishedRun) -> tuple[int, str]:
+def _order(run: PublishedRun) -> tuple[int, str]:
     """Runs that compare neurons first, then claims, packages and times; those of one kind by name."""
-    figure = run.figure.rpartition("/")[2]
-    return FIGURES.index(figure) if figure in FIGURES else len(FIGURES), run.name
+    return run.place, run.name
 
 
 def _moved(page: Path) -> bool:

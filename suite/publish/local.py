@@ -1,4 +1,4 @@
-"""A run's rows, provenance and report go to results/published/NAME/, and the index of all runs is made anew."""
+"""A run's rows, provenance and answer go to results/published/NAME/, and the list of all runs is made anew."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PATIENCE_S = 60.0
 def publish(run: Path, name: str, force: bool, root: Path = PUBLISHED) -> Path:
     """Copy a run to `root`/`name` and return that folder; nothing is deleted but the run of that name it replaces.
 
-    A run that is published already is left as it is (to send it on), with the index made anew.
+    A run that is published already is left as it is (to send it on), with the list made anew.
 
     Raises:
         InvalidValue: the name is no plain folder name (see `check_name`).
@@ -139,7 +139,7 @@ def _origin(provenance: Mapping[str, Any]) -> set[tuple[str, str]]:
 def _copy(source: Path, target: Path, rows: pd.DataFrame) -> None:
     """Copy a run with its rows, which its results.parquet may lack: those of cells that a killed run left."""
     with replacing_folder(target) as new:
-        copy_run(source, new, target)
+        copy_run(source, published_files(source), new, target)
         write_parquet(rows, new / "results.parquet")
         if any(len(read_results(folder)) != len(rows) for folder in (source, new)):
             raise RunError(f"{source} changed while it was published; publish it again")

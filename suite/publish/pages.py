@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from neurons import InvalidValue
-from suite.publish.content import copy_run
+from suite.publish.content import copy_run, show_index
 from suite.publish.index import write_index
 from suite.publish.local import check_target, replaced
 from suite.runs import git
@@ -38,8 +38,8 @@ def check_branch(branch: str) -> str:
     return branch
 
 
-def push(published: Path, repository: str, branch: str, force: bool) -> str:
-    """Put the run into a folder of its own on the branch, with an index of all runs there, in one commit.
+def push(site: Path, repository: str, branch: str, force: bool) -> str:
+    """Put a run with its pages into a folder of its own on the branch, with an index of all runs there, in one commit.
 
     Raises:
         RunError: git refused; or the folder on the branch is no published run; or, without `force`, it holds the run
@@ -51,7 +51,7 @@ def push(published: Path, repository: str, branch: str, force: bool) -> str:
         _git(work, "remote", "add", "origin", _address(repository))
         for left in reversed(range(TRIES)):
             head = _check_out(work, branch)
-            if not _commit(work, published, force):
+            if not _commit(work, site, force):
                 break
             fault = _pushed(work, branch)
             if fault is None:
@@ -90,23 +90,24 @@ def _check_out(work: Path, branch: str) -> str:
     return head
 
 
-def _commit(work: Path, published: Path, force: bool) -> bool:
+def _commit(work: Path, site: Path, force: bool) -> bool:
     """Commit the run and the index; False if the branch holds them already."""
-    target = work / published.name
-    check_target(published, target, f"the folder {target.name} of the branch")
-    faults = replaced(target, read_results(published), read_provenance(published))
+    target = work / site.name
+    check_target(site, target, f"the folder {target.name} of the branch")
+    faults = replaced(target, read_results(site), read_provenance(site))
     if faults and not force:
-        raise RunError(f"{published.name} is not sent: {'; '.join(faults)}; --force sends it all the same")
+        raise RunError(f"{site.name} is not sent: {'; '.join(faults)}; --force sends it all the same")
     with replacing_folder(target) as new:
-        copy_run(published, new, target)
-    index = write_index(work)
+        copy_run(site, (path for path in site.rglob("*") if path.is_file()), new, target)
+        show_index(new)
+    index = write_index(work, pages=True)
     if work / "index.html" in index:  # a site of our own; a site of somebody else decides itself how it is built
         index.append(work / ".nojekyll")
         index[-1].touch()
     _git(work, "add", "--force", "--all", "--", f":(literal){target.name}", *(path.name for path in index))
     if _git(work, "diff", "--cached", "--name-only") == "":
         return False
-    _git(work, "commit", "--quiet", "--no-verify", "-m", f"Results of {published.name}")
+    _git(work, "commit", "--quiet", "--no-verify", "-m", f"Results of {site.name}")
     return True
 
 

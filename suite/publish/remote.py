@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from neurons import InvalidValue
 from suite.publish import hub, pages
-from suite.publish.content import published_files
+from suite.publish.site import build_run
 
 PAGES_BRANCH = "gh-pages"
 DATASET = re.compile(r"([A-Za-z0-9][\w.-]*/)?[A-Za-z0-9][\w.-]*", re.ASCII)
@@ -39,7 +40,7 @@ class Target:
 
 
 def send(published: Path, target: str, force: bool = False) -> str:
-    """Send the folder of a published run to `target`; returns where it is now.
+    """Send a published run, with its pages built from its rows, to `target`; returns where it is now.
 
     Args:
         target: see `Target.parse`.
@@ -47,11 +48,12 @@ def send(published: Path, target: str, force: bool = False) -> str:
 
     Raises:
         InvalidValue: the target is none.
-        RunError: the client refused; the message is its own.
+        RunError: the run holds links or no readable rows; or the client refused, in its own words.
     """
     place = Target.parse(target)
     published = published.resolve()
-    published_files(published)
-    if place.kind == "hf":
-        return hub.upload(published, place.place)
-    return pages.push(published, place.place, place.branch, force)
+    with tempfile.TemporaryDirectory() as folder:
+        site = build_run(published, Path(folder) / published.name)
+        if place.kind == "hf":
+            return hub.upload(site, place.place)
+        return pages.push(site, place.place, place.branch, force)

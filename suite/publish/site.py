@@ -1,6 +1,6 @@
 """The pages of all published runs, built anew from their rows: `python -m suite.publish.site`, or `nox -s site`.
 
-Pages follow from rows and code, so they need not be kept with the rows; a branch or a release can hold this folder.
+Pages follow from rows and code, so they are not kept with the rows; a branch or a release can hold this folder.
 """
 
 from __future__ import annotations
@@ -8,11 +8,12 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from suite.publish.build import build
-from suite.publish.content import is_published_run, published_files, show_index
+from suite.publish.content import ROWS, copy_run, is_published_run, published_files, show_index
 from suite.publish.index import write_index
 from suite.publish.local import PUBLISHED
 from suite.runs.folders import replacing_folder
@@ -20,7 +21,6 @@ from suite.runs.store import RunError
 from suite.runs.text import plain
 
 SITE = Path("build/site")
-REPORT = "report"
 MARK = ".nojekyll"
 """Stands in every site: GitHub serves its files as they are, and a folder that holds it may be made anew."""
 
@@ -41,11 +41,11 @@ def build_site(published: Path = PUBLISHED, site: Path = SITE) -> list[Path]:
     with replacing_folder(site) as new:
         (new / MARK).touch()
         for run in runs:
-            _build(run, new / run.name)
+            show_index(build_run(run, new / run.name))
         if (published / "withdrawn.csv").is_file():
             shutil.copyfile(published / "withdrawn.csv", new / "withdrawn.csv")
-        write_index(new)
-    return sorted(site.glob("*.html")) + sorted(site.glob(f"*/{REPORT}/*.html"))
+        write_index(new, pages=True)
+    return sorted(site.glob("*.html")) + sorted(site.glob("*/report/*.html"))
 
 
 def _folders(published: Path) -> list[Path]:
@@ -53,18 +53,37 @@ def _folders(published: Path) -> list[Path]:
     return [entry for entry in entries if entry.is_dir() and not entry.is_symlink() and not entry.name.startswith(".")]
 
 
-def _build(run: Path, target: Path) -> None:
-    """The rows of a published run and their report, without the report that was published with them."""
+def build_run(run: Path, target: Path) -> Path:
+    """Make the folder `target`: the rows of a published run and the report that they give now.
+
+    Raises:
+        RunError: the run holds links, or no rows that can be read.
+    """
+    target.mkdir()
     for path in published_files(run):
-        place = path.relative_to(run)
-        if place.parts[0] != REPORT:
-            target.mkdir(exist_ok=True)
-            shutil.copyfile(path, target / place)
+        if path.name in ROWS:
+            shutil.copyfile(path, target / path.name)
     try:
         build(target)
     except RunError as error:
         raise RunError(f"{run} has no readable rows: {error}") from error
-    show_index(target)
+    return target
+
+
+def renew(published: Path = PUBLISHED) -> list[Path]:
+    """Make anew what is kept of the reports of published runs, and their list: it follows from rows and code.
+
+    Raises:
+        RunError: a run holds links, or no rows that can be read; it stays as it was.
+    """
+    runs = [folder for folder in _folders(published) if is_published_run(folder)]
+    for run in runs:
+        with tempfile.TemporaryDirectory() as folder:
+            built = build_run(run, Path(folder) / run.name)
+            with replacing_folder(run) as new:
+                copy_run(built, published_files(built), new, run)
+    write_index(published)
+    return runs
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -46,10 +46,14 @@ def plan(run: Path, keys: Mapping[str, str]) -> None:
 
 
 def with_report(run: Path) -> Path:
-    """Give a run a page and a plot."""
-    (run / "report/plots").mkdir(parents=True)
+    """Give a run a page, an answer, the plot and a table that are published, and a plot that is not."""
+    for name in ("plots", "tables"):
+        (run / "report" / name).mkdir(parents=True)
     (run / "report/index.html").write_text("page")
+    (run / "report/answer.json").write_text("{}")
+    (run / "report/plots/accuracy.png").write_text("plot")
     (run / "report/plots/x.png").write_text("plot")
+    (run / "report/tables/board.md").write_text("table")
     return run
 
 

@@ -11,7 +11,7 @@ import huggingface_hub
 import pytest
 from huggingface_hub.utils import filter_repo_objects
 
-from suite.publish import publish, send
+from suite.publish import publish, send, site
 from tests.suite.made_runs import make_run, tree, with_report
 from tests.suite.report.handmade import accuracy
 
@@ -40,10 +40,13 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
                 shutil.copyfile(source / name, target / name)
 
     monkeypatch.setattr(huggingface_hub, "HfApi", Directory)
+    monkeypatch.setattr(site, "build", with_report)
     return tmp_path / "hub/somebody/neurons"
 
 
-def test_old_files_of_the_run_go_and_all_others_stay(hub: Path, tmp_path: Path) -> None:
+def test_old_files_of_the_run_go_and_all_others_stay(
+    hub: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = publish(
         with_report(make_run(tmp_path / "a", accuracy("lif", "digits", [1.0]))), "first", False, tmp_path / "p"
     )
@@ -53,7 +56,12 @@ def test_old_files_of_the_run_go_and_all_others_stay(hub: Path, tmp_path: Path) 
         (hub / name).write_text("theirs")
     assert send(run, "hf:somebody/neurons") == "hf:somebody/neurons/first"
     assert tree(run).items() <= tree(hub / "first").items()
-    (run / "report/plots/x.png").rename(run / "report/plots/y.png")
+    assert (hub / "first/report/index.html").read_text() == "page"
+
+    def build(run: Path) -> None:
+        (with_report(run) / "report/plots/x.png").rename(run / "report/plots/y.png")
+
+    monkeypatch.setattr(site, "build", build)
     send(run, "hf:somebody/neurons")
     assert not (hub / "first/report/plots/x.png").exists()
     assert (hub / "first/report/plots/y.png").read_text() == "plot"

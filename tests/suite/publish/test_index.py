@@ -38,26 +38,44 @@ def leads_to(root: Path, link: str) -> Path:
     return root / unquote(parts.path)
 
 
+def page_of(path: Path) -> Path:
+    """A run with its pages, as it stands on a site."""
+    return with_report(make_run(path, accuracy("lif", "digits", [97.0])))
+
+
+def of_markdown(path: Path) -> str:
+    return MarkdownIt("commonmark").enable("table").render(path.read_text())
+
+
 @pytest.mark.parametrize("name", NAMES)
-def test_links_lead_to_the_pages_whatever_the_run_is_called(name: str, tmp_path: Path) -> None:
-    run = with_report(make_run(tmp_path / name, accuracy("lif", "digits", [97.0])))
-    (run / "report/paper #1?.html").write_text("paper")
-    root = tmp_path / "published"
-    publish(run, name, False, root)
-    markdown = MarkdownIt("commonmark").enable("table").render((root / "README.md").read_text())
+def test_links_of_a_site_lead_to_the_pages_whatever_the_run_is_called(name: str, tmp_path: Path) -> None:
+    root = tmp_path / "site"
+    (page_of(root / name) / "report/paper #1?.html").write_text("paper")
+    write_index(root, pages=True)
+    markdown = of_markdown(root / "README.md")
     for page in ((root / "index.html").read_text(), markdown):
         found = [leads_to(root, link) for link in Links(page).links]
         assert [path.read_text() for path in found] == ["page", "paper"]
-        assert not Links(page).tags & {"em", "strong", "code", "c", "img", "script"}
+        assert not Links(page).tags & {"em", "strong", "c", "img", "script"}
     assert markdown.count("<tr>") == 2
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_links_of_published_rows_lead_to_figure_and_table(name: str, tmp_path: Path) -> None:
+    root = tmp_path / "published"
+    publish(page_of(tmp_path / name), name, False, root)
+    markdown = of_markdown(root / "README.md")
+    assert [leads_to(root, link).read_text() for link in Links(markdown).links] == ["plot", "table"]
+    assert not Links(markdown).tags & {"em", "strong", "c", "img", "script"}
+    assert not (root / "index.html").exists()
 
 
 def test_names_from_files_are_text(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", accuracy("lif", "digits", [97.0]), machine="<img src=x>|**b** `c`", commit="<")
     root = tmp_path / "published"
     publish(run, "run", False, root)
-    markdown = MarkdownIt("commonmark").enable("table").render((root / "README.md").read_text())
-    for page in ((root / "index.html").read_text(), markdown):
+    write_index(root, pages=True)
+    for page in ((root / "index.html").read_text(), of_markdown(root / "README.md")):
         assert not Links(page).tags & {"img", "strong", "code"}
         assert "&lt;img src=x&gt;|**b** `c`, 2 cores" in page
 
@@ -72,30 +90,37 @@ def test_every_part_of_a_merged_run_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("own", ["index.html", "README.md"])
 def test_a_page_of_somebody_else_is_left_alone(own: str, tmp_path: Path) -> None:
-    run = with_report(make_run(tmp_path / "run", accuracy("lif", "digits", [97.0])))
-    root = tmp_path / "published"
-    root.mkdir()
+    root = tmp_path / "site"
+    page_of(root / "run")
     (root / own).write_text("# Published results\nmine\n")
-    publish(run, "run", False, root)
-    assert sorted(path.name for path in root.iterdir() if path.is_file()) == [
-        own,
-        "published-runs.html",
-        "published-runs.md",
-    ]
+    write_index(root, pages=True)
+    files = sorted(path.name for path in root.iterdir() if path.is_file())
+    assert files == [own, "published-runs.html", "published-runs.md"]
     assert (root / own).read_text() == "# Published results\nmine\n"
     assert "run/report/index.html" in (root / "published-runs.html").read_text()
-    publish(run, "second", False, root)
+    page_of(root / "second")
+    write_index(root, pages=True)
     assert "second" in (root / "published-runs.md").read_text()
     (root / "published-runs.md").write_text("mine too")
     with pytest.raises(RunError, match=r"published-runs.md is no index of published runs"):
-        write_index(root)
+        write_index(root, pages=True)
     assert (root / "published-runs.md").read_text() == "mine too"
 
 
-def test_the_index_is_written_anew_into_its_own_files(tmp_path: Path) -> None:
+def test_somebody_s_own_readme_beside_published_rows_stays(tmp_path: Path) -> None:
     root = tmp_path / "published"
+    root.mkdir()
+    (root / "README.md").write_text("# Published results\nmine\n")
+    publish(page_of(tmp_path / "run"), "run", False, root)
+    assert sorted(path.name for path in root.iterdir()) == ["README.md", "published-runs.md", "run"]
+    assert (root / "README.md").read_text() == "# Published results\nmine\n"
+
+
+def test_the_index_is_written_anew_into_its_own_files(tmp_path: Path) -> None:
+    root = tmp_path / "site"
     for name in ("one", "two"):
-        publish(with_report(make_run(tmp_path / name, accuracy("lif", "digits", [97.0]))), name, False, root)
+        page_of(root / name)
+        write_index(root, pages=True)
     assert sorted(path.name for path in root.iterdir()) == ["README.md", "index.html", "one", "two"]
     for name in ("README.md", "index.html"):
         assert "one/report/index.html" in (root / name).read_text()
@@ -107,6 +132,7 @@ def test_withdrawn_statements_outlive_the_next_publication(tmp_path: Path) -> No
     root.mkdir()
     (root / "withdrawn.csv").write_text('date,run,said,why\n2026-01-02,first,"A beats B","the file, swapped"\n')
     publish(make_run(tmp_path / "a", accuracy("lif", "digits", [97.0])), "first", force=False, root=root)
+    write_index(root, pages=True)
     for page in ("README.md", "index.html"):
         text = (root / page).read_text()
         assert "A beats B" in text

@@ -95,10 +95,10 @@ def test_the_same_run_replaces_itself_and_leaves_what_somebody_put_beside_it(roo
     (root / "old/notes.md").write_text("mine")
     (root / "old/pictures").mkdir()
     (root / "old/pictures/a.png").write_text("mine")
-    (tmp_path / "old/report/plots/x.png").rename(tmp_path / "old/report/plots/y.png")
+    (tmp_path / "old/report/plots/accuracy.png").rename(tmp_path / "old/report/plots/claims.png")
     publish(tmp_path / "old", "old", False, root)
     assert (root / "old/notes.md").read_text() == (root / "old/pictures/a.png").read_text() == "mine"
-    assert [path.name for path in (root / "old/report/plots").iterdir()] == ["y.png"]
+    assert [path.name for path in (root / "old/report/plots").iterdir()] == ["claims.png"]
 
 
 OTHERS = {
@@ -151,24 +151,45 @@ def test_what_is_no_published_run_is_never_replaced(what: str, force: bool, root
 
 @pytest.mark.parametrize("force", [False, True])
 @pytest.mark.parametrize(
-    "place", ["report/secret", "report/plots/secret", "report/dir", "report/dangling", "groups.json", "report"]
+    "place",
+    [
+        "report/answer.json",
+        "report/plots/accuracy.png",
+        "report/plots",
+        "report/tables/board.md",
+        "groups.json",
+        "report",
+    ],
 )
 def test_links_are_refused_by_name(place: str, force: bool, root: Path, tmp_path: Path) -> None:
     run = run_of(tmp_path / "new")
     path = run / place
     shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-    aim = {"report/dir": "victim", "report": "victim", "report/dangling": "nowhere"}.get(place, "victim/keep")
-    path.symlink_to(tmp_path / aim)
+    (tmp_path / "victim/accuracy.png").write_text("precious")
+    aims = {"report/plots": "victim", "report": "victim", "report/tables/board.md": "nowhere"}
+    path.symlink_to(tmp_path / aims.get(place, "victim/keep"))
     before = tree(root)
     with pytest.raises(RunError, match=rf"{place} is a link"):
         publish(run, "new", force, root)
     assert tree(root) == before
 
 
+def test_pages_and_what_else_lies_in_a_report_are_not_published(root: Path, tmp_path: Path) -> None:
+    run = run_of(tmp_path / "new")
+    (run / "report/secret").symlink_to(tmp_path / "victim/keep")
+    publish(run, "new", False, root)
+    assert set(tree(root / "new")) == {
+        *("results.parquet", "provenance.json", "groups.json"),
+        *("report/answer.json", "report/plots/accuracy.png", "report/tables/board.md"),
+    }
+    assert not [name for name in tree(root) if name.endswith(".html")]
+
+
 def test_a_pipe_is_refused(root: Path, tmp_path: Path) -> None:
     run = run_of(tmp_path / "new")
-    os.mkfifo(run / "report/pipe")
-    with pytest.raises(RunError, match="report/pipe is neither a file nor a folder"):
+    (run / "report/answer.json").unlink()
+    os.mkfifo(run / "report/answer.json")
+    with pytest.raises(RunError, match=r"report/answer.json is no file"):
         publish(run, "new", True, root)
 
 
@@ -184,7 +205,7 @@ def test_a_poor_run_is_refused_and_spoils_no_later_publication(provenance: str, 
     assert not (root / "poor").exists()
     publish(run, "poor", True, root)
     publish(run_of(tmp_path / "good"), "good", False, root)
-    assert "[results](good/report/index.html)" in (root / "README.md").read_text()
+    assert "[accuracy](good/report/plots/accuracy.png)" in (root / "README.md").read_text()
     assert "| poor |" in (root / "README.md").read_text()
 
 
@@ -243,7 +264,7 @@ def test_failed_unmeasured_and_large(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_published_files_are_readable_as_the_umask_allows(tmp_path: Path) -> None:
     run = run_of(tmp_path / "a")
-    for path in (run / "provenance.json", run / "report/index.html"):
+    for path in (run / "provenance.json", run / "report/answer.json"):
         path.chmod(0o600)
     before = os.umask(0o022)
     try:

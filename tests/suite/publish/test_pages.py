@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from neurons import InvalidValue
-from suite.publish import Target, pages, publish, send
+from suite.publish import Target, pages, publish, send, site
 from suite.runs.store import RunError
 from tests.suite.made_runs import make_run, tree, with_report
 from tests.suite.report.handmade import accuracy
@@ -39,9 +39,19 @@ def hub(tmp_path: Path) -> Path:
     return tmp_path / "hub.git"
 
 
+@pytest.fixture(autouse=True)
+def quick_pages(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """Pages of a moment in place of those of the rows, but for the test of these."""
+
+    def build(run: Path) -> None:
+        (with_report(run) / "report/table.csv").write_text("a\r\nb\n")
+
+    if request.node.get_closest_marker("slow") is None:
+        monkeypatch.setattr(site, "build", build)
+
+
 def published(folder: Path, name: str = "one", **facts: object) -> Path:
     run = with_report(make_run(folder / name, accuracy("lif", "digits", [97.0]), **facts))  # type: ignore[arg-type]
-    (run / "report/table.csv").write_text("a\r\nb\n")
     return publish(run, name, False, folder / "published")
 
 
@@ -70,7 +80,9 @@ def test_runs_stand_beside_each_other_byte_for_byte(hub: Path, tmp_path: Path) -
         assert send(published(tmp_path, name), f"git:{hub}") == f"git:{hub}#gh-pages"
     git("clone", "--quiet", "--branch", "gh-pages", str(hub), "pages", cwd=tmp_path)
     for name in ("first", "second"):
-        assert tree(tmp_path / "pages" / name) == tree(tmp_path / "published" / name)
+        built = site.build_run(tmp_path / "published" / name, tmp_path / f"built {name}")
+        assert tree(tmp_path / "pages" / name) == tree(built)
+        assert b"\r\n" in (tmp_path / "pages" / name / "report/table.csv").read_bytes()
         assert f"{name}/report/index.html" in (tmp_path / "pages/index.html").read_text()
     assert (tmp_path / "pages/.nojekyll").exists()
     assert git("rev-list", "--count", "gh-pages", cwd=hub) == "2"
@@ -79,12 +91,28 @@ def test_runs_stand_beside_each_other_byte_for_byte(hub: Path, tmp_path: Path) -
     assert git("rev-parse", "gh-pages", cwd=hub) == before, "nothing new, yet a commit"
 
 
-def test_a_second_publication_takes_old_files_away(hub: Path, tmp_path: Path) -> None:
+def test_a_second_publication_takes_old_files_away(hub: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     target = published(tmp_path)
     send(target, f"git:{hub}")
-    (target / "report/plots/x.png").rename(target / "report/plots/y.png")
+    assert "one/report/plots/x.png" in holds(hub)
+    monkeypatch.setattr(site, "build", lambda run: (with_report(run) / "report/plots/x.png").unlink())
     send(target, f"git:{hub}")
-    assert {name for name in holds(hub) if "plots" in name} == {"one/report/plots/y.png"}
+    assert {name for name in holds(hub) if "plots" in name} == {"one/report/plots/accuracy.png"}
+
+
+@pytest.mark.slow
+def test_what_is_sent_are_the_pages_of_the_rows(hub: Path, tmp_path: Path) -> None:
+    target = published(tmp_path)
+    send(target, f"git:{hub}")
+    page = git("show", "gh-pages:one/report/index.html", cwd=hub)
+    assert 'href="../../index.html"' in page
+    assert 'href="../../index.html" hidden' not in page
+    assert "97.0" in page
+    assert {"one/results.parquet", "one/report/plots/accuracy.svg", "one/report/tables/board.csv"} <= set(holds(hub))
+    assert not list(target.rglob("*.html"))
+    before = git("rev-parse", "gh-pages", cwd=hub)
+    send(target, f"git:{hub}")
+    assert git("rev-parse", "gh-pages", cwd=hub) == before, "the same rows and code give the same pages"
 
 
 SITES = {
@@ -236,7 +264,7 @@ def test_the_users_settings_do_not_change_what_is_sent(kind: str, hub: Path, tmp
     run = published(tmp_path)
     send(run, f"git:{hub}")
     git("-c", "core.autocrlf=false", "clone", "--quiet", "--branch", "gh-pages", str(hub), "pages", cwd=tmp_path)
-    assert tree(tmp_path / "pages/one") == tree(run)
+    assert tree(tmp_path / "pages/one") == tree(site.build_run(run, tmp_path / "built"))
 
 
 @pytest.mark.parametrize("other", ["old/gh-pages", "gh-pages-old", "heads/gh-pages"])
@@ -315,6 +343,7 @@ def test_send_nowhere(target: str, tmp_path: Path) -> None:
 
 def test_links_are_not_sent(hub: Path, tmp_path: Path) -> None:
     run = published(tmp_path)
-    (run / "report/secret").symlink_to(tmp_path)
-    with pytest.raises(RunError, match="report/secret is a link"):
+    (run / "groups.json").unlink()
+    (run / "groups.json").symlink_to(tmp_path / "gitconfig")
+    with pytest.raises(RunError, match=r"groups.json is a link"):
         send(run, f"git:{hub}")

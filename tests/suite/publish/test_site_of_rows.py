@@ -45,6 +45,18 @@ def test_pages_are_built_from_rows(published: Path, tmp_path: Path) -> None:
     assert "it flies" in (made / "index.html").read_text()
 
 
+def test_what_is_kept_of_reports_is_made_anew(published: Path) -> None:
+    (published / "one/notes.md").write_text("mine")
+    assert [run.name for run in site.renew(published)] == ["one", "two"]
+    for name in ("one", "two"):
+        kept = {str(path.relative_to(published / name)) for path in (published / name).rglob("*.*")}
+        assert {"report/answer.json", "report/plots/accuracy.png", "report/plots/accuracy.csv"} <= kept
+        assert "report/tables/board.md" in kept
+        assert not {path for path in kept if path.endswith((".html", ".svg", ".pdf", ".tex"))}
+        assert f"({name}/report/plots/accuracy.png)" in (published / "README.md").read_text()
+    assert (published / "one/notes.md").read_text() == "mine"
+
+
 def test_a_second_site_replaces_the_first_whole(published: Path, tmp_path: Path) -> None:
     made = tmp_path / "site"
     site.build_site(published, made)
