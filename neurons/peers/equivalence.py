@@ -136,11 +136,17 @@ def gate(layer: NeuronLayer, device: torch.device | str = "cpu") -> None:
     Raises:
         NotEquivalent: one line that says where it departs.
     """
-    peer = layer.neuron
-    if not isinstance(peer, Peer) or peer.departs:
-        return
-    found = compare(layer, device=device)
-    if found.relation == "different model":
+    if isinstance(layer.neuron, Peer) and not layer.neuron.departs:
+        refuse(layer.neuron, compare(layer, device=device))
+
+
+def refuse(peer: Neuron, found: Equivalence) -> None:
+    """Refuse a peer that is said to compute the suite's model, where a comparison found that it does not.
+
+    Raises:
+        NotEquivalent: one line that says where it departs.
+    """
+    if isinstance(peer, Peer) and not peer.departs and found.relation == "different model":
         where = f"under the drive {found.drive}, step {found.step}, neuron {found.neuron}"
         raise NotEquivalent(f"{peer.name} departs from {peer.model} {where}")
 

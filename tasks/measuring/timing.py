@@ -5,10 +5,12 @@ The device's own clock measures: of a card events in its stream, of the CPU that
 
 from __future__ import annotations
 
+import math
 import statistics
+import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 import torch
 
@@ -55,28 +57,63 @@ class Spread:
             return Spread(self.p20 / other.p80, self.p50 / other.p50, self.p80 / other.p20)
         return Spread.of([own / base for own, base in zip(self.rounds, other.rounds, strict=True)])
 
+    def share_beside(self, other: Spread) -> Spread:
+        """The share of this in the sum of both, of the same rounds, round by round."""
+        return Spread.of([own / (own + beside) for own, beside in zip(self.rounds, other.rounds, strict=True)])
+
+    def times(self, factor: float) -> Spread:
+        """All of it times a factor."""
+        return Spread.of([factor * own for own in self.rounds])
+
 
 CPU = torch.device("cpu")
 
 
+@runtime_checkable
+class Elsewhere(Protocol):
+    """A work of another process, which times it by its own clock."""
+
+    def __call__(self) -> object:
+        """Do it once."""
+
+    def seconds(self, repeats: int) -> float:
+        """How long one of `repeats` calls took there."""
+
+
+Work = Callable[[], object] | Elsewhere
+
+
 def interleave(
-    works: Mapping[K, Callable[[], object]],
+    works: Mapping[K, Work],
     rounds: int,
     device: torch.device = CPU,
     after_round: Callable[[], None] = lambda: None,
+    budget: float = math.inf,
 ) -> dict[K, Spread]:
-    """Time each work once a round, in turn, after one warm-up; the spread of its seconds over the rounds."""
-    seconds_of = devices.of(device).seconds
+    """Time each work once a round, in turn, after one warm-up; the spread of its seconds over the rounds.
+
+    Args:
+        budget: seconds after which no further round begins; one is always measured.
+    """
+
+    def seconds_of(work: Work, repeats: int) -> float:
+        if isinstance(work, Elsewhere):
+            return work.seconds(repeats)
+        return devices.of(device).seconds(device, work, repeats)
+
     repeats = {}
     for key, work in works.items():
         work()
-        once = seconds_of(device, work, 1)
+        once = seconds_of(work, 1)
         repeats[key] = max(1, round(MINIMUM_SECONDS / max(once, 1e-9)))
     seconds: dict[K, list[float]] = {key: [] for key in works}
+    started = time.perf_counter()
     for _ in range(rounds):
         for key, work in works.items():
-            seconds[key].append(seconds_of(device, work, repeats[key]))
+            seconds[key].append(seconds_of(work, repeats[key]))
         after_round()
+        if time.perf_counter() - started > budget:
+            break
     return {key: Spread.of(values) for key, values in seconds.items()}
 
 
@@ -115,11 +152,11 @@ class CardWatch:
         yield Value("card_clock", statistics.median(clocks), detail=", ".join(told))
 
 
-def spread_values(metric: str, spread: Spread, factor: float = 1.0) -> Iterator[Value]:
+def spread_values(metric: str, spread: Spread, factor: float = 1.0, detail: str = "") -> Iterator[Value]:
     """Median and percentiles of a timing as METRIC, METRIC_p20 and METRIC_p80, each times `factor`."""
-    yield Value(metric, factor * spread.p50)
-    yield Value(f"{metric}_p20", factor * spread.p20)
-    yield Value(f"{metric}_p80", factor * spread.p80)
+    yield Value(metric, factor * spread.p50, detail=detail)
+    yield Value(f"{metric}_p20", factor * spread.p20, detail=detail)
+    yield Value(f"{metric}_p80", factor * spread.p80, detail=detail)
 
 
 def baseline_of(cell: Cell, device: torch.device) -> Cell:

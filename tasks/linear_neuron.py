@@ -1,0 +1,251 @@
+"""Is the neuron the bottleneck? A Linear and the neurons behind it: each alone, and both together.
+
+All neurons and backends of one size are measured in interleaved rounds in one process, beside the Linear alone, a copy
+and the baseline. So the neurons' share of a layer is a ratio of times of the same rounds. Packages that may not share
+a process with torch (JAX) are timed by one of their own, in the same rounds, beside a Linear of their own.
+
+The setting of Open Neuromorphic's comparison is batch_size=16, timesteps=500, input_gradient=false.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import torch
+
+from neurons.conformance import gate
+from neurons.peers import equivalence
+from neurons.peers.equivalence import Equivalence
+from neurons.peers.peer import Peer
+from tasks.base import Cell, InterleavedTask, Metric, Range, Value
+from tasks.measuring import devices
+from tasks.measuring.executed import check, executed
+from tasks.measuring.linear_workload import Behind, Synapse
+from tasks.measuring.timing import COPY_WORK, Spread, Work, add_baseline, interleave, spread_values
+from tasks.memory import peak_bytes
+
+PART = 16
+"""Where the Linear on all rows would take too long, it is timed on one part of so many."""
+PROFILED_WIDTH = 64
+"""Of the layer whose kernels are read off the profiler."""
+MILLISECONDS = 1e3
+GIBIBYTE = 2**30
+SHARE = "time of the neurons alone over that of the Linear alone plus that of the neurons"
+
+
+def _timed(name: str, unit: str, words: str) -> dict[str, Metric]:
+    return {
+        name: Metric(unit, f"{words}, median of rounds", "lower"),
+        f"{name}_p20": Metric(unit, "20th percentile of the rounds", "lower"),
+        f"{name}_p80": Metric(unit, "80th percentile of the rounds", "lower"),
+    }
+
+
+class LinearNeuron(InterleavedTask):
+    """Milliseconds of a Linear(n, n) and of the neurons behind it, over T steps of a batch."""
+
+    name = "linear_neuron"
+    description = "time and memory of a Linear and the neurons behind it, and the neurons' share"
+    exclusive = True
+    settings: ClassVar[dict[str, Any]] = {
+        "timesteps": 64,
+        "batch_size": 16,
+        "width": 256,
+        "input_gradient": True,
+        "rounds": 5,
+        "seconds": 120.0,
+        "protocol": "controlled",
+    }
+    ranges = {
+        "batch_size": Range(int, least=1),
+        "width": Range(int, least=1),
+        "seconds": Range(float, above=0),
+    }
+    sources = ("measuring", "memory.py")
+    metrics = {
+        **_timed("neuron_forward_time", "ms", "the neurons alone, forward without gradient"),
+        **_timed("neuron_time", "ms", "the neurons alone, forward and backward"),
+        **_timed("linear_forward_time", "ms", "the Linear alone, forward without gradient"),
+        **_timed("linear_time", "ms", "the Linear alone, all T·N rows in one call, forward and backward"),
+        **_timed("linear_steps_time", "ms", "the Linear alone, called once a time step, forward and backward"),
+        **_timed("together_time", "ms", "Linear and neurons, forward and backward"),
+        **_timed("neuron_forward_share", "1", f"forward: {SHARE}"),
+        **_timed("neuron_share", "1", f"forward and backward: {SHARE}"),
+        **_timed("neuron_share_of_steps", "1", "the same with the Linear called once a time step"),
+        **_timed("neuron_time_over_baseline", "1", "neuron_time over that of LIF by the fused kernel, same rounds"),
+        "neuron_peak": Metric("GiB", "peak of the neurons' forward and backward above their input", "lower"),
+        "together_peak": Metric("GiB", "peak of forward and backward of both above weight and input", "lower"),
+        "jit_time": Metric("s", "compiling forward and backward of the neurons, apart from all other times", "lower"),
+        "different_spikes": Metric("1", "of the comparison with the float64 reference (detail: the relation)"),
+        "gradient_error": Metric("1", "largest error of a gradient there, relative to 1 plus its largest", "lower"),
+        "kernel_calls": Metric("1", "operations of the neurons at a width of 64 (detail: the call, and which)"),
+        "copy_bandwidth": Metric("GB/s", "bytes read and written by a copy of the current, same rounds"),
+    }
+
+    def grid(self, profile: str, datasets: Sequence[str]) -> list[dict[str, Any]]:
+        if profile == "smoke":
+            return [{"timesteps": 8, "batch_size": 4, "width": 32, "rounds": 3}]
+        widths, lengths = ((64, 256, 1024), (16, 64, 256)) if profile == "quick" else ((64, 256, 1024, 4096), (4, 64))
+        return [
+            {"width": width, "timesteps": steps, "batch_size": batch}
+            for batch in (16, 128)
+            for steps in lengths
+            for width in widths
+        ]
+
+    def batch(self, cell: Cell) -> Hashable:
+        """One process for all: sizes follow each other in it, and what is compared or started once serves all."""
+        return "all"
+
+    def run_batch(self, cells: Sequence[Cell]) -> Iterator[tuple[Cell, list[Value] | Exception]]:
+        sizes: dict[Hashable, list[Cell]] = {}
+        for cell in cells:
+            own = {key: value for key, value in cell.settings.items() if not key.startswith("neuron.")}
+            sizes.setdefault(tuple(sorted((key, str(value)) for key, value in own.items())), []).append(cell)
+        relations: dict[Hashable, Equivalence | Exception] = {}
+        for own_cells in sizes.values():
+            yield from _measured(own_cells, relations)
+
+
+@dataclass
+class Contender:
+    """What is timed of a cell, by name, and what is known of it before."""
+
+    works: dict[str, Work]
+    known: list[Value]
+
+
+def _measured(
+    cells: Sequence[Cell], relations: dict[Hashable, Equivalence | Exception]
+) -> Iterator[tuple[Cell, list[Value] | Exception]]:
+    """The cells of one size."""
+    try:
+        synapse = Synapse.of(cells[0])
+    except Exception as error:
+        yield from ((cell, error) for cell in cells)
+        return
+    contenders: dict[Hashable, Contender] = {}
+    for index, cell in enumerate(cells):
+        try:
+            contenders[index] = _prepared(cell, synapse, relations)
+        except Exception as error:
+            yield cell, error
+    if not contenders:
+        return
+    device, own = synapse.current.device, cells[0].settings
+    measured = list(contenders)
+    baseline, missing = add_baseline(
+        cells, contenders, device, lambda known: _prepared(known, synapse, relations)
+    )
+    synapse, both = _affordable(synapse, len(contenders), own["rounds"], own["seconds"])
+    works: dict[Hashable, Work] = {COPY_WORK: _copy(synapse), **_linear_works(synapse, both)}
+    for key, contender in contenders.items():
+        works |= {(key, name): work for name, work in contender.works.items() if both or name != "together"}
+    peaks = {index: list(_peaks(contenders[index], both, device)) for index in measured}
+    times = interleave(works, own["rounds"], device, budget=own["seconds"])
+    bandwidth = Value("copy_bandwidth", 2 * synapse.current.nbytes / times[COPY_WORK].p50 / 1e9, detail=missing)
+    for index in measured:
+        found = [*_times(index, times, synapse.scale, baseline), *peaks[index], *contenders[index].known, bandwidth]
+        yield cells[index], found
+
+
+def _prepared(cell: Cell, synapse: Synapse, relations: dict[Hashable, Equivalence | Exception]) -> Contender:
+    """The works of a cell, after its neurons were held against the reference and its kernels seen to run."""
+    relation = _relation(cell, relations)
+    small = {**cell.settings, "width": min(PROFILED_WIDTH, cell.settings["width"])}
+    behind = Behind(Synapse.of(replace(cell, settings=small)), cell.neuron_layer(small["width"], small["timesteps"]))
+    behind.forward_backward()
+    ran = executed(behind.forward_backward)
+    check(cell.backend, ran, behind.layer.neuron)
+    torch.manual_seed(cell.seed)
+    behind = Behind(synapse, cell.neuron_layer(cell.settings["width"], cell.settings["timesteps"]))
+    works: dict[str, Work] = {
+        "forward": behind.forward,
+        "forward_backward": behind.forward_backward,
+        "together": behind.together,
+    }
+    return Contender(works, [*relation, Value("kernel_calls", ran.calls, detail=str(ran))])
+
+
+def _relation(cell: Cell, relations: dict[Hashable, Equivalence | Exception]) -> list[Value]:
+    """Whether the cell's neurons are the model that they are called, found once for all sizes.
+
+    Raises:
+        NotConformant, NotEquivalent: they are said to be, and are not.
+    """
+    constants = tuple(sorted((key, value) for key, value in cell.settings.items() if key.startswith("neuron.")))
+    key = cell.neuron, cell.backend, constants, cell.settings["protocol"]
+    if key not in relations:
+        try:
+            relations[key] = _compared(cell)
+        except Exception as error:
+            relations[key] = error
+    found = relations[key]
+    if isinstance(found, Exception):
+        raise found
+    values = [Value("different_spikes", found.different_spikes, detail=found.relation)]
+    if found.gradient_error is not None:
+        values.append(Value("gradient_error", found.gradient_error))
+    return values
+
+
+def _compared(cell: Cell) -> Equivalence:
+    layer = cell.neuron_layer(equivalence.CHANNELS, equivalence.TIMESTEPS)
+    if not isinstance(layer.neuron, Peer):
+        gate(cell.neuron_layer, cell.torch_device)
+    found = equivalence.compare(layer, cell.seed, cell.torch_device)
+    equivalence.refuse(layer.neuron, found)
+    return found
+
+
+def _affordable(synapse: Synapse, contenders: int, rounds: int, seconds: float) -> tuple[Synapse, bool]:
+    """The synapse, or one part of its rows, so that the rounds keep to their time; whether both are timed together."""
+    device = synapse.current.device
+    part = synapse.part(PART)
+    part.forward_backward()
+    once = part.scale * devices.of(device).seconds(device, part.forward_backward, 1)
+    calls = rounds + 2  # with the warm-up
+    if 1.5 * once * calls > seconds / 2:  # forward alone takes about half as long once more
+        return part, False
+    return synapse, once * contenders * calls <= seconds / 2
+
+
+def _copy(synapse: Synapse) -> Work:
+    source = synapse.current.detach()
+    target = torch.empty_like(source)
+    return lambda: target.copy_(source)
+
+
+def _linear_works(synapse: Synapse, both: bool) -> dict[Hashable, Work]:
+    works: dict[Hashable, Work] = {
+        ("linear", "forward"): synapse.forward,
+        ("linear", "forward_backward"): synapse.forward_backward,
+    }
+    return {**works, ("linear", "steps"): synapse.step_by_step} if both else works
+
+
+def _peaks(contender: Contender, both: bool, device: torch.device) -> Iterator[Value]:
+    for name, metric in (("forward_backward", "neuron_peak"), ("together", "together_peak")):
+        if name in contender.works and (both or name != "together"):
+            yield Value(metric, peak_bytes(contender.works[name], device).allocated / GIBIBYTE)
+
+
+def _times(index: int, times: Mapping[Hashable, Spread], scale: float, baseline: Hashable) -> Iterator[Value]:
+    """All that follows from the rounds for one cell; times of the Linear on a part of its rows are scaled to all."""
+    told = "" if scale == 1 else f"predicted from 1 of {scale:.0f} parts of the rows"
+    for direction, ending in (("forward", "_forward"), ("forward_backward", "")):
+        own, linear = times[index, direction], times["linear", direction].times(scale)
+        yield from spread_values(f"neuron{ending}_time", own, MILLISECONDS)
+        yield from spread_values(f"linear{ending}_time", linear, MILLISECONDS, told)
+        yield from spread_values(f"neuron{ending}_share", own.share_beside(linear), detail=told)
+    if ("linear", "steps") in times:
+        steps = times["linear", "steps"]
+        yield from spread_values("linear_steps_time", steps, MILLISECONDS)
+        yield from spread_values("neuron_share_of_steps", times[index, "forward_backward"].share_beside(steps))
+    if (index, "together") in times:
+        yield from spread_values("together_time", times[index, "together"], MILLISECONDS)
+    if (baseline, "forward_backward") in times:
+        ratio = times[index, "forward_backward"].over(times[baseline, "forward_backward"])
+        yield from spread_values("neuron_time_over_baseline", ratio)
