@@ -95,7 +95,7 @@ class Compile(Backend):
     def prepare(self, neuron: Neuron, bptt_steps: int | None) -> Runner:
         if isinstance(neuron, Peer):
             _refuse_truncation(neuron.package, bptt_steps)
-            return torch.compile(neuron.run, dynamic=False)
+            return torch.compile(lambda parameters, x: neuron.trace(x, parameters)[0], dynamic=False)
         computed = _computed_by(neuron)
         if computed is None:
             return self._compiled(neuron, bptt_steps)

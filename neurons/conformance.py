@@ -16,7 +16,7 @@ from torch import Tensor
 
 from neurons.layer import NeuronLayer
 from neurons.peers import equivalence
-from neurons.peers.peer import Peer
+from neurons.peers.peer import Peer, refuse_apart
 from neurons.reference import step_loop
 from neurons.truncation import reference_loop
 
@@ -186,12 +186,14 @@ def gate(make: Callable[[int, int], NeuronLayer], device: torch.device | str = "
 
     Raises:
         NotConformant, NotEquivalent: one line with the disagreement.
+        BackendUnavailable: a peer that may not share this process.
     """
     generator = torch.Generator().manual_seed(0)
     torch.manual_seed(0)
     layer = make(5, 9)
     neuron = layer.neuron
     if isinstance(neuron, Peer):
+        refuse_apart(neuron)
         equivalence.gate(make(equivalence.CHANNELS, equivalence.TIMESTEPS), device)
         return
     x = 0.7 + 0.6 * torch.randn(9, 51, 5, generator=generator)

@@ -10,28 +10,30 @@ The setting of Open Neuromorphic's comparison is batch_size=16, timesteps=500, i
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import torch
 
+from neurons import BackendUnavailable
+from neurons.backends import get_backend
 from neurons.conformance import gate
 from neurons.peers import equivalence
 from neurons.peers.equivalence import Equivalence
-from neurons.peers.peer import Peer
+from neurons.peers.jax_peer import JaxPeer
+from neurons.peers.peer import Peer, versioned
 from tasks.base import Cell, InterleavedTask, Metric, Range, Value
 from tasks.measuring import devices
+from tasks.measuring.contender import Contender, OfJax, linear_of_torch, of_torch, peaks
 from tasks.measuring.executed import check, executed
 from tasks.measuring.linear_workload import Behind, Synapse
 from tasks.measuring.timing import COPY_WORK, Spread, Work, add_baseline, interleave, spread_values
-from tasks.memory import peak_bytes
 
 PART = 16
 """Where the Linear on all rows would take too long, it is timed on one part of so many."""
 PROFILED_WIDTH = 64
 """Of the layer whose kernels are read off the profiler."""
 MILLISECONDS = 1e3
-GIBIBYTE = 2**30
 SHARE = "time of the neurons alone over that of the Linear alone plus that of the neurons"
 
 
@@ -105,74 +107,80 @@ class LinearNeuron(InterleavedTask):
             own = {key: value for key, value in cell.settings.items() if not key.startswith("neuron.")}
             sizes.setdefault(tuple(sorted((key, str(value)) for key, value in own.items())), []).append(cell)
         relations: dict[Hashable, Equivalence | Exception] = {}
-        for own_cells in sizes.values():
-            yield from _measured(own_cells, relations)
-
-
-@dataclass
-class Contender:
-    """What is timed of a cell, by name, and what is known of it before."""
-
-    works: dict[str, Work]
-    known: list[Value]
+        with OfJax() as jax:
+            for own_cells in sizes.values():
+                yield from _measured(own_cells, relations, jax)
 
 
 def _measured(
-    cells: Sequence[Cell], relations: dict[Hashable, Equivalence | Exception]
+    cells: Sequence[Cell], relations: dict[Hashable, Equivalence | Exception], jax: OfJax
 ) -> Iterator[tuple[Cell, list[Value] | Exception]]:
     """The cells of one size."""
+    jax.forget()
     try:
         synapse = Synapse.of(cells[0])
     except Exception as error:
         yield from ((cell, error) for cell in cells)
         return
+
+    def prepare(cell: Cell) -> Contender:
+        return _prepared(cell, synapse, relations, jax)
+
     contenders: dict[Hashable, Contender] = {}
     for index, cell in enumerate(cells):
         try:
-            contenders[index] = _prepared(cell, synapse, relations)
+            contenders[index] = prepare(cell)
         except Exception as error:
             yield cell, error
     if not contenders:
         return
+    measured = [key for key in contenders if isinstance(key, int)]
     device, own = synapse.current.device, cells[0].settings
-    measured = list(contenders)
-    baseline, missing = add_baseline(
-        cells, contenders, device, lambda known: _prepared(known, synapse, relations)
-    )
-    synapse, both = _affordable(synapse, len(contenders), own["rounds"], own["seconds"])
-    works: dict[Hashable, Work] = {COPY_WORK: _copy(synapse), **_linear_works(synapse, both)}
+    baseline, missing = add_baseline(cells, contenders, device, prepare)
+    synapse, together = _affordable(synapse, len(contenders), own["rounds"], own["seconds"])
+    both = {key: contender.both() for key, contender in contenders.items()} if together else {}
+    works: dict[Hashable, Work] = {COPY_WORK: _copy(synapse)}
+    works |= {("torch", direction): work for direction, work in linear_of_torch(synapse).items()}
+    if any(contender.linear == "jax" for contender in contenders.values()):
+        works |= {("jax", direction): work for direction, work in jax.linear(cells[0], synapse).items()}
+    if together:
+        works["torch", "steps"] = synapse.step_by_step
     for key, contender in contenders.items():
-        works |= {(key, name): work for name, work in contender.works.items() if both or name != "together"}
-    peaks = {index: list(_peaks(contenders[index], both, device)) for index in measured}
+        works |= {(key, name): work for name, work in contender.works.items()}
+    works |= {(key, "together"): work for key, work in both.items()}
+    known = {index: [*peaks(contenders[index], both.get(index)), *contenders[index].known] for index in measured}
     times = interleave(works, own["rounds"], device, budget=own["seconds"])
     bandwidth = Value("copy_bandwidth", 2 * synapse.current.nbytes / times[COPY_WORK].p50 / 1e9, detail=missing)
     for index in measured:
-        found = [*_times(index, times, synapse.scale, baseline), *peaks[index], *contenders[index].known, bandwidth]
-        yield cells[index], found
+        found = _times(index, contenders[index].linear, times, synapse.scale, baseline)
+        yield cells[index], [*found, *known[index], bandwidth]
 
 
-def _prepared(cell: Cell, synapse: Synapse, relations: dict[Hashable, Equivalence | Exception]) -> Contender:
+def _prepared(
+    cell: Cell, synapse: Synapse, relations: dict[Hashable, Equivalence | Exception], jax: OfJax
+) -> Contender:
     """The works of a cell, after its neurons were held against the reference and its kernels seen to run."""
-    relation = _relation(cell, relations)
-    small = {**cell.settings, "width": min(PROFILED_WIDTH, cell.settings["width"])}
-    behind = Behind(Synapse.of(replace(cell, settings=small)), cell.neuron_layer(small["width"], small["timesteps"]))
-    behind.forward_backward()
-    ran = executed(behind.forward_backward)
-    check(cell.backend, ran, behind.layer.neuron)
+    known, settings = _relation(cell, relations), cell.settings
     torch.manual_seed(cell.seed)
-    behind = Behind(synapse, cell.neuron_layer(cell.settings["width"], cell.settings["timesteps"]))
-    works: dict[str, Work] = {
-        "forward": behind.forward,
-        "forward_backward": behind.forward_backward,
-        "together": behind.together,
-    }
-    return Contender(works, [*relation, Value("kernel_calls", ran.calls, detail=str(ran))])
+    layer = cell.neuron_layer(settings["width"], settings["timesteps"])
+    if isinstance(layer.neuron, JaxPeer):
+        return jax.contender(cell, layer.neuron, synapse, known)
+    small = {**settings, "width": min(PROFILED_WIDTH, settings["width"])}
+    narrow = Behind(Synapse.of(replace(cell, settings=small)), cell.neuron_layer(small["width"], small["timesteps"]))
+    narrow.forward_backward()
+    ran = executed(narrow.forward_backward)
+    check(cell.backend, ran, layer.neuron)
+    told = str(ran)
+    if isinstance(layer.neuron, Peer):
+        told = f"{versioned(layer.neuron.package)}: {layer.neuron.class_name}, {layer.neuron.call}; {ran}"
+    return of_torch(synapse, layer, [*known, Value("kernel_calls", ran.calls, detail=told)])
 
 
 def _relation(cell: Cell, relations: dict[Hashable, Equivalence | Exception]) -> list[Value]:
     """Whether the cell's neurons are the model that they are called, found once for all sizes.
 
     Raises:
+        BackendUnavailable: they cannot run here.
         NotConformant, NotEquivalent: they are said to be, and are not.
     """
     constants = tuple(sorted((key, value) for key, value in cell.settings.items() if key.startswith("neuron.")))
@@ -192,10 +200,13 @@ def _relation(cell: Cell, relations: dict[Hashable, Equivalence | Exception]) ->
 
 
 def _compared(cell: Cell) -> Equivalence:
-    layer = cell.neuron_layer(equivalence.CHANNELS, equivalence.TIMESTEPS)
+    layer, device = cell.neuron_layer(equivalence.CHANNELS, equivalence.TIMESTEPS), cell.torch_device
+    reason = get_backend(cell.backend).unavailable(layer.neuron, device)
+    if reason is not None:
+        raise BackendUnavailable(reason)
     if not isinstance(layer.neuron, Peer):
-        gate(cell.neuron_layer, cell.torch_device)
-    found = equivalence.compare(layer, cell.seed, cell.torch_device)
+        gate(cell.neuron_layer, device)
+    found = equivalence.compare(layer, cell.seed, device)
     equivalence.refuse(layer.neuron, found)
     return found
 
@@ -218,30 +229,18 @@ def _copy(synapse: Synapse) -> Work:
     return lambda: target.copy_(source)
 
 
-def _linear_works(synapse: Synapse, both: bool) -> dict[Hashable, Work]:
-    works: dict[Hashable, Work] = {
-        ("linear", "forward"): synapse.forward,
-        ("linear", "forward_backward"): synapse.forward_backward,
-    }
-    return {**works, ("linear", "steps"): synapse.step_by_step} if both else works
-
-
-def _peaks(contender: Contender, both: bool, device: torch.device) -> Iterator[Value]:
-    for name, metric in (("forward_backward", "neuron_peak"), ("together", "together_peak")):
-        if name in contender.works and (both or name != "together"):
-            yield Value(metric, peak_bytes(contender.works[name], device).allocated / GIBIBYTE)
-
-
-def _times(index: int, times: Mapping[Hashable, Spread], scale: float, baseline: Hashable) -> Iterator[Value]:
+def _times(
+    index: int, beside: str, times: Mapping[Hashable, Spread], scale: float, baseline: Hashable
+) -> Iterator[Value]:
     """All that follows from the rounds for one cell; times of the Linear on a part of its rows are scaled to all."""
-    told = "" if scale == 1 else f"predicted from 1 of {scale:.0f} parts of the rows"
+    told = "" if scale == 1 else f"predicted: {scale:.0f} times that of one in {scale:.0f} rows"
     for direction, ending in (("forward", "_forward"), ("forward_backward", "")):
-        own, linear = times[index, direction], times["linear", direction].times(scale)
+        own, linear = times[index, direction], times[beside, direction].times(scale)
         yield from spread_values(f"neuron{ending}_time", own, MILLISECONDS)
         yield from spread_values(f"linear{ending}_time", linear, MILLISECONDS, told)
         yield from spread_values(f"neuron{ending}_share", own.share_beside(linear), detail=told)
-    if ("linear", "steps") in times:
-        steps = times["linear", "steps"]
+    if (beside, "steps") in times:
+        steps = times[beside, "steps"]
         yield from spread_values("linear_steps_time", steps, MILLISECONDS)
         yield from spread_values("neuron_share_of_steps", times[index, "forward_backward"].share_beside(steps))
     if (index, "together") in times:

@@ -50,7 +50,7 @@ class Peak:
     reserved: int | None = None
 
 
-def peak_bytes(work: Callable[[], None], device: torch.device) -> Peak:
+def peak_bytes(work: Callable[[], object], device: torch.device) -> Peak:
     """Peak memory during `work`: of the device, or of this process where a device has no memory of its own.
 
     The process's peak is the kernel's high-water mark, reset first (Linux).

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import torch
 
 from neurons import BackendUnavailable, backends
+from neurons.peers.peer import refuse_apart
 from tasks.base import Cell, Metric, Task, Value
 from tasks.measuring.timing import Spread, spread_values
 from tasks.measuring.workload import DTYPE_RANGE
@@ -83,6 +84,7 @@ class Startup(Task):
         reason = backends.get_backend(cell.backend).unavailable(layer.neuron, cell.torch_device)
         if reason is not None:
             raise BackendUnavailable(reason)
+        refuse_apart(layer.neuron)
         package = getattr(layer.neuron, "package", cell.backend)
         command = [sys.executable, "-c", SCRIPT, PACKAGE_IMPORTS.get(package, OWN_IMPORT), cell.neuron, cell.backend]
         command += [cell.device, str(torch.get_num_threads()), json.dumps(dict(cell.settings))]

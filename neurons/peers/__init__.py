@@ -64,9 +64,14 @@ def available() -> dict[str, type[Peer]]:
     return {name: peer for name, peer in peers().items() if peer.package in usable}
 
 
+def beside_torch() -> list[str]:
+    """The packages that may be loaded into a process that times torch."""
+    return [name for name in PACKAGES if not any(own.apart for own in peers().values() if own.package == name)]
+
+
 def counterparts(package: str, model: str) -> list[type[Peer]]:
     """The peers of a package that compute a model of the suite."""
     return [peer for peer in peers().values() if (peer.package, peer.model) == (package, model) and not peer.departs]
 
 
-__all__ = ["PACKAGES", "Card", "Peer", "available", "counterparts", "get", "peers"]
+__all__ = ["PACKAGES", "Card", "Peer", "available", "beside_torch", "counterparts", "get", "peers"]

@@ -105,7 +105,7 @@ def compare(layer: NeuronLayer, seed: int = 0, device: torch.device | str = "cpu
 
     def theirs(x: Tensor, parameters: Mapping[str, Tensor]) -> Trace:
         if peer:
-            return peer.trace(x, parameters)
+            return peer.checked_trace(x, parameters)
         return torch.func.functional_call(layer, dict(parameters), (x,)), None
 
     return _judge(_run(reference, values, x, gradient), _run(theirs, theirs_values, x, gradient))

@@ -63,6 +63,7 @@ class Norse(Peer):
 
 class LIFBox(Norse):
     name = "norse.lifbox"
+    usual = True
     class_name = "LIFBoxCell"
     constants_of_model = {**_LIKE_LIF, "reset": "hard"}
     takes = ("tau", "v_th", "v_reset", "reset")
@@ -79,6 +80,7 @@ class LIFBox(Norse):
 
 class LIFBoxSoft(LIFBox):
     name = "norse.lifbox_soft"
+    usual = False
     constants_of_model = {**_LIKE_LIF, "reset": "soft"}
 
 

@@ -13,11 +13,16 @@ import torch
 from torch import Tensor
 
 from neurons import registry
+from neurons.errors import BackendUnavailable, InvalidValue, NeuronError, UnknownName
 from neurons.learnable import Learnable
 from neurons.model import CONSTANTS, Neuron
 
 Trace = tuple[Tensor, Tensor | None]
 """Spikes, and the membrane potential after each step where the package shows it."""
+
+
+_NOT_ITS_FAULT = (BackendUnavailable, InvalidValue, NeuronError, UnknownName, MemoryError, torch.OutOfMemoryError)
+"""Errors that say nothing of a package."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,9 @@ class Peer(Neuron):
         takes: the common constants that it can be given; of the others it has those of its model and no other.
         card: its semantics.
         kernel_on_cards: the package has a kernel of all its time steps for GPUs.
+        usual: the one of its model that the package's users take, which stands for it where packages are compared.
+        call: how its class is called, in words.
+        apart: the package may not be loaded into a process that times torch; it runs in one of its own.
     """
 
     package: ClassVar[str]
@@ -67,6 +75,9 @@ class Peer(Neuron):
     published = _OfModel()
     card: ClassVar[Card]
     kernel_on_cards: ClassVar[bool] = False
+    usual: ClassVar[bool] = False
+    call: ClassVar[str] = "a loop over its single steps"
+    apart: ClassVar[bool] = False
 
     def __init__(self, timesteps: int | None = None, **overrides: Any) -> None:
         like = registry.get(self.model)(timesteps, **{**self.constants_of_model, **overrides})
@@ -108,7 +119,25 @@ class Peer(Neuron):
         return False
 
     def run(self, parameters: Mapping[str, Tensor], x: Tensor) -> Tensor:
-        return self.trace(x, parameters)[0]
+        return self.checked_trace(x, parameters)[0]
+
+    def checked_trace(self, x: Tensor, parameters: Mapping[str, Tensor]) -> Trace:
+        """`trace`, held to its contract.
+
+        Raises:
+            BackendUnavailable: the package cannot be imported, is not as it was, or gives outputs of another shape.
+        """
+        try:
+            spikes, potentials = self.trace(x, parameters)
+        except _NOT_ITS_FAULT:
+            raise
+        except Exception as error:
+            told = str(error).strip().partition("\n")[0]
+            raise BackendUnavailable(f"{versioned(self.package)} fails: {type(error).__name__}: {told}") from error
+        if spikes.shape != x.shape:
+            shapes = f"{list(spikes.shape)} for an input {list(x.shape)}"
+            raise BackendUnavailable(f"{versioned(self.package)}: {self.class_name} gives outputs {shapes}")
+        return spikes, potentials
 
     @abstractmethod
     def trace(self, x: Tensor, parameters: Mapping[str, Tensor]) -> Trace:
@@ -119,10 +148,31 @@ def missing(package: str, wanted: str) -> str | None:
     """Why a package cannot be used: it is not there, or older than `wanted`; None if it can."""
     if importlib.util.find_spec(package) is None:
         return f"the package {package} is not installed: pip install '{package}>={wanted}'"
-    version = importlib.metadata.version(package)
+    try:
+        version = importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return f"the package {package} has no version: it was not installed by pip; pip install '{package}>={wanted}'"
     if _numbers(version) < _numbers(wanted):
         return f"{package} {version} is too old: pip install '{package}>={wanted}'"
     return None
+
+
+def refuse_apart(neuron: Neuron) -> None:
+    """Refuse a neuron that runs in a process of its own, where times are taken in this one.
+
+    Raises:
+        BackendUnavailable: it does; the message says which task measures it.
+    """
+    if isinstance(neuron, Peer) and neuron.apart:
+        raise BackendUnavailable(f"{neuron.name} runs in a process of its own, where only linear_neuron takes times")
+
+
+def versioned(package: str) -> str:
+    """A package with its version, where it has one."""
+    try:
+        return f"{package} {importlib.metadata.version(package)}"
+    except importlib.metadata.PackageNotFoundError:
+        return package
 
 
 def _numbers(version: str) -> list[int]:

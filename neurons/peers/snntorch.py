@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 from typing import Any, ClassVar
 
@@ -62,6 +63,7 @@ class SnnTorch(Peer):
 
 class Leaky(SnnTorch):
     name = "snntorch.leaky"
+    usual = True
     class_name = "Leaky"
     departs = "a spike is subtracted one step later, whole (not decayed by β), and its reset is detached"
     card = Card(_CHARGE, _FIRE, "one step later, soft: the default (reset_delay=True)", "the reset is detached")
@@ -168,6 +170,35 @@ class Alpha(SnnTorch):
         return {**self.options, "alpha": x.new_tensor(model.rise), "beta": x.new_tensor(model.fall)}
 
 
+class StateLeaky(SnnTorch):
+    name = "snntorch.state_leaky"
+    usual = True
+    class_name, model = "StateLeaky", "reset_free"
+    call = "all steps in one call, a causal convolution over the whole sequence"
+    card = Card(
+        "u[t] = Σ exp(−k/τ')·x[t − k], where its β stands for τ' = 1/(1 − β), so it decays by exp(−(1 − β)) a step, "
+        "not by β; for the decay γ = 1 − 1/τ of the model it is given β = 1 + ln γ",
+        _FIRE,
+        "none",
+        "the surrogate; nothing recurs",
+    )
+
+    def trace(self, x: Tensor, parameters: Mapping[str, Tensor]) -> Trace:
+        from snntorch._neurons.stateleaky import StateLeaky as Original
+
+        beta = x.new_tensor(1 + math.log(self.decay) + 1e-12)  # it takes 1e-12 away again
+        cell = Original(beta, 1, threshold=x.new_tensor(self.v_th), spike_grad=self.spike).to(x.device, x.dtype)
+        flat = x.reshape(len(x), -1, 1)  # it takes [T, B, C]; one channel has the decay of all
+        spikes, potentials = cell(flat)
+        return spikes.reshape(x.shape), potentials.reshape(x.shape)
+
+    @classmethod
+    def unlike(cls, model: Neuron) -> str | None:
+        if model.tau <= 1:
+            return f"snnTorch's StateLeaky has a decay above 0: tau above 1 is wanted, not {model.tau}"
+        return super().unlike(model)
+
+
 def _hard(model: Neuron, detached: bool) -> str | None:
     """Why snnTorch's reset to zero does not compute `model`; None if it does."""
     if model.reset != "hard":
@@ -187,5 +218,5 @@ def _hard(model: Neuron, detached: bool) -> str | None:
 
 
 PEERS: tuple[type[Peer], ...] = (
-    *(LeakyZeroSameStep, LeakyZero, Leaky, LeakySameStep, Synaptic, SynapticZeroSameStep, RLeaky, Alpha),
+    *(LeakyZeroSameStep, LeakyZero, Leaky, LeakySameStep, Synaptic, SynapticZeroSameStep, RLeaky, Alpha, StateLeaky),
 )

@@ -43,6 +43,7 @@ class Node(Peer):
     """
 
     package = "spikingjelly"
+    call = "its step mode m, all steps in one call"
     parameter_names: ClassVar[Mapping[str, str]] = {}
     step_mode: ClassVar[str] = "m"
 
@@ -101,6 +102,7 @@ class IF(Node):
 
 class LIF(Node):
     name = "spikingjelly.lif"
+    usual = True
     kernel_on_cards = True
     class_name, model = "LIFNode", "lif"
     card = Card(
@@ -183,29 +185,39 @@ class CLIF(Node):
 class IFStep(IF):
     name = "spikingjelly.if_step"
     step_mode = "s"
+    usual = False
+    call = "a loop over its single steps, its step mode s"
     kernel_on_cards = False
 
 
 class LIFStep(LIF):
     name = "spikingjelly.lif_step"
     step_mode = "s"
+    usual = False
+    call = "a loop over its single steps, its step mode s"
     kernel_on_cards = False
 
 
 class PLIFStep(PLIF):
     name = "spikingjelly.plif_step"
     step_mode = "s"
+    usual = False
+    call = "a loop over its single steps, its step mode s"
     kernel_on_cards = False
 
 
 class KLIFStep(KLIF):
     name = "spikingjelly.klif_step"
     step_mode = "s"
+    usual = False
+    call = "a loop over its single steps, its step mode s"
 
 
 class CLIFStep(CLIF):
     name = "spikingjelly.clif_step"
     step_mode = "s"
+    usual = False
+    call = "a loop over its single steps, its step mode s"
     kernel_on_cards = False
 
 
@@ -255,6 +267,8 @@ class CUBA(Node):
     name = "spikingjelly.cuba"
     class_name, model = "CUBALIFNode", "synaptic"
     step_mode = "s"
+    usual = False
+    call = "a loop over its single steps, its step mode s"
     card = Card(
         "i = i·c + x; u = u·d + i", "u ≥ v_th", "same step; soft (v_reset=None) or to v_reset", "of the reset too"
     )

@@ -33,7 +33,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, arguments: list[str]) -> int:
     from suite.publish.terminal import print_report
-    from suite.runs import groups, measure, plan
+    from suite.runs import groups, measure, plan, rivals
     from suite.runs.user_files import UserFiles
 
     request = plan.Request(
@@ -50,4 +50,5 @@ def run(options: argparse.Namespace, arguments: list[str]) -> int:
     files = UserFiles(options.neuron_file, options.network_file, options.dataset_file, options.task_file)
     files.load()
     limit = plan.time_limit(options.time_limit, request.profile)
-    return measure.execute({groups.MAIN: plan.make(request)}, out, limit, arguments, files, print_report)
+    group = request.profile if request.profile in rivals.PROFILES else groups.MAIN
+    return measure.execute({group: plan.make(request)}, out, limit, arguments, files, print_report)

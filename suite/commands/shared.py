@@ -38,8 +38,8 @@ def add_run(parser: ArgumentParser, default: str, several_devices: bool = False)
     Args:
         default: the run directory that is used unless another is named.
     """
-    card = "; gpu: what is measured of a card" if several_devices else ""
-    parser.add_argument("--profile", default="quick", help=f"smoke, quick (default) or full{card}")
+    others = "; gpu: a card; onm, rivals: beside published comparisons of packages" if several_devices else ""
+    parser.add_argument("--profile", default="quick", help=f"smoke, quick (default) or full{others}")
     add_device(parser, several_devices)
     parser.add_argument("--out", type=folder, metavar="RUN", help=f"run directory; default {default}")
     parser.add_argument("--time-limit", type=float, metavar="SECONDS", help="for one cell; default by profile")

@@ -68,7 +68,7 @@ def _training(device: str) -> Iterator[Cell]:
     """A training step of ResNet-18 by every backend that computes the model, and by every package."""
     for neuron in FEW:
         own = [backend.name for backend in backends.OWN if backend.name not in ("cpu", "triton")]
-        for backend in (_fused(neuron, device), *own, *peers.PACKAGES):
+        for backend in (_fused(neuron, device), *own, *peers.beside_torch()):
             for task in ("training_speed", "training_memory"):
                 yield _cell(task, neuron, backend, device, **CIFAR_SIZED)
 

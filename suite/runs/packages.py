@@ -45,7 +45,8 @@ def _grid(profile: str) -> list[Cell]:
     smoke = profile == "smoke"
     chosen = list(peers.available().values())
     cells = [_cell("equivalence", peer) for peer in chosen]
-    chosen = [peer for peer in chosen if neurons.get(peer.model).runs_over_time()]  # the others have no kernel beside
+    timed = (peer for peer in chosen if not peer.apart)  # the others are timed by the task linear_neuron
+    chosen = [peer for peer in timed if neurons.get(peer.model).runs_over_time()]  # the others have no kernel beside
     lengths, sizes = ([4], {"small": SIZES["small"]}) if smoke else (TIMESTEPS, SIZES)
     for total in sizes.values():
         for timesteps in lengths:

@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import neurons
 import tasks
 from neurons import InvalidValue, UnknownName, backends
-from suite.runs import card
+from suite.runs import card, rivals
 from suite.runs.backend import resolved
 from suite.runs.cell_key import identity
 from tasks import Cell, Task, data
 from tasks.base import LARGEST
 from tasks.measuring import devices
 
-Profile = Literal["smoke", "quick", "full", "gpu"]
+Profile = Literal["smoke", "quick", "full", "gpu", "onm", "rivals"]
 PROFILES = ("smoke", "quick", "full")
 """Those that say how much is measured, on any device."""
 CARD = "gpu"
 """The profile that measures a card, see `suite.runs.card`."""
-SEEDS: dict[str, int] = {"smoke": 1, "quick": 8, "full": 10, CARD: 20}
+FIXED: dict[str, Callable[[str, Sequence[str], int], list[Cell]]] = {CARD: card.grid, **rivals.PROFILES}
+"""Profiles whose cells are given: from the device, the models and the number of seeds."""
+SEEDS: dict[str, int] = {"smoke": 1, "quick": 8, "full": 10, CARD: 20, **dict.fromkeys(rivals.PROFILES, 1)}
 """Six seeds can claim something; eight find a difference of two standard deviations among all pairs of seven neurons in
 three of four runs, ten in nearly all (`suite/statistics/README.md`)."""
-TIME_LIMITS: dict[str, float] = {"smoke": 120, "quick": 600, "full": 6 * 3600, CARD: 300}
+TIME_LIMITS: dict[str, float] = {
+    **{"smoke": 120, "quick": 600, "full": 6 * 3600, CARD: 300},
+    **dict.fromkeys(rivals.PROFILES, 300),
+}
 """Seconds that one cell may take in all."""
 MOST_SEEDS = 10_000
 NEURON = "neuron."
@@ -88,8 +93,8 @@ def make(request: Request) -> list[Cell]:
     if request.seeds is not None and request.seeds > MOST_SEEDS:
         raise InvalidValue(f"--seeds must be at most {MOST_SEEDS}, not {request.seeds}")
     places = list(dict.fromkeys(devices.resolve(name) for name in request.devices))
-    if request.profile == CARD:
-        return _of_card(request, models, places)
+    if request.profile in FIXED:
+        return _fixed(request, models, places)
     overrides = checked_settings(request.settings, chosen)
     _check_neurons(overrides, models)
     cells: dict[str, Cell] = {}
@@ -112,18 +117,19 @@ def _taken(source: data.Source, profile: str) -> bool:
     return {"smoke": source.in_smoke, "quick": source.in_quick}.get(profile, True)
 
 
-def _of_card(request: Request, models: Sequence[str], places: Sequence[str]) -> list[Cell]:
-    """The cells of the profile of a card, or of those tasks, neurons, backends and data sets that are asked for."""
-    if "cpu" in places:
+def _fixed(request: Request, models: Sequence[str], places: Sequence[str]) -> list[Cell]:
+    """The cells of a profile that gives them, or of those tasks, neurons, backends and data sets that are asked for."""
+    if request.profile == CARD and "cpu" in places:
         raise InvalidValue(f"--profile {CARD} measures a card; --device cpu has none: use quick or full")
-    tasks_of_card = {cell.task: tasks.get(cell.task) for cell in card.grid("cpu", models, 1)}
-    overrides = checked_settings(request.settings, list(tasks_of_card.values()))
+    grid = FIXED[request.profile]
+    known = {cell.task: tasks.get(cell.task) for cell in grid("cpu", models, 1)}
+    overrides = checked_settings(request.settings, list(known.values()))
     _check_neurons(overrides, models)
     asked = (("task", request.tasks), ("neuron", models if request.neurons else ()), ("dataset", request.datasets))
     cells: dict[str, Cell] = {}
     for place in places:
-        for cell in card.grid(place, models, request.seeds or SEEDS[CARD]):
-            own = {key: value for key, value in overrides.items() if _applies(key, tasks_of_card[cell.task])}
+        for cell in grid(place, models, request.seeds or SEEDS[request.profile]):
+            own = {key: value for key, value in overrides.items() if _applies(key, known[cell.task])}
             changed = replace(cell, settings={**cell.settings, **own})
             of_backend = "auto" in request.backends or cell.backend in request.backends
             if of_backend and all(not names or getattr(cell, name) in names for name, names in asked):

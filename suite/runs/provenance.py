@@ -19,7 +19,7 @@ from tasks.measuring import devices, nvml
 
 DECIDING = ("torch", "numpy", "triton")
 """Packages whose versions decide the values of every cell."""
-PACKAGES = ("torch", "triton", "numpy", "pandas", "scipy", "snntorch", "spikingjelly", "norse")
+PACKAGES = ("torch", "triton", "numpy", "pandas", "scipy", "jax", *peers.PACKAGES)
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 THIS_FILE = Path(__file__).resolve().relative_to(REPOSITORY)
 

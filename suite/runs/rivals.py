@@ -11,10 +11,9 @@ from typing import Any
 
 import tasks
 from neurons import peers
-from suite.runs.plan import resolved
+from suite.runs.backend import resolved
 from tasks import Cell
 
-GROUP = "rivals"
 TASK = "linear_neuron"
 PUBLISHED_SETTING: dict[str, Any] = {"timesteps": 500, "batch_size": 16, "input_gradient": False, "seconds": 60.0}
 PUBLISHED_WIDTHS = (512, 4096, 16384)
@@ -23,15 +22,27 @@ LONG = (256, 1024, 4096, 16384)
 """Time steps of 64 neurons, for neurons that may be computed in parallel over time."""
 
 
-def onm(device: str) -> Iterator[Cell]:
-    """A LIF by the suite's fused kernel and by its reference loop, and by every package."""
+def onm(device: str, models: Sequence[str], seeds: int) -> list[Cell]:
+    """A LIF by the suite's fused kernel and by its reference loop, and by every package; one seed."""
+    return list(_onm(device))
+
+
+def share(device: str, models: Sequence[str], seeds: int) -> list[Cell]:
+    """The map of the neurons' share, and the LIF without a reset over long times; one seed."""
+    return list(_share(device))
+
+
+PROFILES = {"onm": onm, "rivals": share}
+"""Each is a group of its own in a run, so that both may be run into one."""
+
+
+def _onm(device: str) -> Iterator[Cell]:
     for width in PUBLISHED_WIDTHS:
         for neuron, backend in (("lif", "auto"), ("lif", "reference"), *of_packages("lif")):
             yield _cell(neuron, backend, device, width=width, **PUBLISHED_SETTING)
 
 
-def share(device: str) -> Iterator[Cell]:
-    """The map of the neurons' share, and the LIF without a reset over long times."""
+def _share(device: str) -> Iterator[Cell]:
     mapped = (("lif", "auto"), ("lif", "reference"), ("clif", "auto"), *of_packages("lif"))
     for batch in BATCHES:
         for steps in LENGTHS:
@@ -39,9 +50,6 @@ def share(device: str) -> Iterator[Cell]:
                 for neuron, backend in mapped:
                     size = {"timesteps": steps, "batch_size": batch, "width": width}
                     yield _cell(neuron, backend, device, **size, rounds=3, seconds=20.0)
-
-
-PROFILES = {"onm": onm, GROUP: share}
 
 
 def of_packages(model: str) -> Sequence[tuple[str, str]]:

@@ -31,6 +31,8 @@ DEPARTURES = {
     "norse.lifbox": ("grid", 0, 0),
     "norse.lifbox_soft": ("grid", 0, 0),
     "norse.lif": ("noise", 1, 3),
+    "spyx.lif": ("noise", 0, 3),
+    "spyx.parallel_reset_lif": ("noise", 0, 3),
 }
 """Drive, first step and neuron at which each package's neuron departs from the model that it is held against."""
 

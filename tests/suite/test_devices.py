@@ -26,7 +26,7 @@ STAND_IN = REPOSITORY / "tests" / "stand_in"
 HOW_IT_RAN = ("kernel_calls", "saved_bytes")
 """Metrics that are exact on one device, and tell how it ran: the stand-in is reached by operations of torch, which keep
 the constants of a kernel as tensors of their own."""
-MEASURED = ("startup", "throughput", "training_speed", "training_memory")
+MEASURED = ("startup", "linear_neuron", "throughput", "training_speed", "training_memory")
 """Tasks whose other values are measured anew by each cell."""
 
 

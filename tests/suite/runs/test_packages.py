@@ -26,7 +26,7 @@ def test_every_peer_stands_beside_the_suites_own_model_with_its_constants() -> N
     of_throughput = [cell for cell in cells if cell.task == "throughput"]
     assert {cell.settings["timesteps"] for cell in of_throughput} == {1, 4, 8, 32, 100}
     assert {cell.settings["dtype"] for cell in of_throughput} == {"float32", "bfloat16"}
-    assert {cell.backend for cell in of_throughput} == {"cpu", "compile", *peers.PACKAGES}
+    assert {cell.backend for cell in of_throughput} == {"cpu", "compile", *peers.beside_torch()}
     assert {cell.neuron for cell in cells if cell.task == "equivalence"} == set(peers.available())
 
 
