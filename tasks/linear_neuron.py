@@ -63,6 +63,7 @@ class LinearNeuron(InterleavedTask):
     ranges = {
         "batch_size": Range(int, least=1),
         "width": Range(int, least=1),
+        "input_gradient": Range(bool),
         "seconds": Range(float, above=0),
     }
     sources = ("measuring", "memory.py")
