@@ -11,6 +11,7 @@ from neurons.model import Neuron
 from neurons.registry import get, load_file, names, register
 from neurons.selection import select
 from neurons.source import Source
+from neurons.span import Span
 
 from neurons.layer import NeuronLayer, layer  # isort: skip (needs the registry)
 from neurons.replacement import replace, reset  # isort: skip
@@ -26,6 +27,7 @@ __all__ = [
     "NeuronLayer",
     "Normal",
     "Source",
+    "Span",
     "Uniform",
     "UnknownName",
     "get",

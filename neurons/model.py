@@ -22,6 +22,7 @@ from neurons.errors import InvalidValue, UnknownName
 from neurons.learnable import Draw, First, Learnable, broadcastable
 from neurons.levels import levels
 from neurons.source import Source
+from neurons.span import Span
 from neurons.surrogate import SURROGATES, spike
 
 CONSTANTS = (
@@ -73,6 +74,8 @@ class Neuron(metaclass=NeuronType):
     """False for a model without a step whose outputs depend on later inputs."""
     published: ClassVar[Mapping[str, Any]] = {}
     """Constants that the model's own paper used, where they differ from the controlled protocol."""
+    tuning: ClassVar[Mapping[str, Span]] = {}
+    """What constants and learnables of its own may be while it is tuned, beside those that all models share."""
     spiking: ClassVar[bool] = True
     """False for a baseline with real-valued output."""
     source: ClassVar[Source | None] = None
@@ -276,7 +279,7 @@ class Neuron(metaclass=NeuronType):
         return stores.setdefault(kind, {})
 
     def _mutable_attributes(self) -> list[str]:
-        skipped = (*DERIVED, "published")
+        skipped = (*DERIVED, "published", "tuning")
         declared = {name: value for base in type(self).__mro__[-2::-1] for name, value in vars(base).items()}
         values = {name: value for name, value in declared.items() if not name.startswith("__")} | vars(self)
         return [name for name, value in values.items() if name not in skipped and not _is_fixed(value)]

@@ -29,7 +29,7 @@ from suite.report.plots import PLOTS
 from suite.report.plots.base import Plot
 from suite.report.table import Table
 from suite.report.tables import makers
-from suite.runs import groups, measure, plan
+from suite.runs import groups, measure, plan, tuning
 from suite.runs.cell_key import key
 from suite.runs.store import RunError, read_results
 from suite.runs.user_files import UserFiles
@@ -52,6 +52,7 @@ def run(
     out: str | Path | None = None,
     time_limit: float | None = None,
     files: UserFiles | None = None,
+    tune: int | None = None,
 ) -> pd.DataFrame:
     """Measure what is asked for and not yet measured, as `python -m suite run` does; its rows, one value a row.
 
@@ -66,6 +67,7 @@ def run(
         out: the run directory; `results/runs/PROFILE` unless given.
         time_limit: seconds for one cell.
         files: Python files with neurons, tasks, data sets and networks.
+        tune: how many settings of each neuron on each data set are tried; the best by validation is run, too.
 
     Returns:
         The rows of the cells asked for; `rows.attrs["run"]` is the run directory.
@@ -80,7 +82,15 @@ def run(
     root = Path(out) if out is not None else Path("results/runs") / profile
     chosen = [neuron if isinstance(neuron, str) else _registered(neuron) for neuron in _list(neurons)]
     request = plan.Request(
-        profile, _list(tasks), chosen, _list(backends), _list(datasets), seeds, dict(settings or {}), _list(devices)
+        profile,
+        _list(tasks),
+        chosen,
+        _list(backends),
+        _list(datasets),
+        seeds,
+        dict(settings or {}),
+        _list(devices),
+        tune,
     )
     cells = plan.make(request)
     limit = plan.time_limit(time_limit, profile)
@@ -88,8 +98,10 @@ def run(
     brought = {str(Path(path).resolve()) for path in own.neurons}
     added = [str(path) for path in travelling if path is not None and str(path.resolve()) not in brought]
     own = UserFiles([*own.neurons, *dict.fromkeys(added)], own.networks, own.datasets, own.tasks)
-    measure.execute({groups.MAIN: cells}, root, limit, _command(request, own, root, time_limit), own)
-    wanted = {key(cell) for cell in cells}
+    command = _command(request, own, root, time_limit)
+    trials, follow = tuning.stages(cells, request)
+    measure.execute({groups.MAIN: [*cells, *trials]}, root, limit, command, own, follow=follow)
+    wanted = {*map(key, cells), *groups.read(root)[groups.MAIN]}
     rows = read_results(root)
     rows = rows[rows.cell.isin(wanted)].reset_index(drop=True)
     missing = len(wanted) - rows.cell.nunique()
@@ -210,6 +222,7 @@ def _command(request: plan.Request, files: UserFiles, out: Path, time_limit: flo
     ):
         words += [f"--{option}", ",".join(names)] if names and list(names) != ["auto"] else []
     words += ["--seeds", str(request.seeds)] if request.seeds is not None else []
+    words += ["--tune", str(request.tune)] if request.tune is not None else []
     for name, value in request.settings.items():
         words += ["--set", f"{name}={json.dumps(value)}"]
     for kind, paths in vars(files).items():

@@ -13,7 +13,7 @@ from tasks.base import Cell, Metric, Value
 from tasks.data import Dataset
 from tasks.measuring.operations import operations_of_neuron
 from tasks.networks import neurons_of
-from tasks.training.loop import Epoch, check_finite, firing_rates
+from tasks.training.loop import Epoch, check_finite, firing_rates, selected_epoch
 from tasks.training.network_task import NETWORK_SETTINGS, NetworkTask, budget, exchange, prepare, trained
 from tasks.training.predictions import packed
 
@@ -77,11 +77,6 @@ class Accuracy(NetworkTask):
         for name, layer in neurons_of(network).items():
             if layer.neuron.spiking:
                 yield Value("output_bits", layer.neuron.bits, layer=name)
-
-
-def selected_epoch(epochs: Sequence[Epoch]) -> Epoch:
-    """The one of best validation accuracy: few validation samples tie often, and then the lowest loss counts."""
-    return max(epochs, key=lambda epoch: (epoch.validation_accuracy, -epoch.validation_loss))
 
 
 def answers(epochs: Sequence[Epoch], dataset: Dataset) -> Iterator[Value]:

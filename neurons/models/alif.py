@@ -4,7 +4,7 @@ import math
 
 from torch import Tensor
 
-from neurons import Neuron, Source, register
+from neurons import Neuron, Source, Span, register
 
 
 @register
@@ -24,6 +24,7 @@ class ALIF(Neuron):
     published = {"tau": 1 / (1 - math.exp(-1 / 20)), "v_th": 0.01, "decay_input": True}
     beta = 1.8
     tau_adaptation = 20.0
+    tuning = {"beta": Span(0.2, 4, logarithmic=True), "tau_adaptation": Span(3, 100, logarithmic=True)}
 
     def step(self, x: Tensor, u: Tensor, a: Tensor) -> tuple[Tensor, ...]:
         threshold = self.v_th + self.beta * a

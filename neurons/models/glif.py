@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from neurons import Learnable, Neuron, Source, register
+from neurons import Learnable, Neuron, Source, Span, register
 from neurons.model import logit
 
 
@@ -26,6 +26,7 @@ class GLIF(Neuron):
     v_subtract = Learnable(logit(0.5), per="channel")
     threshold = Learnable(logit(0.5), per="channel")
     conduct = Learnable(logit(0.5), per="step_channel")
+    tuning = {"leak": Span(logit(0.1), logit(0.8)), "threshold": Span(logit(0.25), logit(0.9))}
 
     def step(self, x: Tensor, u: Tensor, spike: Tensor) -> tuple[Tensor, ...]:
         a, b, c = torch.sigmoid(self.gate_leak), torch.sigmoid(self.gate_input), torch.sigmoid(self.gate_reset)

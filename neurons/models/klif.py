@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from neurons import Learnable, Neuron, Source, register
+from neurons import Learnable, Neuron, Source, Span, register
 
 
 @register
@@ -19,6 +19,7 @@ class KLIF(Neuron):
     states = ("u",)
     published = {"decay_input": True, "reset": "hard", "surrogate": "atan", "surrogate_width": 1.0}
     k = Learnable(1.0)
+    tuning = {"k": Span(0.5, 2, logarithmic=True)}
 
     def step(self, x: Tensor, u: Tensor) -> tuple[Tensor, ...]:
         f = torch.relu(self.k * self.charge(u, x))

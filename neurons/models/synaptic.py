@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from neurons import Neuron, Source, register
+from neurons import Neuron, Source, Span, register
 
 
 @register
@@ -21,6 +21,7 @@ class Synaptic(Neuron):
     states = ("u", "i")
     published = {"tau": 4.0, "v_th": 0.5, "reset": "hard"}
     synapse_decay = 0.5
+    tuning = {"synapse_decay": Span(0.1, 0.95)}
 
     def step(self, x: Tensor, u: Tensor, i: Tensor) -> tuple[Tensor, ...]:
         i = self.synapse_decay * i + x

@@ -27,13 +27,19 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--set", action="append", default=[], dest="settings", metavar="KEY=VALUE", help="change a setting"
     )
+    parser.add_argument(
+        "--tune",
+        type=int,
+        metavar="N",
+        help="also choose the best of N settings of each neuron on each data set, by validation, and run it",
+    )
     for kind, holds in FILES.items():
         parser.add_argument(f"--{kind}-file", action="append", default=[], metavar="F.py", help=f"a file with {holds}")
 
 
 def run(options: argparse.Namespace, arguments: list[str]) -> int:
     from suite.publish.terminal import print_report
-    from suite.runs import groups, measure, plan, rivals
+    from suite.runs import groups, measure, plan, rivals, tuning
     from suite.runs.user_files import UserFiles
 
     request = plan.Request(
@@ -45,10 +51,13 @@ def run(options: argparse.Namespace, arguments: list[str]) -> int:
         seeds=options.seeds,
         settings=settings(options.settings),
         devices=options.device,
+        tune=options.tune,
     )
     out = options.out or Path("results/runs") / options.profile
     files = UserFiles(options.neuron_file, options.network_file, options.dataset_file, options.task_file)
     files.load()
     limit = plan.time_limit(options.time_limit, request.profile)
     group = request.profile if request.profile in rivals.PROFILES else groups.MAIN
-    return measure.execute({group: plan.make(request)}, out, limit, arguments, files, print_report)
+    cells = plan.make(request)
+    trials, follow = tuning.stages(cells, request)
+    return measure.execute({group: [*cells, *trials]}, out, limit, arguments, files, print_report, follow)

@@ -14,7 +14,7 @@ from suite.runs.conditions import IDENTITY, PLACE, RAN, asked, codes, difference
 from suite.statistics import Estimate
 from tasks import data
 
-SHOWN_ELSEWHERE = {"temporal_gradient": {"progress"}, "throughput": {"elements"}}
+SHOWN_ELSEWHERE = {"temporal_gradient": {"progress"}, "throughput": {"elements"}, "tuning": {"trial"}}
 """Settings that the tables and plots of a task have a place of their own for."""
 
 

@@ -120,10 +120,10 @@ def code_hash(cell: Cell) -> str:
     dataset, network = cell.settings.get("dataset"), cell.settings.get("network")
     sources += [data.source_file(dataset)] if dataset in data.SOURCES else []
     sources += [networks.source_file(network)] if network in networks.ARCHITECTURES else []
-    return _digest([_core_hash(), _model_hash(cell), _hash_files(sources)])
+    return _digest([_core_hash(), model_hash(cell), _hash_files(sources)])
 
 
-def _model_hash(cell: Cell) -> str:
+def model_hash(cell: Cell) -> str:
     """What the cell's model computes with its constants, see `neurons.fingerprint`; of a peer its file and versions."""
     cls = neurons.get(cell.neuron)
     if issubclass(cls, Peer):

@@ -82,6 +82,15 @@ def differences(rows: pd.DataFrame, columns: Sequence[str]) -> str:
 
 
 def asked(row: Mapping[Any, Any]) -> Facts:
-    """What was asked of the condition of a row of `identified`: no missing values."""
+    """What was asked of the condition of a row of `identified`: no missing values.
+
+    Settings that were chosen by tuning are no other question: of them it holds what they were before, and from how
+    many they were chosen.
+    """
     columns = {name: row[name] for name in ASKED if not pd.isna(row[name])}
-    return columns | json.loads(row["settings"])
+    settings = json.loads(row["settings"])
+    untuned = settings.pop("untuned", {})
+    settings = {name: value for name, value in settings.items() if name not in untuned}
+    if "tuning" in settings:
+        settings["tuning"] = f"best of {settings.pop('trials')}"
+    return columns | settings | {name: value for name, value in untuned.items() if value is not None}

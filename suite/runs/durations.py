@@ -20,12 +20,14 @@ FILE = Path(__file__).with_name("durations.json")
 TYPICAL = 1.0
 """Seconds of a cell of which nothing is known."""
 
+LIKE = {"tuning": "accuracy"}
+"""Tasks that train as another one does."""
 Key = tuple[str, str, str]
 """Task, data set (empty for tasks without) and neuron."""
 
 
 def key(cell: Cell) -> Key:
-    return cell.task, cell.dataset or "", cell.neuron
+    return LIKE.get(cell.task, cell.task), cell.dataset or "", cell.neuron
 
 
 Kind = tuple[Key, int]
@@ -38,7 +40,7 @@ def kind(cell: Cell) -> Kind:
 
 def epochs(cell: Cell) -> int:
     """What a cell's time grows with; 1 for cells that do not train over epochs."""
-    trains = cell.task in ("accuracy", "temporal_gradient", "ablation", "conversion", "energy")
+    trains = cell.task in ("accuracy", "tuning", "temporal_gradient", "ablation", "conversion", "energy")
     return max(1, int(cell.settings.get("epochs") or 1)) if trains else 1
 
 

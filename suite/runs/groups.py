@@ -13,6 +13,8 @@ from suite.runs.store import read_results
 
 FILE = "groups.json"
 MAIN = "run"
+SUPERSEDED = "superseded"
+"""Tuned cells in whose place others came, see `suite.runs.tuning`."""
 
 
 Groups = Mapping[str, Sequence[str]]

@@ -14,9 +14,10 @@ from suite.runs.files import StorageError, log
 from suite.runs.interrupt import StopRequest
 from suite.runs.notebook import make_display
 from suite.runs.record import Result
-from suite.runs.store import Store
+from suite.runs.store import Store, read_plan
 from suite.runs.table import mixtures
 from suite.runs.text import counted
+from suite.runs.tuning import Load, superseded
 from suite.runs.user_files import UserFiles
 from tasks import Cell
 from tasks.measuring import devices
@@ -25,6 +26,8 @@ Members = Mapping[str, Sequence[Cell]]
 """The cells of each group: the main run, studies, the comparison of packages."""
 Report = Callable[[Path], None]
 """What makes and shows the report of a run directory."""
+Follow = Callable[[Load], Sequence[Cell]]
+"""What further cells there are, by the results that are stored."""
 
 
 def execute(
@@ -34,8 +37,12 @@ def execute(
     arguments: list[str],
     files: UserFiles | None = None,
     report: Report | None = None,
+    follow: Follow | None = None,
 ) -> int:
     """Run the cells of the groups that are not yet done in `out`, then make the report by `report`, if it is given.
+
+    Args:
+        follow: further cells of the main run, by the results of all others.
 
     Returns:
         0 if every cell ended ok or was unavailable, and one at least ok; 1 if one failed, was not finite or ran out
@@ -44,19 +51,41 @@ def execute(
     Raises:
         RunError: another process holds `out`, or it cannot be written.
     """
-    cells = list({identity(cell): cell for own in members.values() for cell in own}.values())
+    cells = _distinct(members)
     store = Store(out, provenance.collect(arguments, sorted({cell.device for cell in cells})))
     with store.locked():
-        store.begin(cells)
-        groups.remember(out, {name: [store.key(cell) for cell in own] for name, own in members.items()})
-        store.write_provenance()
-        code = _measure(store, cells, time_limit, (files or UserFiles()).resolved())
+        own = (files or UserFiles()).resolved()
+        _begin(store, members)
+        code = _measure(store, cells, time_limit, own)
+        further = follow(store.load) if code is None and follow is not None else ()
+        if further:
+            members = {**members, groups.MAIN: [*members[groups.MAIN], *further]}
+            cells = _distinct(members)
+            _begin(store, members)
+            code = _measure(store, cells, time_limit, own)
         if code is not None:
             return code
         if report is not None:
             with StopRequest(f"interrupted; the rows are written, and `python -m suite report {out}` makes the page"):
                 report(out)
         return _judge(store, cells)
+
+
+def _distinct(members: Members) -> list[Cell]:
+    return list({identity(cell): cell for own in members.values() for cell in own}.values())
+
+
+def _begin(store: Store, members: Members) -> None:
+    """Write down what the run is to hold, before any of it is measured."""
+    cells = _distinct(members)
+    store.begin(cells)
+    keys = {name: [store.key(cell) for cell in own] for name, own in members.items()}
+    replaced = superseded(read_plan(store.root), cells)
+    if replaced:
+        before = groups.read(store.root).get(groups.SUPERSEDED, [])
+        keys[groups.SUPERSEDED] = sorted({*before, *replaced} - {store.key(cell) for cell in cells})
+    groups.remember(store.root, keys)
+    store.write_provenance()
 
 
 def _measure(store: Store, cells: Sequence[Cell], time_limit: float, files: UserFiles) -> int | None:

@@ -43,6 +43,7 @@ class Request:
 
     Attributes:
         devices: every cell runs on each of them.
+        tune: settings tried for each neuron and data set, see `suite.runs.tuning`; none where it is None.
     """
 
     profile: str = "quick"
@@ -53,6 +54,7 @@ class Request:
     seeds: int | None = None
     settings: dict[str, Any] = field(default_factory=dict)
     devices: Sequence[str] = ("auto",)
+    tune: int | None = None
 
 
 def time_limit(asked: float | None, profile: str) -> float:

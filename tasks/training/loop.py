@@ -54,6 +54,11 @@ class Epoch:
     predicted: Tensor | None = None
 
 
+def selected_epoch(epochs: Sequence[Epoch]) -> Epoch:
+    """The one of best validation accuracy: few validation samples tie often, and then the lowest loss counts."""
+    return max(epochs, key=lambda epoch: (epoch.validation_accuracy, -epoch.validation_loss))
+
+
 class Trainer:
     """A network with its optimiser. No step waits for the device.
 

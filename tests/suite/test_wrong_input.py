@@ -60,6 +60,12 @@ WRONG = {
     "kernels lif --timesteps 0": "'0' is not a whole number from 1 on",
     "kernels lif --timesteps 2.5": "'2.5' is not a whole number from 1 on",
     "kernels lif --tile 100": "invalid choice: 100",
+    f"{RUN} --tune 1": "--tune must be at least 2 and at most 1,024, not 1",
+    f"{RUN} --tune 0": "--tune must be at least 2 and at most 1,024, not 0",
+    f"{RUN} --tune 5000": "--tune must be at least 2 and at most 1,024, not 5,000",
+    f"{RUN} --tune many": "invalid int value: 'many'",
+    f"{MEMORY} --tune 4": "--tune chooses settings of the task accuracy; --tasks has none",
+    f"{RUN} --set tuning=tuned": "unknown setting 'tuning'",
     # settings
     f"{RUN} --set epoch=3": "unknown setting 'epoch'; did you mean 'epochs'?",
     f"{RUN} --set epochs": "write it as key=value",
