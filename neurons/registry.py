@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
-import importlib.util
 import inspect
 import pkgutil
 import sys
@@ -18,9 +16,7 @@ import torch
 from neurons.errors import NeuronError, UnknownName
 from neurons.model import CONSTANTS, Neuron
 from neurons.source import Source
-from neurons.user_file import import_user_file
-
-ENTRY_POINT_GROUP = "neuron_suite.neurons"
+from neurons.user_file import import_user_file, installed
 
 _models: dict[str, type[Neuron]] = {}
 _packages: dict[str, Callable[[str], type[Neuron]]] = {}
@@ -165,7 +161,7 @@ def _discover() -> None:
     package = importlib.import_module("neurons.models")
     for module in pkgutil.iter_modules(package.__path__):
         importlib.import_module(f"neurons.models.{module.name}")
-    for entry in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP):
+    for entry in installed("neurons"):
         loaded = entry.load()
         if isinstance(loaded, type) and loaded not in _models.values():
             register(loaded)

@@ -10,8 +10,6 @@ from __future__ import annotations
 import ast
 import builtins
 import hashlib
-import importlib
-import importlib.metadata
 import inspect
 import linecache
 import math
@@ -26,7 +24,7 @@ from neurons import registry
 from neurons.errors import NeuronError
 from neurons.fingerprint import fingerprint
 from neurons.model import Neuron
-from neurons.user_file import FILE_MODULE
+from neurons.user_file import FILE_MODULE, installed
 
 CONSTANTS = (bool, int, float, str, bytes, type(None))
 WAY_OUT = "write the cell to a file (%%writefile my_neuron.py) and load it: neurons.load_file('my_neuron.py')"
@@ -183,8 +181,8 @@ def _globals_of(source: str) -> set[str]:
 
 
 def _of_entry_point(cls: type[Neuron]) -> bool:
-    entries = importlib.metadata.entry_points(group=registry.ENTRY_POINT_GROUP)
-    return any(entry.module.partition(".")[0] == cls.__module__.partition(".")[0] for entry in entries)
+    own = cls.__module__.partition(".")[0]
+    return any(entry.module.partition(".")[0] == own for entry in installed("neurons"))
 
 
 def _try(cls: type[Neuron], path: Path) -> None:

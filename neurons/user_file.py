@@ -1,8 +1,9 @@
-"""Python files of a user, imported under a name of their own."""
+"""What others bring: Python files of a user, under a name of their own, and entry points of installed packages."""
 
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
 import importlib.util
 import sys
 from pathlib import Path
@@ -12,6 +13,11 @@ from neurons.errors import NeuronError
 
 FILE_MODULE = "neuron_file_"
 """How the module of a user's file is called, before its stem and a hash of its content."""
+
+
+def installed(kind: str) -> list[importlib.metadata.EntryPoint]:
+    """What installed packages offer of a kind ("neurons", "tasks", "devices"), by entry points of neuron_suite.KIND."""
+    return list(importlib.metadata.entry_points(group=f"neuron_suite.{kind}"))
 
 
 def import_user_file(path: str | Path, wanted: str) -> ModuleType:

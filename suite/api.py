@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import matplotlib
-import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -168,14 +167,10 @@ def plots(rows: Rows) -> Shown[Drawing]:
 
 
 def _draw(plot: Plot, rows: pd.DataFrame) -> Drawing | None:
-    data = plot.data(rows)
-    if data is None or data.empty:
-        return None
     with matplotlib.rc_context():
         style.apply()
-        figure = plot.draw(data)
-    plt.close(figure)  # pyplot would show it a second time, at the end of the notebook's cell
-    return Drawing(plot.title, figure, data)
+        made = plot.make(rows)
+    return Drawing(plot.title, *made) if made is not None else None
 
 
 T = TypeVar("T", Table, Drawing)

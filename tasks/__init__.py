@@ -7,16 +7,14 @@ an installed package names as an entry point of the group `neuron_suite.tasks`.
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
 import pkgutil
 from pathlib import Path
 from types import ModuleType
 
 from neurons import NeuronError, UnknownName
-from neurons.user_file import import_user_file
+from neurons.user_file import import_user_file, installed
 from tasks import contract
 from tasks.base import Cell, Metric, NotFinite, Task, Value
-from tasks.contract import ENTRY_POINTS
 
 TASKS: dict[str, Task] = {}
 """All tasks by name, the main ones first."""
@@ -52,7 +50,7 @@ def _is_task(member: object) -> bool:
 def _discover() -> None:
     files = [module.name for module in pkgutil.iter_modules(__path__) if not module.ispkg]
     modules = [importlib.import_module(f"{__name__}.{name}") for name in files]
-    modules += [entry.load() for entry in importlib.metadata.entry_points(group=f"{ENTRY_POINTS}.tasks")]
+    modules += [entry.load() for entry in installed("tasks")]
     found = [cls for module in modules for cls in _tasks_in(module)]
     TASKS.update({task.name: task() for task in sorted(found, key=lambda task: (not task.main, task.name))})
 

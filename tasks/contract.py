@@ -12,9 +12,6 @@ if TYPE_CHECKING:
     from tasks.data.dataset import Arrays, Source
     from tasks.networks.network import Architecture
 
-ENTRY_POINTS = "neuron_suite"
-"""What the groups of entry points of installed packages begin with."""
-
 
 def fault_of_name(name: object, taken: Collection[str]) -> str | None:
     """Why something cannot be called so: a name is one word, and no other's."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
 import pkgutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -12,9 +11,8 @@ from types import ModuleType
 from typing import Generic, TypeVar
 
 from neurons import NeuronError
-from neurons.user_file import import_user_file
+from neurons.user_file import import_user_file, installed
 from tasks import contract
-from tasks.contract import ENTRY_POINTS
 
 T = TypeVar("T")
 
@@ -41,7 +39,7 @@ class Families(Generic[T]):
     def discover(self, package: str, path: Iterable[str], group: str) -> None:
         """Add what the modules of a package hold, and what installed packages name as entry points of the group."""
         modules = [importlib.import_module(f"{package}.{module.name}") for module in pkgutil.iter_modules(path)]
-        modules += [entry.load() for entry in importlib.metadata.entry_points(group=f"{ENTRY_POINTS}.{group}")]
+        modules += [entry.load() for entry in installed(group)]
         for module in modules:
             self._add(module, getattr(module, self.attribute, {}))
 

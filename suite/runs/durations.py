@@ -39,9 +39,8 @@ def kind(cell: Cell) -> Kind:
 
 
 def epochs(cell: Cell) -> int:
-    """What a cell's time grows with; 1 for cells that do not train over epochs."""
-    trains = cell.task in ("accuracy", "tuning", "temporal_gradient", "ablation", "conversion", "energy")
-    return max(1, int(cell.settings.get("epochs") or 1)) if trains else 1
+    """What a cell's time grows with; 1 for cells that do not train, or that time single steps of a training."""
+    return 1 if tasks.get(cell.task).exclusive else max(1, int(cell.settings.get("epochs") or 1))
 
 
 @cache

@@ -7,7 +7,6 @@ Another accelerator of torch joins as a subclass of `Device`, by `register` or b
 
 from __future__ import annotations
 
-import importlib.metadata
 import re
 import time
 from abc import ABC, abstractmethod
@@ -18,9 +17,9 @@ from typing import ClassVar
 import torch
 
 from neurons import InvalidValue
+from neurons.user_file import installed
 from tasks.measuring import nvml
 
-ENTRY_POINT_GROUP = "neuron_suite.devices"
 AUTO = "auto"
 WANTED = "auto, cpu, cuda or cuda:N is wanted"
 Work = Callable[[], object]
@@ -219,7 +218,7 @@ register(Cuda)
 
 @cache
 def _discover() -> None:
-    for entry in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP):
+    for entry in installed("devices"):
         register(entry.load())
 
 

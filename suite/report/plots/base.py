@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,35 +63,54 @@ class Plot:
     draw: Callable[[pd.DataFrame], Figure]
     finding: Callable[[pd.DataFrame], str]
 
+    def make(self, rows: pd.DataFrame) -> tuple[Figure, pd.DataFrame] | None:
+        """The figure, which pyplot has forgotten, and its data; None if there is nothing to show."""
+        data = self.data(rows)
+        if data is None or data.empty:
+            return None
+        others = set(plt.get_fignums())
+        try:
+            with _alike():
+                return self.draw(data), data
+        finally:
+            for number in set(plt.get_fignums()) - others:
+                plt.close(number)
+
     def save(self, rows: pd.DataFrame, folder: Path) -> Shown | None:
         """Write NAME.png, .svg and .pdf, and their data as NAME.csv; None if there is nothing to show.
 
         The same rows give the same files: what a library draws at random is seeded, and no date is written.
         """
-        data = self.data(rows)
-        if data is None or data.empty:
+        made = self.make(rows)
+        if made is None:
             return None
+        figure, data = made
         told = [name for name in data if name in SHORT or name not in COLUMNS]
         texts = data[told].apply(
             lambda column: column.map(lambda own: spreadsheet(own) if isinstance(own, str) else own)
         )
         texts.to_csv(folder / f"{self.name}.csv", index=False)
-        state = np.random.get_state()
-        np.random.seed(0)
-        try:
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", "Glyph")  # a name in letters that the font lacks
-                figure = self.draw(data)
-                for ending in FORMATS:
-                    figure.savefig(folder / f"{self.name}.{ending}", metadata=_NO_DATE.get(ending))
-            wide = figure.get_figwidth() > style.COLUMN
-        finally:
-            np.random.set_state(state)
-            plt.close("all")
+        with _alike():
+            for ending in FORMATS:
+                figure.savefig(folder / f"{self.name}.{ending}", metadata=_NO_DATE.get(ending))
+        wide = figure.get_figwidth() > style.COLUMN
         finding = self.finding(data)
         drawn = (folder / f"{self.name}.svg").read_text(encoding="utf-8")
         svg = inline(drawn, self.name, f"{finding} {self.reading}") if len(drawn) <= MOST_INLINE * 2 else ""
         return Shown(self.name, self.title, finding, self.reading, svg if len(svg) <= MOST_INLINE else "", wide)
+
+
+@contextmanager
+def _alike() -> Iterator[None]:
+    """What a library draws at random is seeded, and a name in letters that the font lacks is no warning."""
+    state = np.random.get_state()
+    np.random.seed(0)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph")
+            yield
+    finally:
+        np.random.set_state(state)
 
 
 _NO_DATE = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
