@@ -20,6 +20,7 @@ from suite.runs.durations import Durations, Open
 from suite.runs.record import STATUSES, Result
 from suite.runs.text import LONGEST_NAME, plain
 from tasks import Cell
+from tasks.base import InterleavedTask
 
 PLAIN_INTERVAL = 15.0
 LONGEST_DETAIL = 300
@@ -27,9 +28,11 @@ LONGEST_DETAIL = 300
 
 @dataclass
 class Batch:
-    """Cells of one process; `last` is when it started or sent its last result."""
+    """Cells of one process, `waiting` of them; `last` is when it started or sent its last result."""
 
+    cells: Sequence[Cell]
     last: float
+    waiting: int
 
 
 class Display:
@@ -63,7 +66,7 @@ class Display:
         self.open = Open(cells)
 
     def started(self, cells: Sequence[Cell]) -> None:
-        batch = Batch(time.monotonic())
+        batch = Batch(cells, time.monotonic(), len(cells))
         for cell in cells:
             self.running[id(cell)] = cell
             self.batches[id(cell)] = batch
@@ -74,15 +77,23 @@ class Display:
         self.open.done(cell)
         batch = self.batches.pop(id(cell), None)
         if batch is not None:
-            now = time.monotonic()
-            self.durations.saw(cell, now - batch.last)
-            batch.last = now
+            self._take_time(cell, batch)
         if result.status != "ok":
             line = f"{result.status}: {label(cell)}: {plain(result.detail, LONGEST_DETAIL)}"
             self.console.print(line, style="red", markup=False, soft_wrap=True)
         if not self.console.is_terminal and time.monotonic() - self.last_plain > PLAIN_INTERVAL:
             self.last_plain = time.monotonic()
             self.console.print(self._line(), highlight=False)
+
+    def _take_time(self, cell: Cell, batch: Batch) -> None:
+        """Note how long a cell took; cells that are measured together come all at once and share their time."""
+        now, batch.waiting = time.monotonic(), batch.waiting - 1
+        if not isinstance(tasks.get(cell.task), InterleavedTask):
+            self.durations.saw(cell, now - batch.last)
+            batch.last = now
+        elif batch.waiting == 0:
+            for own in batch.cells:
+                self.durations.saw(own, (now - batch.last) / len(batch.cells))
 
     def __enter__(self) -> Self:
         if self.console.is_terminal:

@@ -67,6 +67,29 @@ def test_the_time_left_is_near_from_a_quarter_on(speed: float, monkeypatch: pyte
     assert [pair for pair in wrong if abs(pair[0] - pair[1]) > 0.05 * end] == [], "but for the last moments"
 
 
+def test_cells_that_are_measured_together_share_their_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their results come one after the other in an instant; the first does not stand for the time of all."""
+    first, later = (
+        [
+            Cell("training_speed", neuron, "cpu", 0, {"dataset": dataset, "timesteps": 4})
+            for neuron in ("lif", "clif", "glif", "plif")
+        ]
+        for dataset in ("digits", "delayed_recall")
+    )
+    clock = [0.0]
+    monkeypatch.setattr(display.time, "monotonic", lambda: clock[0])
+    shown = display.Display([*first, *later], cached=0, console=Console(file=io.StringIO()))
+    shown.plan([*first, *later])
+    shown.started(first)
+    clock[0] = expected = sum(durations.Durations().weight(cell) for cell in first)
+    rest = sum(durations.Durations().weight(cell) for cell in later)
+    for cell in first:
+        shown.finished(cell, Result("ok", seconds=0.0))
+        left = shown.seconds_left()
+        assert left is None or left <= 1.01 * (rest + expected), "nothing is known, or about what there is"
+    assert shown.seconds_left() == pytest.approx(rest)
+
+
 def test_cells_of_the_same_run_tell_of_others() -> None:
     """The same neuron on the same set, else others on it, else other sets; by epoch."""
     lif, clif = (Cell("accuracy", name, "cpu", 0, {"dataset": "digits", "epochs": 10}) for name in ("lif", "clif"))
