@@ -10,7 +10,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from neurons import peers
+from neurons import parallel, peers
 from neurons.errors import BackendUnavailable, NotFusable, UnknownName
 from neurons.kernels.cpu import kernel as cpu
 from neurons.kernels.fused import FusedRunner
@@ -156,6 +156,29 @@ class Triton(Backend):
         return FusedRunner(neuron, "triton", bptt_steps)
 
 
+class InParallel(Backend):
+    """A neuron that is linear in its input, for all time steps at once (see `neurons.parallel`)."""
+
+    def __init__(self, name: str, description: str, potentials: Callable[[Tensor, float], Tensor]) -> None:
+        self.name = name
+        self.description = description
+        self._potentials = potentials
+
+    def unavailable(self, neuron: Neuron, device: torch.device) -> str | None:
+        reason = _no_step(self.name, neuron)
+        if reason is not None:
+            return reason
+        found = parallel.linear_step(neuron)
+        return found if isinstance(found, str) else None
+
+    def prepare(self, neuron: Neuron, bptt_steps: int | None) -> Runner:
+        if bptt_steps is not None:
+            raise BackendUnavailable(f"{self.name} cannot truncate (bptt_steps); use reference, compile or cpu")
+        step = parallel.linear_step(neuron)
+        assert isinstance(step, parallel.Linear)
+        return lambda parameters, x: parallel.run(neuron, step, self._potentials, x)
+
+
 def _no_step(backend: str, neuron: Neuron) -> str | None:
     if neuron.runs_over_time():
         return None
@@ -217,7 +240,11 @@ class Package(Backend):
         return f"{self.name} has no {neuron.name} that computes the same{nearest}"
 
 
-OWN: tuple[Backend, ...] = (Reference(), Compile(), Cpu(), Triton())
+OWN: tuple[Backend, ...] = (
+    *(Reference(), Compile(), Cpu(), Triton()),
+    InParallel("convolution", "a causal convolution over time, of neurons without a reset", parallel.convolution),
+    InParallel("scan", "an associative scan over time, of neurons without a reset", parallel.scan),
+)
 FUSED = {"cpu": "cpu", "cuda": "triton", "meta": "cpu"}
 """The fused backend of each type of device; on meta tensors it tells the shapes."""
 

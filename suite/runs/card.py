@@ -10,7 +10,7 @@ from typing import Any
 
 import neurons
 import tasks
-from neurons import backends, peers
+from neurons import peers
 from suite.runs.backend import resolved
 from tasks import Cell, data
 from tasks.measuring.workload import DTYPES
@@ -67,8 +67,7 @@ def _layers(device: str, models: Sequence[str]) -> Iterator[Cell]:
 def _training(device: str) -> Iterator[Cell]:
     """A training step of ResNet-18 by every backend that computes the model, and by every package."""
     for neuron in FEW:
-        own = [backend.name for backend in backends.OWN if backend.name not in ("cpu", "triton")]
-        for backend in (_fused(neuron, device), *own, *peers.beside_torch()):
+        for backend in (_fused(neuron, device), "reference", "compile", *peers.beside_torch()):
             for task in ("training_speed", "training_memory"):
                 yield _cell(task, neuron, backend, device, **CIFAR_SIZED)
 

@@ -32,7 +32,10 @@ BOOKKEEPING = {
     *("alias", "detach", "detach_", "lift_fresh", "to", "contiguous"),
 }
 """Operators that compute nothing."""
-KIND_OF_BACKEND = {"reference": "torch operators", "compile": "compiled graph", "cpu": "fused C", "triton": "triton"}
+KIND_OF_BACKEND = {
+    **{"reference": "torch operators", "compile": "compiled graph", "cpu": "fused C", "triton": "triton"},
+    **{"convolution": "torch operators", "scan": "torch operators"},
+}
 SHOWN = 4
 
 
