@@ -31,6 +31,8 @@ from tasks.measuring.timing import COPY_WORK, Spread, Work, add_baseline, interl
 
 PART = 16
 """Where the Linear on all rows would take too long, it is timed on one part of so many."""
+SOON = 0.05
+"""Of the time that the Linear may take: below, it is tried on all rows."""
 PROFILED_WIDTH = 64
 """Of the layer whose kernels are read off the profiler."""
 MILLISECONDS = 1e3
@@ -56,6 +58,7 @@ class LinearNeuron(InterleavedTask):
         "batch_size": 16,
         "width": 256,
         "input_gradient": True,
+        "together": True,
         "rounds": 5,
         "seconds": 120.0,
         "protocol": "controlled",
@@ -64,6 +67,7 @@ class LinearNeuron(InterleavedTask):
         "batch_size": Range(int, least=1),
         "width": Range(int, least=1),
         "input_gradient": Range(bool),
+        "together": Range(bool),
         "seconds": Range(float, above=0),
     }
     sources = ("measuring", "memory.py")
@@ -138,13 +142,13 @@ def _measured(
     measured = [key for key in contenders if isinstance(key, int)]
     device, own = synapse.current.device, cells[0].settings
     baseline, missing = add_baseline(cells, contenders, device, prepare)
-    synapse, together = _affordable(synapse, len(contenders), own["rounds"], own["seconds"])
+    synapse, together = _affordable(synapse, len(contenders), own)
     both = {key: contender.both() for key, contender in contenders.items()} if together else {}
     works: dict[Hashable, Work] = {COPY_WORK: _copy(synapse)}
     works |= {("torch", direction): work for direction, work in linear_of_torch(synapse).items()}
     if any(contender.linear == "jax" for contender in contenders.values()):
         works |= {("jax", direction): work for direction, work in jax.linear(cells[0], synapse).items()}
-    if together:
+    if synapse.scale == 1:
         works["torch", "steps"] = synapse.step_by_step
     for key, contender in contenders.items():
         works |= {(key, name): work for name, work in contender.works.items()}
@@ -212,16 +216,22 @@ def _compared(cell: Cell) -> Equivalence:
     return found
 
 
-def _affordable(synapse: Synapse, contenders: int, rounds: int, seconds: float) -> tuple[Synapse, bool]:
+def _affordable(synapse: Synapse, contenders: int, settings: Mapping[str, Any]) -> tuple[Synapse, bool]:
     """The synapse, or one part of its rows, so that the rounds keep to their time; whether both are timed together."""
-    device = synapse.current.device
+    device, half = synapse.current.device, settings["seconds"] / 2
+    calls = settings["rounds"] + 2  # with the warm-up
     part = synapse.part(PART)
-    part.forward_backward()
-    once = part.scale * devices.of(device).seconds(device, part.forward_backward, 1)
-    calls = rounds + 2  # with the warm-up
-    if 1.5 * once * calls > seconds / 2:  # forward alone takes about half as long once more
+    once = part.scale * _seconds(part, device)
+    if once < SOON * half:  # so short that a part takes longer than its share
+        once = _seconds(synapse, device)
+    if 1.5 * once * calls > half:  # forward alone takes about half as long once more
         return part, False
-    return synapse, once * contenders * calls <= seconds / 2
+    return synapse, settings["together"] and once * contenders * calls <= half
+
+
+def _seconds(synapse: Synapse, device: torch.device) -> float:
+    synapse.forward_backward()
+    return devices.of(device).seconds(device, synapse.forward_backward, 1)
 
 
 def _copy(synapse: Synapse) -> Work:

@@ -49,11 +49,13 @@ def _share(device: str) -> Iterator[Cell]:
             for width in WIDTHS:
                 for neuron, backend in mapped:
                     size = {"timesteps": steps, "batch_size": batch, "width": width}
-                    yield _cell(neuron, backend, device, **size, rounds=3, seconds=20.0)
+                    yield _cell(neuron, backend, device, **size, rounds=3, seconds=20.0, together=False)
     parallel = (("reset_free", "auto"), ("reset_free", "convolution"), ("reset_free", "scan"))
     for steps in LONG:
         for neuron, backend in (*parallel, ("lif", "auto"), *of_packages("reset_free")):
-            yield _cell(neuron, backend, device, timesteps=steps, batch_size=2, width=32, rounds=3, seconds=20.0)
+            yield _cell(
+                neuron, backend, device, timesteps=steps, batch_size=2, width=32, rounds=3, seconds=20.0, together=False
+            )
 
 
 def of_packages(model: str) -> Sequence[tuple[str, str]]:
