@@ -17,7 +17,8 @@ from neurons import UnknownName, backends
 from suite import studies
 from suite.inspection import catalogue
 from suite.runs.text import plain
-from tasks import data
+from tasks import data, networks
+from tasks.measuring.size import size_of
 
 Entry = dict[str, Any]
 
@@ -45,6 +46,26 @@ def _datasets() -> list[Entry]:
     ]
 
 
+def _networks() -> list[Entry]:
+    """Sizes with LIF at the default width: of images 3×32×32 in ten classes, else of 784 numbers."""
+    return [{"name": name, **_size(name)} for name in networks.ARCHITECTURES]
+
+
+def _size(name: str) -> Entry:
+    architecture = networks.ARCHITECTURES[name]
+    features = (3, 32, 32) if architecture.images else (784,)
+    with torch.random.fork_rng(devices=[]):
+        size = size_of(name, features, 10)
+    return {
+        "description": architecture.description,
+        "width": architecture.width,
+        "parameters": size.parameters,
+        "input": "×".join(map(str, features)),
+        "macs": size.macs,
+        "macs_as_paper": size.macs_as_paper,
+    }
+
+
 def _backends() -> list[Entry]:
     lif = neurons.get("lif")()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -62,6 +83,7 @@ KINDS: dict[str, Callable[[], list[Entry]]] = {
     "neurons": _neurons,
     "tasks": _tasks,
     "datasets": _datasets,
+    "networks": _networks,
     "backends": _backends,
     "studies": _studies,
 }

@@ -103,7 +103,7 @@ def _unreadable(root: Path, reader: Any, train: bool) -> Path | None:
 def _source(name: str, classes: int) -> Source:
     return Source(
         f"60,000 colour images of 3×32×32 in {classes} classes, static",
-        network="resnet18",
+        network="resnet18_preact",
         load=partial(_cifar, name),
         budgets={
             "smoke": {"epochs": 1, "width": 4, "train_samples": 128, "timesteps": 2},

@@ -87,7 +87,7 @@ def read_frames(path: Path, frames: int) -> np.ndarray:
 def _source(title: str, in_test: Callable[[int], bool], split: str) -> Source:
     return Source(
         f"events of 10,000 images, frames of 2×48×48, T = 10; test set: {split}",
-        network="conv5",
+        network="vgg11",
         load=partial(_cifar10_dvs, in_test),
         sequence=True,
         budgets={

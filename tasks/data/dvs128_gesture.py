@@ -104,7 +104,7 @@ def read_frames(cut: tuple[Path, int], frames: int, trials: dict[Path, Trial]) -
 SOURCES = {
     "dvs128_gesture": Source(
         "1,464 gestures, counts of events in frames of 2×128×128, T = 20",
-        network="conv5",
+        network="vgg11",
         load=_gesture,
         sequence=True,
         budgets={

@@ -64,7 +64,7 @@ def read_image(path: Path) -> np.ndarray:
 SOURCES = {
     "tiny_imagenet": Source(
         "110,000 colour images of 3×64×64 in 200 classes, static",
-        network="conv5",
+        network="vgg13",
         load=_tiny_imagenet,
         budgets={
             "smoke": {"epochs": 1, "width": 4, "train_samples": 128, "timesteps": 2},

@@ -1,9 +1,10 @@
 """Operations of a network on real data, counted: the raw numbers that energy models work on.
 
 What an operation costs is decided by what feeds a synapse, never by the values that happen to pass. Events (outputs of
-spiking neurons, moved but not mixed on their way) need one accumulation (AC) for each event and connection; of a neuron
-whose outputs may stand for several events (`Neuron.events`), a whole output n is n. An event of another size needs a
-multiplication with it (MAC). Anything else, a pooled spike or the output of a ReLU also where it is silent, needs a MAC
+spiking neurons, moved on their way) need one accumulation (AC) for each event and connection; of a neuron whose outputs
+may stand for several events (`Neuron.events`), a whole output n is n. An average pool is such a way, too: what follows
+adds its weight, divided by the size of the window once and for all, for each event of the window. An event of another
+size needs a multiplication with it (MAC). Anything else, or the output of a ReLU also where it is silent, needs a MAC
 for each connection, as a dense machine computes. Neurons add their own operations and state accesses.
 
 Not counted: biases (one addition an output), batch normalisation (folded into the weights before it), pooling, and
@@ -49,6 +50,8 @@ MOVES = {
     *("max_pool3d", "boolean_dispatch", "adaptive_max_pool2d", "pad", "dropout", "dropout1d", "dropout2d"),
 }
 """Functions of torch that hand values on without mixing them (max pooling is one event of several)."""
+AVERAGES = {"avg_pool1d", "avg_pool2d", "avg_pool3d", "adaptive_avg_pool1d", "adaptive_avg_pool2d"}
+"""Functions of torch whose values are means over a window, and so a number of events by its size."""
 MULTIPLIES = {
     *("matmul", "__matmul__", "__rmatmul__", "mm", "bmm", "mv", "einsum", "addmm", "addmv", "addbmm", "baddbmm", "dot"),
     *(
@@ -68,7 +71,7 @@ MULTIPLIES = {
 
 
 def count_synapse(
-    module: nn.Module, x: Tensor, output: Tensor, events: bool | None = None, most: int = 1
+    module: nn.Module, x: Tensor, output: Tensor, events: bool | None = None, most: int = 1, window: int = 1
 ) -> dict[str, float]:
     """MACs and ACs of one synapse for inputs x [frames, *features], all frames together.
 
@@ -77,6 +80,7 @@ def count_synapse(
         events: whether spiking neurons feed it. None, where that is not known (the input of a network): each frame
             whose values are all −1, 0 or 1 is taken as events.
         most: how many events an output of these neurons may stand for.
+        window: over how many outputs of neurons an input is a mean, see AVERAGES.
     """
     if events is None:
         unit = torch.isin(x, x.new_tensor([-1, 0, 1])).flatten(1).all(1)
@@ -87,8 +91,9 @@ def count_synapse(
         return {metric: sum(part[metric] for part in parts) for metric in ("macs", "acs")}
     if not events:
         return {"macs": _dense(module, x, output), "acs": 0.0}
-    size = x.abs().double()
-    counted = torch.where((size == size.round()) & (size <= most), size, 0)
+    size = x.abs().double() * window
+    whole = (size - size.round()).abs() <= (1e-4 if window > 1 else 0)
+    counted = torch.where(whole & (size.round() <= most * window), size.round(), 0)
     return {"macs": _connections(module, ((size > 0) & (counted == 0)).double()), "acs": _connections(module, counted)}
 
 
@@ -121,11 +126,13 @@ def _connections(module: Any, events: Tensor) -> float:
 
 @dataclass(frozen=True)
 class _Origin:
-    """Where a value comes from: whether it is events, how many at most, and the synapses since the last neurons."""
+    """Where a value comes from: whether it is events, of how many outputs a mean, how many events each of them is at
+    most, and the synapses since the last neurons."""
 
     events: bool | None
     synapses: frozenset[str]
     most: int = 1
+    window: int = 1
 
 
 class _Flow(TorchFunctionMode):
@@ -145,11 +152,27 @@ class _Flow(TorchFunctionMode):
         name = getattr(func, "__name__", "")
         if name in MULTIPLIES:
             raise InvalidValue(f"{name} outside of a layer is not counted; counted are {_names(COUNTED)}")
-        kinds = {origin.events for origin in origins}
-        events = kinds.pop() if name in MOVES and len(kinds) == 1 else False
+        kinds = {(origin.events, origin.window) for origin in origins}
+        events, window = kinds.pop() if name in MOVES | AVERAGES and len(kinds) == 1 else (False, 1)
+        if name in AVERAGES and events:
+            size = _window(name, args, kwargs or {})
+            events, window = size > 0, window * max(size, 1)
         synapses = frozenset[str]().union(*(origin.synapses for origin in origins))
-        _mark(result, _Origin(events, synapses, max(origin.most for origin in origins)))
+        _mark(result, _Origin(events, synapses, max(origin.most for origin in origins), window))
         return result
+
+
+def _window(name: str, args: Any, kwargs: Any) -> int:
+    """How many values each value of an average pool is a mean over; 0 where they are not as many everywhere."""
+    given = args[1] if len(args) > 1 else kwargs.get("kernel_size", kwargs.get("output_size"))
+    dimensions = int(name[-2])
+    sizes = list(given) if isinstance(given, (tuple, list)) else [given] * dimensions
+    if not name.startswith("adaptive"):
+        return math.prod(sizes)
+    inputs = args[0].shape[-dimensions:]
+    wanted = [own if size is None else size for own, size in zip(inputs, sizes, strict=True)]
+    even = all(own % size == 0 for own, size in zip(inputs, wanted, strict=True))
+    return math.prod(own // size for own, size in zip(inputs, wanted, strict=True)) if even else 0
 
 
 def origin_of(tensor: Tensor) -> _Origin:
@@ -221,7 +244,7 @@ class OperationCounter:
             x, origin = arguments[0], origin_of(arguments[0])
             events = self.input_events if origin.events is None else origin.events
             sizes = {"input_spikes": float((x != 0).sum()), "outputs": float(output.numel())}
-            self._add(name, count_synapse(module, x, output, events, origin.most) | sizes)
+            self._add(name, count_synapse(module, x, output, events, origin.most, origin.window) | sizes)
             self.shapes[name] = _shape(module, output)
             self.feeds.setdefault(name, set())
             _mark(output, _Origin(False, origin.synapses | {name}))

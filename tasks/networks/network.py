@@ -19,6 +19,25 @@ Make = Callable[[int | None, int | None], NeuronLayer]
 """A layer of neurons for channels and time steps."""
 
 
+class Dropout(nn.Module):
+    """Silences outputs of neurons in training: each with one draw for all time steps of a sample.
+
+    Attributes:
+        rate: the share that is silenced; the others are scaled up by it.
+    """
+
+    def __init__(self, rate: float = 0.0) -> None:
+        super().__init__()
+        self.rate = rate
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Spikes [T, N, *features]."""
+        if not self.training or self.rate == 0:
+            return x
+        kept = torch.empty_like(x[0]).bernoulli_(1 - self.rate)
+        return x * (kept / (1 - self.rate))
+
+
 class EachStep(nn.Sequential):
     """Applies its modules to each time step, by folding the time into the batch."""
 
@@ -104,6 +123,7 @@ class SpikingNetwork(nn.Module):
 
     Attributes:
         features: shape of one sample at one time step, where it is known; other inputs are then refused.
+        dropout: of the outputs of each layer of neurons here; none unless its rate is set.
     """
 
     features: tuple[int, ...] | None = None
@@ -122,6 +142,7 @@ class SpikingNetwork(nn.Module):
         self.neurons = nn.ModuleList(neurons)
         self.readout = EachStep(nn.Flatten(), readout) if isinstance(readout, nn.Linear) else EachStep(readout)
         self.timesteps = timesteps
+        self.dropout = Dropout()
 
     def exchange_neurons(self, make: Make) -> None:
         """Put other neurons in place of each layer; synapses, and what an optimiser knows of them, stay.
@@ -146,14 +167,18 @@ class SpikingNetwork(nn.Module):
         Raises:
             InvalidValue: kind or shape of the input do not fit the network.
         """
+        current = self.first_current(x)
+        for synapse, neuron in zip(self.synapses[1:], self.neurons, strict=False):
+            current = synapse(self.dropout(neuron(current)))
+        return self.readout(self.dropout(self.neurons[-1](current)))
+
+    def first_current(self, x: Tensor) -> Tensor:
+        """The input of the first neurons [T, N, …], of an input that is checked; see `forward`."""
         self._check_input(x)
-        x = x.unsqueeze(0) if self.timesteps is not None else x.transpose(0, 1)
-        for index, (synapse, neuron) in enumerate(zip(self.synapses, self.neurons, strict=True)):
-            current = synapse(x)
-            if index == 0 and self.timesteps is not None:
-                current = current.expand(self.timesteps, *current.shape[1:])
-            x = neuron(current)
-        return self.readout(x)
+        if self.timesteps is None:
+            return self.synapses[0](x.transpose(0, 1))
+        current = self.synapses[0](x.unsqueeze(0))
+        return current.expand(self.timesteps, *current.shape[1:])
 
     def _check_input(self, x: Tensor) -> None:
         """Networks take the batch first; layers of neurons, which take the time first, cannot tell the two apart."""

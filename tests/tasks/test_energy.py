@@ -229,7 +229,9 @@ def test_signed_spikes_do_not_cancel(neuron_file: Any) -> None:
         ([nn.Flatten(2)], True, False),
         ([nn.Dropout(0.5), nn.Identity(), nn.Flatten(2)], True, False),
         ([nn.MaxPool1d(1), nn.Flatten(2)], True, False),
-        ([nn.AvgPool1d(1), nn.Flatten(2)], False, True),
+        ([nn.AvgPool1d(1), nn.Flatten(2)], True, False),
+        ([nn.AdaptiveAvgPool1d(8), nn.Flatten(2)], True, False),
+        ([nn.AdaptiveAvgPool1d(4), nn.Upsample(8), nn.Flatten(2)], False, True),
         ([nn.ReLU(), nn.Flatten(2)], False, True),
     ],
 )
@@ -249,6 +251,37 @@ def test_silent_layers_by_kind(name: str) -> None:
         network(torch.zeros(3, 2, 4))
     assert dict(counter.layers["1"])["macs"] == (3 * 2 * 4 * 5 if name == "relu" else 0)
     assert dict(counter.layers["1"])["acs"] == 0
+
+
+@pytest.mark.parametrize("pool", [nn.AvgPool2d(2), nn.AvgPool2d((3, 2)), nn.AdaptiveAvgPool2d(2), nn.AvgPool2d(3, 1)])
+def test_each_event_of_a_pooled_window_is_accumulated(pool: nn.Module) -> None:
+    """Spike by spike: those windows that hold it, and of each the outputs that its value reaches."""
+    layer = networks.EachStep(pool, nn.Conv2d(2, 3, 3, padding=1))
+    network = nn.Sequential(neurons.layer("lif", backend="reference"), layer)
+    x = 2 * torch.rand(2, 1, 2, 6, 6)
+    with OperationCounter(network) as counter:
+        network(x)
+    spikes = neurons.layer("lif", backend="reference")(x)
+    ones = nn.Conv2d(1, 1, 3, padding=1, bias=False)
+    ones.weight.data.fill_(1)
+    side = pool(torch.zeros(1, 1, 6, 6)).shape[2:]
+    expected = 0.0
+    for spike in spikes.nonzero():
+        at = torch.zeros(1, 1, 6, 6)
+        at[0, 0, spike[3], spike[4]] = 1
+        expected += 3 * float(ones((pool(at) > 0).float()).sum())
+    assert counter.layers["1.1"]["acs"] == expected > 0
+    assert counter.layers["1.1"]["macs"] == 0
+    assert side != (6, 6)
+
+
+def test_a_pool_of_uneven_windows_is_dense() -> None:
+    """As that of VGG, which brings maps of 2×2 to 7×7: its values are no numbers of events."""
+    layer = networks.EachStep(nn.AdaptiveAvgPool2d(7), nn.Flatten(), nn.Linear(98, 5))
+    network = nn.Sequential(neurons.layer("lif", backend="reference"), layer)
+    with OperationCounter(network) as counter:
+        network(2 * torch.rand(2, 1, 2, 2, 2))
+    assert (counter.layers["1.2"]["acs"], counter.layers["1.2"]["macs"]) == (0, 2 * 98 * 5)
 
 
 @pytest.mark.parametrize("events", [None, False])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -11,8 +13,11 @@ import neurons
 from neurons import InvalidValue, Neuron, NeuronLayer, UnknownName
 from suite.runs import plan
 from tasks import networks
+from tasks.measuring.size import size_of
 from tasks.networks import EachStep, SpikingNetwork
-from tasks.networks.resnet import ResidualBlock
+from tasks.networks.network import Dropout
+from tasks.networks.resnet import MembraneBlock, PreActivationBlock, ResidualBlock
+from tasks.networks.transformer import SpikeDrivenBlock
 
 
 class Count(Neuron):
@@ -216,6 +221,120 @@ def test_networks_of_one_seed_start_equal_whatever_their_neurons(name: str, neur
             assert not torch.equal(drawn[0], drawn[1])  # each layer draws its own
 
 
+OF_THE_PAPER = [
+    # network, input, classes; parameters and MACs in millions as its Table 6 prints them
+    ("resnet18_preact", (3, 32, 32), 10, 11.2, 557.65),
+    ("resnet18_preact", (3, 32, 32), 100, 11.2, 557.70),
+    ("vgg13", (3, 64, 64), 200, 14.4, 922.56),
+    ("vgg11", (2, 128, 128), 11, 9.5, None),
+    ("vgg11", (2, 48, 48), 10, 9.5, None),
+]
+
+
+@pytest.mark.parametrize(("name", "features", "classes", "parameters", "macs"), OF_THE_PAPER)
+def test_sizes_are_those_of_the_paper(
+    name: str, features: tuple[int, ...], classes: int, parameters: float, macs: float | None
+) -> None:
+    size = size_of(name, features, classes)
+    assert size.parameters / 1e6 == pytest.approx(parameters, rel=0.01)
+    if macs is not None:
+        assert size.macs_as_paper is not None
+        assert round(size.macs_as_paper / 1e6, 2) == macs
+
+
+def test_both_counts_of_macs() -> None:
+    """Without batch norm, biases and pools as the suite counts; with them as the paper does. A small VGG by hand."""
+    assert size_of("resnet18_preact", (3, 32, 32), 10).macs == 555_422_720
+    small = size_of("vgg11", (1, 2, 2), 3, width=1)
+    channels, maps = [1, 1, 2, 4, 4, 8, 8, 8, 8], [4, 1, 1, 1, 1, 1, 1, 1]
+    products = [9 * a * b * area for a, b, area in zip(channels, channels[1:], maps, strict=False)]
+    assert small.macs == sum(products) + 8 * 49 * 3
+    assert small.normalised == small.biased == sum(b * area for b, area in zip(channels[1:], maps, strict=True))
+    assert small.pooled == 4
+    assert size_of("gru", (5,), 3).macs is None
+
+
+CONVOLUTIONAL = [name for name, found in networks.ARCHITECTURES.items() if found.images and name != "snn5"]
+
+
+@pytest.mark.parametrize("number", range(len(CONVOLUTIONAL)))
+def test_neurons_learn_in_networks(number: int) -> None:
+    """Forward and backward on a tiny input: scores of each step, and a gradient for every parameter.
+
+    Each network takes its share of the neurons, which `test_networks_of_one_seed_start_equal` builds all in all.
+    """
+    name = CONVOLUTIONAL[number]
+    for model in neurons.names()[number :: len(CONVOLUTIONAL)]:
+        make = partial(neurons.layer, model, timesteps=2, backend="reference")
+        network = networks.build(name, make, (1, 4, 4), 3, 2, 2)
+        scores = network(2 * torch.randn(3, 1, 4, 4))
+        assert scores.shape == (2, 3, 3), model
+        scores.square().sum().backward()
+        missing = [key for key, own in network.named_parameters() if own.grad is None or not own.grad.isfinite().all()]
+        assert not missing, model
+
+
+@pytest.mark.parametrize("name", CONVOLUTIONAL)
+@pytest.mark.parametrize("features", [(2, 34, 34), (3, 8, 8)])
+def test_gradients_reach_every_parameter(name: str, features: tuple[int, ...]) -> None:
+    """On a batch that is large enough, not one is zero everywhere: nothing of a network is dead by its wiring."""
+    torch.manual_seed(3)
+    network = networks.build(name, lambda channels: neurons.layer("lif", channels, 4, "reference"), features, 5, 4, 16)
+    network(2 * torch.randn(8, *features)).square().sum().backward()
+    assert not [key for key, own in network.named_parameters() if not own.grad.any()]
+
+
+def test_pre_activation_block_by_hand() -> None:
+    """The shortcut begins at the spikes, convolutions have biases, and the last normalisation is the next neurons'."""
+    block = PreActivationBlock(lambda channels: same(), 4, 8, 2).eval()
+    x = torch.randn(2, 3, 4, 8, 8)
+    scale = 1 / (1 + 1e-5) ** 0.5
+    for step, found in zip(x, block(x), strict=True):
+        first = F.conv2d(step, block.first[0].weight, block.first[0].bias, stride=2, padding=1) * scale
+        second = F.conv2d(first, block.second[0].weight, block.second[0].bias, padding=1)
+        short = F.conv2d(step, block.shortcut[0].weight, block.shortcut[0].bias, stride=2)
+        assert torch.allclose(found, (second + short) * scale, atol=1e-5)
+
+
+def test_membrane_block_by_hand() -> None:
+    """With neurons that do nothing it is what a residual block is, and its identity passes currents, not spikes."""
+    block = MembraneBlock(lambda channels: neurons.layer("lif", channels, 2, "reference"), 4, 4, 1).eval()
+    x = 0.1 * torch.randn(2, 3, 4, 8, 8)  # below the threshold: no neuron fires, and the input passes as it is
+    assert torch.allclose(block(x), x, atol=1e-6)
+    through = MembraneBlock(lambda channels: same(), 4, 8, 2).eval()
+    scale = 1 / (1 + 1e-5) ** 0.5
+    first = F.conv2d(x[0], through.first[0].weight, stride=2, padding=1) * scale
+    second = F.conv2d(first, through.second[0].weight, padding=1) * scale
+    short = F.conv2d(x[0], through.shortcut[0].weight, stride=2) * scale
+    assert torch.allclose(through(x)[0], second + short, atol=1e-5)
+
+
+def test_spike_driven_attention_by_hand() -> None:
+    """A channel's values pass where queries and keys of it met often enough, summed over all tokens."""
+    block = SpikeDrivenBlock(lambda channels: neurons.layer("lif", channels, 1, "reference"), 3).eval()
+    current = 2 * torch.randn(1, 2, 3, 4, 4)
+    fires = lambda u: (u >= 1).float()  # noqa: E731
+    scale = 1 / (1 + 1e-5) ** 0.5
+    mixed = lambda own, x: F.conv2d(x, own[0].weight) * scale  # noqa: E731
+    spikes = fires(current[0])
+    query, key, value = (fires(mixed(block.mix[name], spikes)) for name in ("query", "key", "value"))
+    gate = fires((query * key).sum((2, 3), keepdim=True) * scale)
+    after = current[0] + mixed(block.project, gate * value)
+    after = after + mixed(block.narrow, fires(mixed(block.widen, fires(after))))
+    assert torch.allclose(block(current)[0], after, atol=1e-5)
+
+
+def test_dropout_silences_an_output_for_all_steps_of_a_sample() -> None:
+    dropout = Dropout(0.25)
+    x = torch.ones(5, 40, 50)
+    out = dropout(x)
+    assert set(out.unique().tolist()) == {0.0, pytest.approx(4 / 3)}
+    assert all(torch.equal(step, out[0]) for step in out)
+    assert (out[0] == 0).float().mean().item() == pytest.approx(0.25, abs=0.05)
+    assert torch.equal(dropout.eval()(x), x)
+    assert torch.equal(Dropout()(x), x)
+
+
 @pytest.mark.parametrize("size", [28, 32])
 def test_snn5_is_the_network_of_figure_2(size: int) -> None:
     """Five convolutions of 16 to 256 channels, 5×5 from the second to the fourth, strided down to one pixel."""
@@ -287,7 +406,10 @@ def test_image_networks_refuse_other_data(name: str, features: tuple[int, ...]) 
 
 
 def test_image_networks_are_marked() -> None:
-    assert {name for name, found in networks.ARCHITECTURES.items() if found.images} == {"conv5", "resnet18", "snn5"}
+    assert {name for name, found in networks.ARCHITECTURES.items() if found.images} == {
+        *("conv5", "snn5", "vgg11", "vgg13", "vggsnn"),
+        *("resnet18", "resnet18_preact", "ms_resnet18", "transformer"),
+    }
 
 
 @pytest.mark.parametrize("network", ["conv5", "resnet18"])
