@@ -11,7 +11,7 @@ HELP = "what there is"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("kind", metavar="KIND", help="neurons, tasks, datasets, backends or studies")
+    parser.add_argument("kind", metavar="KIND", help="neurons, tasks, datasets, networks, backends or studies")
     parser.add_argument("--neurons", type=names, default=(), metavar="A,B", help="names, tag:T, kind:K or default")
     parser.add_argument("--json", action="store_true", help="a JSON list of objects")
 

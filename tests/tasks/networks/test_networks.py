@@ -275,12 +275,11 @@ def test_neurons_learn_in_networks(number: int) -> None:
 
 
 @pytest.mark.parametrize("name", CONVOLUTIONAL)
-@pytest.mark.parametrize("features", [(2, 34, 34), (3, 8, 8)])
-def test_gradients_reach_every_parameter(name: str, features: tuple[int, ...]) -> None:
+def test_gradients_reach_every_parameter(name: str) -> None:
     """On a batch that is large enough, not one is zero everywhere: nothing of a network is dead by its wiring."""
     torch.manual_seed(3)
-    network = networks.build(name, lambda channels: neurons.layer("lif", channels, 4, "reference"), features, 5, 4, 16)
-    network(2 * torch.randn(8, *features)).square().sum().backward()
+    network = networks.build(name, lambda channels: neurons.layer("lif", channels, 4, "reference"), (3, 8, 8), 5, 4, 16)
+    network(2 * torch.randn(8, 3, 8, 8)).square().sum().backward()
     assert not [key for key, own in network.named_parameters() if not own.grad.any()]
 
 
@@ -328,7 +327,7 @@ def test_dropout_silences_an_output_for_all_steps_of_a_sample() -> None:
     dropout = Dropout(0.25)
     x = torch.ones(5, 40, 50)
     out = dropout(x)
-    assert set(out.unique().tolist()) == {0.0, pytest.approx(4 / 3)}
+    assert out.unique().tolist() == pytest.approx([0, 4 / 3])
     assert all(torch.equal(step, out[0]) for step in out)
     assert (out[0] == 0).float().mean().item() == pytest.approx(0.25, abs=0.05)
     assert torch.equal(dropout.eval()(x), x)
