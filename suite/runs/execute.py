@@ -1,24 +1,25 @@
 """Runs the cells of a plan in processes: accuracy cells side by side, timings and memory alone on the machine or card.
 
-A process that dies or overruns its time loses only the cells that it had not finished; if it ran a batch, these are
-run again one by one.
+Side by side, a process measures batch after batch as long as no cell fails and nothing of one stays behind (`pool`);
+what is alone has a fresh process each. A process that dies or overruns its time loses only the cells that it had not
+finished; if it ran a batch, these are run again one by one.
 """
 
 from __future__ import annotations
 
 import contextlib
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import wait
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 import tasks
 from suite.runs import machine, processes, worker
-from suite.runs.inbox import Inbox
 from suite.runs.places import Places
+from suite.runs.pool import Pool, Worker
 from suite.runs.record import BrokenRecord, Result, Status
 from suite.runs.user_files import UserFiles
 from tasks import Cell
@@ -38,8 +39,7 @@ class Job:
     """A process at work on a batch of cells, on one device."""
 
     cells: Sequence[Cell]
-    process: BaseProcess
-    inbox: Inbox
+    worker: Worker
     log: Path
     deadline: float
     memory_kills: int
@@ -49,10 +49,31 @@ class Job:
 
     def handles(self) -> list[Any]:
         """What becomes ready when there is news of the job."""
-        return [self.process.sentinel, *([] if self.inbox.ended else [self.inbox])]
+        return [self.worker.process.sentinel, *([] if self.worker.inbox.ended else [self.worker.inbox])]
 
     def remaining(self) -> list[Cell]:
         return [cell for index, cell in enumerate(self.cells) if index not in self.done]
+
+
+class Waiting:
+    """The batches that wait for a place, by the device that they ask for; those of a device in their order."""
+
+    def __init__(self, batched: Iterable[Sequence[Cell]]) -> None:
+        self._by_device: dict[str, deque[Sequence[Cell]]] = {}
+        self.add(batched)
+
+    def add(self, batched: Iterable[Sequence[Cell]]) -> None:
+        for batch in batched:
+            self._by_device.setdefault(batch[0].device, deque()).append(batch)
+
+    def __bool__(self) -> bool:
+        return any(self._by_device.values())
+
+    def placed(self, places: Places) -> Iterator[tuple[Sequence[Cell], str]]:
+        """The batches that have a place now, each with its device."""
+        for name, batches_there in self._by_device.items():
+            while batches_there and (device := places.take(name)) is not None:
+                yield batches_there.popleft(), device
 
 
 @dataclass
@@ -74,8 +95,13 @@ class LocalExecutor:
     started: Callable[[Sequence[Cell]], None]
     finished: Callable[[Cell, Result], None]
     stop: Callable[[], bool]
+    keep_workers: bool = False
+    """Warm workers stay for the next call of `run`, until `pool.close()`."""
     short: list[Cell] = field(default_factory=list, init=False)
     """Cells that found their card's memory taken by others."""
+
+    def __post_init__(self) -> None:
+        self.pool = Pool(self.files)
 
     def run(self, cells: Sequence[Cell]) -> None:
         """Run all cells; returns when each has been reported, or when it was asked to stop. Ends all processes.
@@ -96,58 +122,53 @@ class LocalExecutor:
                 self._run_batches(batches(phase), Places(places, alone=True), threads=max(1, cores // places))
 
     def _run_batches(self, batched: Iterable[Sequence[Cell]], places: Places, threads: int) -> None:
-        pending = list(batched)[::-1]
+        waiting = Waiting(batched)
         running: list[Job] = []
         try:
-            while (pending or running) and not self.stop():
-                for place in reversed(range(len(pending))):
-                    if places.full:
-                        break
-                    device = places.take(pending[place][0].device)
-                    if device is not None:
-                        running.append(self._start(pending.pop(place), device, threads, places.alone))
+            while (waiting or running) and not self.stop():
+                for batch, device in waiting.placed(places):
+                    running.append(self._start(batch, device, threads, places.alone))
                 wait([handle for job in running for handle in job.handles()], timeout=TICK)
                 for job in list(running):
-                    if self._advance(job, pending):
-                        self._end(job, processes.GRACE)
+                    if self._advance(job, waiting):
+                        self._release(job)
                         running.remove(job)
                         places.give_back(job.device)
-                if not running:
+                if places.alone and not running:
                     processes.end_strays()
             for job in running:
                 self._take(job)
         finally:
             for job in running:
-                self._end(job)
-            processes.end_strays()
+                self._release(job)
+            if not self.keep_workers:
+                self.pool.close()
+                processes.end_strays()
 
     def _start(self, cells: Sequence[Cell], device: str, threads: int, alone: bool) -> Job:
-        context = processes.context()
-        receiver, sender = context.Pipe(duplex=False)
         log = self.log(cells[0])
-        assignment = worker.Assignment(cells, self.files, threads, log, device)
-        process = context.Process(target=worker.measure, args=(assignment, sender))
         memory_kills = processes.memory_kills()
-        processes.start(process)
-        sender.close()
+        assigned = self.pool.assign(worker.Assignment(cells, threads, log, device, alone))
         self.started(cells)
         deadline = time.monotonic() + self.time_limit * len(cells)
-        return Job(cells, process, Inbox(receiver), log, deadline, memory_kills, device, alone)
+        return Job(cells, assigned, log, deadline, memory_kills, device, alone)
 
-    def _advance(self, job: Job, pending: list[Sequence[Cell]]) -> bool:
+    def _advance(self, job: Job, waiting: Waiting) -> bool:
         """Take what a job has sent; True when it is over."""
-        dead = job.process.exitcode is not None
+        process = job.worker.process
+        dead = process.exitcode is not None
         fault = self._take(job)
         if not job.remaining():
-            return True
+            job.deadline = min(job.deadline, time.monotonic() + processes.GRACE)
+            return dead or job.worker.inbox.batch_is_over or fault is not None or time.monotonic() > job.deadline
         if fault is None and dead:
-            fault = processes.cause_of_death(job.process.exitcode, job.memory_kills)
+            fault = processes.cause_of_death(process.exitcode, job.memory_kills)
         if fault is not None:
-            self._give_up(job, pending, "failed", fault)
+            self._give_up(job, waiting, "failed", fault)
             return True
         if time.monotonic() > job.deadline:
             late = f"not done after {self.time_limit:g} s; --time-limit allows more"
-            self._give_up(job, pending, "timeout", late)
+            self._give_up(job, waiting, "timeout", late)
             return True
         with contextlib.suppress(OSError):
             if job.log.stat().st_size > LONGEST_LOG:
@@ -157,7 +178,7 @@ class LocalExecutor:
     def _take(self, job: Job) -> str | None:
         """Report the results that have arrived; what is wrong with them if they cannot be read."""
         try:
-            for index, result in job.inbox.results():
+            for index, result in job.worker.inbox.results():
                 if index not in job.done:
                     job.done.add(index)
                     if result.detail.startswith(devices.SHORT) and not job.alone:
@@ -168,11 +189,11 @@ class LocalExecutor:
             return f"{type(error).__name__}: {error}"
         return None
 
-    def _give_up(self, job: Job, pending: list[Sequence[Cell]], status: Status, detail: str) -> None:
-        processes.end(job.process)
+    def _give_up(self, job: Job, waiting: Waiting, status: Status, detail: str) -> None:
+        processes.end(job.worker.process)
         remaining = job.remaining()
         if len(job.cells) > 1:
-            pending.extend([cell] for cell in remaining)
+            waiting.add([cell] for cell in remaining)
             return
         output, _ = worker.tail(job.log, longest=LONGEST_TRACE)
         if status == "failed":
@@ -180,9 +201,10 @@ class LocalExecutor:
         for cell in remaining:
             self.finished(cell, Result(status, detail=detail, output=output[-worker.LONGEST_OUTPUT :]))
 
-    def _end(self, job: Job, grace: float = 0.0) -> None:
-        processes.end(job.process, grace)
-        job.inbox.close()
+    def _release(self, job: Job) -> None:
+        """Take the worker back: warm if it says that it is, else it is ended."""
+        inbox = job.worker.inbox
+        self.pool.give_back(job.worker, warm=not job.remaining() and inbox.batch_is_over and inbox.clean)
         with contextlib.suppress(OSError):
             if not job.log.stat().st_size:
                 job.log.unlink()

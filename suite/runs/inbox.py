@@ -20,17 +20,24 @@ def send(descriptor: int, index: int, result: Result) -> None:
         line = line[os.write(descriptor, line) :]
 
 
+def send_end(descriptor: int, clean: bool) -> None:
+    """Write that a batch is over, and whether nothing of it is left in the process."""
+    os.write(descriptor, json.dumps({"over": True, "clean": clean}).encode() + b"\n")
+
+
 class Inbox:
     """The reading end of a worker's pipe. A worker that stops in the middle of a line holds nobody up.
 
     Attributes:
         ended: nothing more will come.
+        batch_is_over: the worker is done with its batch.
+        clean: nothing of that batch is left in the process.
     """
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         os.set_blocking(connection.fileno(), False)
-        self.ended = False
+        self.ended = self.batch_is_over = self.clean = False
         self._begun = bytearray()
 
     def fileno(self) -> int:
@@ -50,7 +57,15 @@ class Inbox:
             if b"\n" in read:
                 *lines, self._begun = self._begun.split(b"\n")
                 for line in lines:
-                    yield _parsed(line)
+                    known = _object(line)
+                    if known.get("over") is True:
+                        self.batch_is_over, self.clean = True, known.get("clean") is True
+                    else:
+                        yield _parsed(known)
+
+    def silent(self) -> bool:
+        """Whether nothing has come that was not read."""
+        return not self._begun and not self._read() and not self.ended
 
     def _read(self) -> bytes:
         try:
@@ -61,9 +76,16 @@ class Inbox:
         return read
 
 
-def _parsed(line: bytearray) -> tuple[int, Result]:
+def _object(line: bytearray) -> dict[str, Any]:
     try:
-        known: dict[str, Any] = json.loads(line)
+        known: dict[str, Any] = dict(json.loads(line))
+    except (ValueError, TypeError) as error:
+        raise BrokenRecord(f"what it sent cannot be read: {error}") from error
+    return known
+
+
+def _parsed(known: dict[str, Any]) -> tuple[int, Result]:
+    try:
         return int(known["index"]), result_from_json(known)
     except (ValueError, KeyError, TypeError) as error:
         raise BrokenRecord(f"what it sent cannot be read: {error}") from error

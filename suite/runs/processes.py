@@ -147,6 +147,15 @@ def _family(process: BaseProcess) -> list[int]:
     return list(family)
 
 
+def started_by(process: BaseProcess) -> bool:
+    """Whether something else of a worker's session lives: what it started and did not end."""
+    for each in psutil.pids():
+        with contextlib.suppress(OSError):
+            if each != process.pid and os.getsid(each) == process.pid:
+                return True
+    return False
+
+
 def end_strays() -> None:
     """While no worker runs: end what workers left behind, even if it took a session of its own."""
     own = os.getpid()

@@ -1,4 +1,4 @@
-"""The process that measures: one batch of cells, each result sent to the parent as soon as it is there."""
+"""The process that measures: batches of cells, each result sent to the parent as soon as it is there."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ import torch
 import tasks
 from neurons import BackendUnavailable
 from suite.runs import processes
-from suite.runs.inbox import send
+from suite.runs.inbox import send, send_end
+from suite.runs.leaks import State
 from suite.runs.record import InvalidValueOfTask, Result, measured
 from suite.runs.user_files import UserFiles
 from tasks import Cell, Task, Value
@@ -30,39 +31,68 @@ LONGEST_OUTPUT = 4000
 
 @dataclass(frozen=True)
 class Assignment:
-    """What a worker is to do.
+    """A batch that a worker is to measure.
 
     Attributes:
         threads: how many it may use.
         log: the file that takes what it prints.
         device: where its cells run, one of those that they ask for.
+        alone: the process is for this batch alone.
     """
 
     cells: Sequence[Cell]
-    files: UserFiles
     threads: int
     log: Path
     device: str
+    alone: bool
 
 
-def measure(assignment: Assignment, connection: Connection) -> None:
-    """Run in a process of its own. Sends (index of the cell, Result) for each cell, and ends the process."""
+def serve(first: Assignment, files: UserFiles, results: Connection, orders: Connection) -> None:
+    """Run in a process of its own: measure batch after batch, sending (index of the cell, Result) for each cell.
+
+    It ends by itself after a batch that it had alone, of which a cell failed, or of which something is left here.
+    """
     processes.enter_session()
-    own, cells = os.getpid(), [replace(cell, device=assignment.device) for cell in assignment.cells]
+    own, assignment = os.getpid(), first
+    brought: UserFiles | None = files
+    state = State.here()
+    while True:
+        clean = _measure(assignment, brought, results.fileno(), own)
+        brought = None
+        clean = clean and not assignment.alone and not state.leaks()
+        _flush()
+        send_end(results.fileno(), clean)
+        if not clean:
+            break
+        state.restore()
+        try:
+            assignment = orders.recv()
+        except (EOFError, OSError):
+            break
+    os._exit(0)  # a thread or an exit handler that the cell left must not hold the process
+
+
+def _measure(assignment: Assignment, files: UserFiles | None, descriptor: int, own: int) -> bool:
+    """Measure a batch; whether no cell failed."""
+    cells = [replace(cell, device=assignment.device) for cell in assignment.cells]
     output = Output(assignment.log)
     positions = {id(cell): index for index, cell in enumerate(cells)}
     started = time.perf_counter()
+    failed = False
 
     def report(index: int, outcome: list[Value] | Exception, timesteps: int | None = None) -> None:
+        nonlocal failed
         if os.getpid() != own:
             os._exit(0)  # a cell forked, and this is its child, which has nothing to report
         result = as_result(outcome, time.perf_counter() - started)
-        send(connection.fileno(), index, replace(result, timesteps=timesteps, output=output.since_last()))
+        failed = failed or result.status == "failed"
+        send(descriptor, index, replace(result, timesteps=timesteps, output=output.since_last()))
 
     try:
         torch.set_num_threads(assignment.threads)
         devices.of(assignment.device).use(devices.torch_device(assignment.device))
-        assignment.files.load()
+        if files is not None:
+            files.load()
         task = tasks.get(cells[0].task)
         for cell, outcome in task.run_batch(cells):
             report(positions.pop(id(cell)), outcome, _timesteps(task, cell))
@@ -70,8 +100,7 @@ def measure(assignment: Assignment, connection: Connection) -> None:
     except Exception as error:
         for index in positions.values():
             report(index, error)
-    _flush()
-    os._exit(0)  # a thread or an exit handler that the cell left must not hold the process
+    return not failed
 
 
 class Output:

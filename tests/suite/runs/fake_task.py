@@ -61,8 +61,17 @@ def _oblivion() -> None:
     os.abort()
 
 
+KEPT: list[Any] = []
+"""What cells do not let go of."""
+
+
 DEEDS: dict[str, Callable[[], Any]] = {
     "ok": lambda: None,
+    "dtype": lambda: torch.set_default_dtype(torch.float64),
+    "environment": lambda: os.environ.update(OF_A_CELL="1"),
+    "folder": lambda: os.chdir("/"),
+    "signals": lambda: signal.signal(signal.SIGTERM, signal.SIG_IGN),
+    "hoard": lambda: KEPT.append(torch.ones(3 << 26)),
     "hang": lambda: time.sleep(3600),
     "segfault": lambda: ctypes.string_at(0),
     "abort": _oblivion,
@@ -93,6 +102,7 @@ VALUES: dict[str, Callable[[], Any]] = {
     "threads": torch.get_num_threads,
     "clock": time.monotonic,
     "process": os.getpid,
+    "random": lambda: float(torch.rand(())),
 }
 """What it gives instead of 1."""
 
