@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ import neurons
 from neurons import BackendUnavailable
 from neurons.kernels import cost
 from neurons.kernels.gpu import ahead_of_time
+from neurons.kernels.gpu import layer as triton_layer
 from neurons.kernels.gpu.cards import CARDS
 from neurons.kernels.gpu.launch import A_THREAD, TritonKernel, neurons_of_a_thread
 from neurons.kernels.programs import Program
@@ -98,6 +100,25 @@ def test_checkpoints_are_for_backward_alone() -> None:
     x = torch.empty(40, 3, 5, device="meta")
     assert program.checkpoint_shape(x, False) == (0,)
     assert program.checkpoint_shape(x, True) == (4, 1, 3, 5)  # 40 steps in 5 blocks of 8: states before all but one
+
+
+@pytest.mark.parametrize("steps", [8, 40])
+@pytest.mark.parametrize("for_backward", [True, False])
+def test_the_kernel_saves_for_backward_alone(for_backward: bool, steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of LIF: the states before each block of 8 steps but the first, where a backward pass is to come."""
+    launched: list[dict[str, object]] = []
+
+    class Launch:
+        def __getitem__(self, grid: object) -> Callable[..., None]:
+            return lambda *tensors, **constants: launched.append(constants)
+
+    monkeypatch.setattr(triton_layer, "forward_kernel", Launch())
+    source = source_of(neurons.get("lif")())
+    coefficients = [torch.zeros(()) for _ in source.coefficients]
+    _, checkpoints = TritonKernel(source).forward(torch.zeros(steps, 3, 5), coefficients, for_backward, None)
+    saved = for_backward and steps > 8
+    assert checkpoints.numel() == (4 * 3 * 5 if saved else 0)
+    assert [constants["SAVE"] for constants in launched] == [saved]
 
 
 @pytest.mark.parametrize("grad", [True, False])

@@ -238,7 +238,10 @@ def test_all_formats_of_a_published_run(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_report_of_100000_rows_needs_little(tmp_path: Path) -> None:
-    """Under 1 GB, torch included; its seconds are printed, not asserted."""
+    """Its 124,000 rows take 0.5 GB at most beside what is imported (numpy and torch of each version other sizes).
+
+    Its seconds are printed, not asserted.
+    """
     source = pd.read_parquet(PUBLISHED / "quick/results.parquet")
     copies = -(-100_000 // len(source))
     seeds = int(source.seed.max()) + 1
@@ -247,14 +250,15 @@ def test_a_report_of_100000_rows_needs_little(tmp_path: Path) -> None:
     shutil.copy(PUBLISHED / "quick/provenance.json", tmp_path)
     code = (
         "import pathlib, sys, time; from suite.publish.build import build; from tasks.memory import _process_bytes;"
-        "begun = time.perf_counter(); build(pathlib.Path(sys.argv[1]));"
-        "print(time.perf_counter() - begun, _process_bytes('VmHWM') / 2**20)"  # ru_maxrss would be the parent's
+        "import matplotlib.pyplot, pyarrow.parquet, scipy.stats, scikit_posthocs, seaborn;"
+        "begun, before = time.perf_counter(), _process_bytes('VmRSS'); build(pathlib.Path(sys.argv[1]));"
+        "print(time.perf_counter() - begun, (_process_bytes('VmHWM') - before) / 2**20)"  # ru_maxrss: the parent's
     )
     command = [sys.executable, "-c", code, str(tmp_path)]
     done = subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True, text=True)
     seconds, mebibytes = map(float, done.stdout.split())
     print(f"a report of {len(source) * copies} rows: {seconds:.1f} s, {mebibytes:.0f} MiB")
-    assert mebibytes < 1000
+    assert mebibytes < 500
     assert 100_000 < (tmp_path / "report/index.html").stat().st_size < 400_000
 
 
