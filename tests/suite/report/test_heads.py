@@ -26,7 +26,7 @@ def of_a_run() -> list[list[Record]]:
     return [
         of("accuracy", ACCURACIES, dataset="digits"),
         of("accuracy", {"firing_rate": 0.12}, dataset="digits", layer="neurons.0"),
-        of("accuracy", {"firing_rate": 0.34}, dataset="digits", layer="neurons.1"),
+        of("accuracy", {"firing_rate": 1.234}, dataset="digits", layer="neurons.1"),
         of("temporal_gradient", GRADIENT, dataset="digits", layer="neurons.0", settings={"progress": 1.0}),
         of("memory", {"saved_bytes": 4.0, "peak_bytes": 12.5}, timesteps=8, network=None),
         timing("lif", 5.0, 4.5, 5.5),
@@ -51,7 +51,7 @@ TABLES: dict[str, dict[str, str]] = {
         f"{SIZE}: both (× limit)": "1.40",
     },
     "training_speed": {"digits: samples/s": "1,234", "digits: × LIF": "0.80"},
-    "firing_rate": {"digits layer 0": "0.12", "digits layer 1": "0.34"},
+    "firing_rate": {"digits layer 0": "0.12", "digits layer 1": "1.23"},
 }
 
 
