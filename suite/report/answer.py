@@ -14,6 +14,7 @@ from suite.report.costs import TIME, Cost, Ratio, costs
 from suite.report.numbers import format_value
 from suite.report.outcomes import Outcome, fewest_seeds, outcomes
 from suite.report.timings import BUSY, FUSED, sizes
+from suite.report.tuned import Side, moved, sides
 from suite.runs.text import counted
 from suite.statistics import SEEDS_TO_CLAIM
 
@@ -35,11 +36,20 @@ class Answer:
 def answer(rows: pd.DataFrame, baseline: str) -> Answer:
     """What the run's rows say to its question."""
     named = name_conditions(rows)
+    both = sides(named)
+    if both:
+        return Answer(QUESTION, fitted(_of_tuning(both), moved(both)))
     known = outcomes(named)
     if known:
         where = known[0].where
         return Answer(QUESTION, fitted(_of_accuracy(known), _of_costs(costs(named, baseline, where), baseline, known)))
     return Answer(QUESTION_OF_TIME, fitted([_of_backends(named)]))
+
+
+def _of_tuning(both: Sequence[Side]) -> list[str]:
+    """Who leads where when each has the best of as many settings."""
+    first, *rest = _of_accuracy([side.after for side in both])
+    return [f"Each with the best of {both[0].trials} settings: {first}", *rest]
 
 
 def fitted(clauses: Sequence[str], last: str = "") -> str:

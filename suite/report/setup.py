@@ -75,6 +75,8 @@ def _network(record: dict[Any, Any], known: dict[str, Any]) -> list[str]:
 
 def _budget(known: dict[str, Any]) -> list[str]:
     """Epochs, batch and learning rate; the optimiser's usual rate where none was asked for."""
+    if "tuning" in known:
+        return [str(known.get("epochs", MISSING)), str(known.get("batch_size", MISSING)), "tuned"]
     rate = known.get("learning_rate")
     try:
         rate = Recipe.from_settings({"learning_rate": None, "weight_decay": None, **known}).learning_rate

@@ -15,6 +15,7 @@ from suite.report.pivot import Shape, pivot, with_failures
 from suite.report.setup import setup
 from suite.report.table import Entry, Table
 from suite.report.timings import Column, sizes
+from suite.report.tuned import tuned, tuned_settings
 
 Make = Callable[[], Table | None]
 
@@ -31,6 +32,8 @@ def makers(rows: pd.DataFrame, baseline: str) -> dict[str, Make]:
     accuracies = {name: partial(accuracy, rows, metric, name, title) for metric, (name, title) in ACCURACIES.items()}
     return {
         "accuracy": accuracies.pop("accuracy"),
+        "tuned": partial(tuned, rows),
+        "tuned_settings": partial(tuned_settings, rows),
         "setup": partial(setup, rows),
         "difference": partial(differences, rows, baseline),
         "tests": partial(tests, rows, baseline),
