@@ -20,10 +20,14 @@ def neuron(name: str) -> str:
 
 
 def written(name: str) -> str:
-    """The name of the neuron's class if that is the same word; else the name as it was given."""
+    """The name of the neuron's class if that is the same word, hyphens for `_`; else the name as it was given.
+
+    The class ILIF of `i_lif` is I-LIF.
+    """
     known = registry.registered(name)
-    if known is not None and known.__name__.lower() == name.lower():
-        return known.__name__
+    if known is not None and known.__name__.lower() == name.lower().replace("_", ""):
+        letters = iter(known.__name__)
+        return "".join("-" if letter == "_" else next(letters) for letter in name)
     return name.upper() if MODEL_LIKE.fullmatch(name) else name
 
 

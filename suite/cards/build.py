@@ -1,0 +1,73 @@
+"""Writes the cards as pages: one a model, and a gallery of all."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from markupsafe import Markup, escape
+from jinja2 import ChoiceLoader, Environment, PackageLoader, select_autoescape
+
+import neurons
+from suite.cards.behaviour import behaviour
+from suite.cards.card import BASELINE, KINDS, Card, card
+from suite.cards.standing import published_runs
+from suite.runs.folders import replacing_folder
+from suite.runs.store import RunError
+
+MARK = "cards.txt"
+"""Stands in every folder of cards: one that holds it may be made anew."""
+
+
+def build(folder: Path, published: Path, chosen: Sequence[str] = ()) -> list[Path]:
+    """Make a folder of cards anew; its pages, the gallery first.
+
+    Args:
+        published: folder of the published runs in which the models are looked up.
+        chosen: names of models; all that are registered unless given.
+
+    Raises:
+        UnknownName: no such model.
+        RunError: `folder` holds what is no cards; it is left as it is.
+    """
+    wanted = list(chosen) or neurons.names()
+    for name in wanted:
+        neurons.get(name)
+    if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / MARK).is_file())):
+        raise RunError(f"{folder} is no folder of cards and is not replaced; name another folder")
+    runs, lif = published_runs(published), behaviour(BASELINE)
+    cards = in_order([card(name, runs, lif) for name in wanted])
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with replacing_folder(folder) as new:
+        write(new, cards)
+    return [folder / "index.html", *(folder / f"{own.name}.html" for own in cards)]
+
+
+def prose(text: str) -> Markup:
+    """A sentence of a docstring, what stands in backticks as code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
+
+
+def in_order(cards: Sequence[Card]) -> list[Card]:
+    """By kind as the gallery shows them, and by title within a kind."""
+    kinds = list(KINDS)
+    return sorted(cards, key=lambda own: (kinds.index(own.kind), own.title.lower()))
+
+
+def write(folder: Path, cards: Sequence[Card]) -> None:
+    """The pages of these cards, each with links to its neighbours."""
+    loader = ChoiceLoader([PackageLoader("suite.cards"), PackageLoader("suite.report")])
+    environment = Environment(loader=loader, autoescape=select_autoescape(), trim_blocks=True, lstrip_blocks=True)
+    environment.filters["prose"] = prose
+    page, gallery = environment.get_template("card.html"), environment.get_template("gallery.html")
+    (folder / MARK).write_text("Pages that the suite writes: this folder is made anew as a whole.\n", encoding="utf-8")
+    for place, own in enumerate(cards):
+        before, after = cards[place - 1], cards[(place + 1) % len(cards)]
+        text = page.render(card=own, before=before, after=after, kinds=KINDS)
+        (folder / f"{own.name}.html").write_text(text, encoding="utf-8")
+    tags = sorted({tag for own in cards for tag in own.tags})
+    groups = [(kind, title, [own for own in cards if own.kind == kind]) for kind, title in KINDS.items()]
+    shown = [group for group in groups if group[2]]
+    text = gallery.render(groups=shown, count=len(cards), tags=tags)
+    (folder / "index.html").write_text(text, encoding="utf-8")
