@@ -1,7 +1,8 @@
-"""What a model does: its answer to a step, a ramp and Poisson spikes, its rate, its surrogate and its gradient by lag."""
+"""What a model does: its answer to a step, a ramp and Poisson spikes, its rate, surrogate and gradient by lag."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -62,7 +63,7 @@ class Behaviour:
     @property
     def reach(self) -> int | None:
         """The largest lag with 1 % of the gradient of lag 0; None where there is no gradient at lag 0."""
-        if not all(value == value for value in self.lags.y):
+        if not all(map(math.isfinite, self.lags.y)):
             return None
         return max((int(x) for x, y in zip(self.lags.x, self.lags.y, strict=True) if y >= HORIZON_SHARE), default=0)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from neurons import Neuron
 from neurons.errors import NotFusable
 from neurons.kernels import cost
 from neurons.kernels.trace import program_of
-from neurons.learnable import Following, Learnable, LogUniform, Normal, Uniform
+from neurons.learnable import Draw, Following, Learnable, LogUniform, Normal, Uniform
 from neurons.selection import kind_of
 from neurons.sequence_cost import operations_of
 from suite.cards import figures, symbols
@@ -164,7 +165,7 @@ def _surrogate(neuron: Neuron) -> str:
 
 
 def _symbols(neuron: Neuron, stepped: Equations | None) -> list[Symbol]:
-    """Its parameters, then the constants that take part: those in the equations, its own, and what its paper changes."""
+    """Its parameters, then its constants: those in the equations, its own, and what its paper changes."""
     cls = type(neuron)
     learned = [
         Symbol(_math(name), name, _granularity(own), first_value(neuron, own), "")
@@ -175,7 +176,13 @@ def _symbols(neuron: Neuron, stepped: Equations | None) -> list[Symbol]:
     wanted = dict.fromkeys([*shown, *own, *cls.published])
     constants = [name for name in wanted if name in cls.constants()]
     return learned + [
-        Symbol(_math(name) if name in shown else "", name, "constant", _value(getattr(neuron, name)), _value(cls.published.get(name, "")))
+        Symbol(
+            _math(name) if name in shown else "",
+            name,
+            "constant",
+            _value(getattr(neuron, name)),
+            _value(cls.published.get(name, "")),
+        )
         for name in constants
     ]
 
@@ -199,13 +206,19 @@ def _granularity(own: Learnable) -> str:
 
 def first_value(neuron: Neuron, own: Learnable) -> str:
     """Where a parameter starts, in words, with its bounds."""
-    initial = own.initial(neuron) if callable(own.initial) and not _is_draw(own.initial) else own.initial
-    bounds = f", kept within {own.low:g} … {own.high:g}" if own.bounded else ""
-    return (_first(initial) + (f" ± {own.spread:g}" if own.spread else "") + bounds).replace("-", "−")
+    initial: Any = own.initial
+    if callable(initial) and not isinstance(initial, Draw):
+        initial = initial(neuron)
+    spread = f" ± {own.spread:g}" if own.spread else ""
+    return (_first(initial) + spread + _bounds(own)).replace("-", "−")
 
 
-def _is_draw(initial: Any) -> bool:
-    return isinstance(initial, neurons.learnable.Draw)
+def _bounds(own: Learnable) -> str:
+    if not own.bounded:
+        return ""
+    if own.high == math.inf:
+        return f", kept at {own.low:g} at least"
+    return f", kept at {own.high:g} at most" if own.low == -math.inf else f", kept within {own.low:g} … {own.high:g}"
 
 
 def _first(initial: Any) -> str:
@@ -216,7 +229,7 @@ def _first(initial: Any) -> str:
         return f"normal, mean {initial.mean:g}, deviation {initial.deviation:g}"
     if isinstance(initial, Following):
         return f"a function of {initial.name}"
-    if isinstance(initial, neurons.learnable.Draw):
+    if isinstance(initial, Draw):
         return " ".join((type(initial).__doc__ or "drawn").split()).rstrip(".").lower()
     if hasattr(initial, "tolist"):
         values = initial.tolist()
@@ -235,14 +248,16 @@ def _cost(neuron: Neuron) -> Cost | None:
     moved = cost.least_bytes("forward", 4) + cost.least_bytes("backward", 4)
     outputs = "real numbers"
     if neuron.spiking:
-        outputs = "at most 1 event, 1 bit" if neuron.bits == 1 else f"at most {neuron.events} events, {neuron.bits} bits"
+        outputs = (
+            "at most 1 event, 1 bit" if neuron.bits == 1 else f"at most {neuron.events} events, {neuron.bits} bits"
+        )
     if not neuron.runs_over_time():
-        counted, backward = operations_of(neuron, STEPS), None
+        operations, backward = operations_of(neuron, STEPS), None
     else:
         try:
             program = program_of(neuron)
         except NotFusable:
             return None
-        counted, backward = cost.operations(program.forward), f"{cost.kernel_operations(program, 'backward'):g}"
-    by_class = [(kind, f"{counted[kind]:.3g}") for kind in CLASSES if counted[kind]]
-    return Cost(by_class, f"{sum(counted.values()):.3g}", backward, moved, outputs)
+        operations, backward = cost.operations(program.forward), f"{cost.kernel_operations(program, 'backward'):g}"
+    by_class = [(kind, f"{operations[kind]:.3g}") for kind in CLASSES if operations[kind]]
+    return Cost(by_class, f"{sum(operations.values()):.3g}", backward, moved, outputs)

@@ -6,6 +6,7 @@ import html
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 WIDTH = 340
@@ -19,6 +20,7 @@ MUTED = "var(--muted)"
 FAINT = "var(--line)"
 SEEN = 0.05
 """Units off the line between its neighbours from which on a point is drawn."""
+LOG_MARGIN = 1.5
 LARGEST = 1e6
 """A value beyond has left the range in which it means anything; its line has a gap."""
 
@@ -62,8 +64,8 @@ class Scale:
         if self.log:
             first, last = math.ceil(math.log10(self.low) - 1e-9), math.floor(math.log10(self.high) + 1e-9)
             every = max(1, math.ceil((last - first + 1) / most))
-            return [10.0**exponent for exponent in range(last, first - 1, -every)]
-        raw = (self.high - self.low) / most
+            return [10.0**exponent for exponent in range(last, first - 1, -every)] or [self.low, self.high]
+        raw = abs(self.high - self.low) / (most + 1)
         power = 10.0 ** math.floor(math.log10(raw))
         step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= raw * 0.999)
         first = math.ceil(self.low / step - 1e-9)
@@ -75,7 +77,7 @@ class Scale:
         shown = [value for value in values if _shows(value, log)]
         low, high = (min(shown), max(shown)) if shown else (1.0, 1.0) if log else (0.0, 1.0)
         if log:
-            return cls(10 ** math.floor(math.log10(low) - 0.01), 10 ** math.ceil(math.log10(high) + 0.01), start, end, log)
+            return cls(low / LOG_MARGIN, high * LOG_MARGIN, start, end, log)
         margin = 0.04 * (high - low) or 0.5 * abs(high) or 0.5
         return cls(low - margin, high + margin, start, end)
 
@@ -179,7 +181,7 @@ def _pieces(own: Series, across: Scale, up: Scale, least: float) -> list[list[Po
 
 def _bends(points: Sequence[Point]) -> list[Point]:
     kept = list(points[:1])
-    for one, after in zip(points[1:-1], points[2:], strict=True):
+    for one, after in pairwise(points[1:]):
         before = kept[-1]
         share = (one[0] - before[0]) / (after[0] - before[0]) if after[0] > before[0] else 0.0
         if abs(before[1] + share * (after[1] - before[1]) - one[1]) > SEEN:
@@ -232,8 +234,7 @@ def _legend(series: Sequence[Series]) -> str:
 
 def _number(value: float, log: bool = False) -> str:
     if log:
-        exponent = round(math.log10(value))
-        return f"{value:g}" if -3 < exponent < 4 else f"1e{exponent}".replace("-", "−")
+        return f"{value:.2g}" if 1e-3 < value < 1e4 else f"1e{round(math.log10(value))}".replace("-", "−")
     return f"{value:.4g}".replace("-", "−") if abs(value) > 1e-12 else "0"
 
 

@@ -98,7 +98,8 @@ class _Lines:
     def lines(self) -> tuple[list[str], list[str]]:
         """Formulas of what is made once, and of the step."""
         setter = Typesetter(self.written)
-        made, step = [], []
+        made: list[str] = []
+        step: list[str] = []
         for node in sorted(self.defined, key=lambda own: own.index):
             right = setter.math(node, define=node.operation != INPUT)
             if right != self.written[node]:
@@ -123,7 +124,7 @@ class _Lines:
 
     def _name_outputs(self) -> None:
         """The output, then each state; a value that is two of them has the name of the first."""
-        output, *states = self.outputs
+        output = self.outputs[0]
         letter = "s" if self.neuron.spiking else "y"
         if any(name in symbols.SPIKES and node is not output for name, node in self._states()):
             letter = "y"
@@ -145,7 +146,8 @@ class _Lines:
 
     def _name_the_rest(self, graph: Graph) -> None:
         """Variables and properties of the step, and large values that are used more than once."""
-        uses, sizes = graph.uses(), {}
+        uses = graph.uses()
+        sizes: dict[Node, int] = {}
         hats: dict[str, int] = {}
         for node in self.nodes:
             inner = (1 if own in self.written else sizes.get(own, 0) for own in node.sources())

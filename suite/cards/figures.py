@@ -76,11 +76,11 @@ def surrogate(found: Behaviour, told: str, colour: str) -> Figure:
 
 def _where_it_passes(slope: Curve) -> str:
     """Between which inputs a gradient is not 0."""
-    inside = [x for x, y in zip(slope.x, slope.y, strict=True) if y]
+    inside = [round(x, 3) for x, y in zip(slope.x, slope.y, strict=True) if y]
     if not inside:
         return "No gradient passes in the first step."
     first, last = (f"{value:.2g}".replace("-", "−") for value in (inside[0], inside[-1]))
-    from_below, to_above = inside[0] == slope.x[0], inside[-1] == slope.x[-1]
+    from_below, to_above = inside[0] == round(slope.x[0], 3), inside[-1] == round(slope.x[-1], 3)
     if from_below and to_above:
         return "A gradient passes everywhere."
     if to_above:

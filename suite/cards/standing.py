@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from suite.cards.chart import Series, rows
-from suite.report import groups, names, style
+from suite.report import names, style
 from suite.report.board import ratio_text, tier
 from suite.report.conditions import name_conditions
 from suite.report.costs import layer_time
 from suite.report.numbers import format_estimate
 from suite.report.outcomes import Outcome, outcomes
 from suite.report.timings import BASELINE
+from suite.runs import groups
 
 
 @dataclass(frozen=True)

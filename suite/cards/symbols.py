@@ -5,10 +5,11 @@ from __future__ import annotations
 import html
 
 GREEK = {
-    **dict(alpha="α", beta="β", gamma="γ", delta="δ", theta="θ", kappa="κ", rho="ρ", sigma="σ", tau="τ", phi="φ"),
-    **dict(omega="ω", mu="μ"),
+    **{"alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "theta": "θ", "kappa": "κ", "rho": "ρ", "sigma": "σ"},
+    **{"tau": "τ", "phi": "φ", "omega": "ω", "mu": "μ"},
 }
 """Words that papers write as a letter."""
+LARGEST_WHOLE = 1e6
 SPIKES = ("spike", "spikes", "output")
 
 
@@ -45,9 +46,7 @@ def hatted(written: str, times: int) -> str:
 
 def number(value: float) -> str:
     """Four digits of a constant."""
-    if value == int(value) and abs(value) < 1e6:
-        text = str(int(abs(value)))
-    else:
-        text = f"{abs(value):.4g}"
+    whole = value == int(value) and abs(value) < LARGEST_WHOLE
+    text = str(int(abs(value))) if whole else f"{abs(value):.4g}"
     sign = "<mo form='prefix'>−</mo>" if value < 0 else ""
     return f"{sign}<mn>{text}</mn>"

@@ -12,9 +12,10 @@ ATOM, PRODUCT, SUM, COMPARISON, LOGIC = 5, 4, 3, 2, 1
 """How tightly an expression binds."""
 Expression = tuple[str, int]
 
+SAME = "relu tanh exp sin cos floor ceil round"
 FUNCTIONS = {
-    **dict(sigmoid="σ", relu="relu", tanh="tanh", exp="exp", log="ln", sin="sin", cos="cos", atan="arctan"),
-    **dict(maximum="max", minimum="min", clamp_min="max", floor="floor", ceil="ceil", round="round"),
+    **{name: name for name in SAME.split()},
+    **{"sigmoid": "σ", "log": "ln", "atan": "arctan", "maximum": "max", "minimum": "min", "clamp_min": "max"},
 }
 COMPARISONS = {"eq": "=", "ne": "≠", "lt": "&lt;", "le": "≤", "gt": "&gt;", "ge": "≥"}
 LOGICS = {"and": "∧", "or": "∨", "xor": "⊻"}

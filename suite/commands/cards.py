@@ -8,8 +8,6 @@ from pathlib import Path
 from suite.commands.shared import folder, names
 
 HELP = "write a card of each neuron model"
-OUT = Path("results/runs/models")
-"""Beside run directories, whose pages link to the cards that stand there."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,15 +16,16 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--published", type=folder, default=Path("results/published"), metavar="DIR", help="runs to look them up in"
     )
-    parser.add_argument("--out", type=folder, default=OUT, metavar="DIR", help=f"folder to make anew; default {OUT}")
+    parser.add_argument("--out", type=folder, metavar="DIR", help="folder to make anew; default results/runs/models")
 
 
 def run(options: argparse.Namespace, arguments: list[str]) -> int:
     from neurons import load_file, select
-    from suite.cards.build import build
+    from suite.publish.models import make_cards
+    from suite.report.links import PLACES
 
     for path in options.neuron_file:
         load_file(path)
-    pages = build(options.out, options.published, select(options.neurons))
+    pages = make_cards(options.out or PLACES[0], options.published, select(options.neurons))
     print(f"{len(pages) - 1} cards, {pages[0].resolve()}")
     return 0

@@ -20,6 +20,7 @@ def run(options: argparse.Namespace, arguments: list[str]) -> int:
     from neurons import InvalidValue, select
     from suite.inspection import catalogue
     from suite.inspection.listing import listing, print_listing
+    from suite.report.links import card_of
 
     of_neurons = options.kind == "neurons"
     if options.neurons and not of_neurons:
@@ -29,4 +30,7 @@ def run(options: argparse.Namespace, arguments: list[str]) -> int:
         print(json.dumps(entries, indent=2))
     else:
         print_listing(entries, catalogue.SHOWN if of_neurons else ())
+        if of_neurons:
+            page = card_of("index")
+            print(f"\nA card of each, with equations and behaviour: {page or 'python -m suite cards writes them'}")
     return 0

@@ -12,6 +12,7 @@ from neurons.kernels import cost
 from neurons.kernels.trace import program_of
 from neurons.selection import kind_of
 from neurons.sequence_cost import operations_of
+from suite.report.links import card_of
 
 STEPS = 8
 """Length of the sequences that costs are told for, where they depend on it."""
@@ -24,7 +25,8 @@ def catalogue(names: Sequence[str]) -> list[dict[str, Any]]:
     """One object for each model.
 
     `operations` are those of a neuron and step, forward, over `STEPS` steps; `bytes` the least that forward and
-    backward move for it in float32; `events` and `bits` what one of its outputs may carry (of spiking models).
+    backward move for it in float32; `events` and `bits` what one of its outputs may carry (of spiking models);
+    `card` its page, None until `suite cards` or the site made it.
     """
     return [_entry(name) for name in names]
 
@@ -34,6 +36,7 @@ def _entry(name: str) -> dict[str, Any]:
     neuron = cls(STEPS)
     source = cls.source
     own, operations = _own_backends(neuron)
+    card = card_of(name)
     packages = [package for package in peers.PACKAGES if peers.counterparts(package, name)]
     return {
         "name": name,
@@ -51,6 +54,7 @@ def _entry(name: str) -> dict[str, Any]:
         "backends": [*own, *packages],
         "tags": list(cls.tags),
         "published": dict(cls.published),
+        "card": str(card) if card else None,
         "description": (cls.__doc__ or "").strip().partition("\n")[0],
     }
 

@@ -17,6 +17,7 @@ from suite.report import packages, style
 from suite.report.board import board
 from suite.report.closing import closing_sentences
 from suite.report.conditions import name_conditions
+from suite.report.links import link_cards
 from suite.report.parts import Parts
 from suite.report.result_page import result_page
 from suite.report.table import FORMATS, Table
@@ -76,6 +77,7 @@ def build(run: Path, baseline: str | None = None) -> tuple[Path, list[Table]]:
     else:
         (report / "index.html").write_text(environment.get_template("moved.html").render(to=f"{others[0].name}.html"))
         index = report / f"{others[0].name}.html"
+    link_cards(run)
     closing_sentences(report, rows, baseline, others)
     shown = [made.table()] if made is not None else []
     if made is not None:

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from suite.report import closing
+from suite.report.links import link_cards
 from suite.runs.store import RunError
 
 HIDDEN_LINK, SHOWN_LINK = b'href="../../index.html" hidden', b'href="../../index.html"'
@@ -81,9 +82,10 @@ def copy_run(run: Path, files: Iterable[Path], target: Path, before: Path | None
 
 
 def show_index(run: Path) -> None:
-    """Let the pages of a run that stands beside an index of all runs lead there."""
+    """Let the pages of a run that stands beside an index of all runs lead there, and to the cards beside it."""
     for page in (run / REPORT).glob("*.html"):
         page.write_bytes(page.read_bytes().replace(HIDDEN_LINK, SHOWN_LINK))
+    link_cards(run)
 
 
 def _keep(entry: Path, place: Path) -> None:

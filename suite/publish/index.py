@@ -15,6 +15,7 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 from suite.publish.content import FIGURES, figure_of, is_published_run, tables_of
 from suite.publish.names import link
 from suite.report import closing
+from suite.report.links import CARDS
 from suite.runs.store import RunError, read_provenance, write_atomically
 
 HEADER = ("run", "finding", "date", "commit", "machine", "shown in")
@@ -76,9 +77,12 @@ def write_index(root: Path, pages: bool = False) -> list[Path]:
     runs = sorted((_described(folder) for folder in folders if is_published_run(folder)), key=_order)
     withdrawn = _withdrawn(root / "withdrawn.csv")
     environment = Environment(loader=PackageLoader("suite.report"), autoescape=select_autoescape())
+    cards = link(CARDS, "index.html") if (root / CARDS / "index.html").is_file() else ""
     texts = {"README.md": _markdown(runs, withdrawn, pages)}
     if pages:
-        texts["index.html"] = environment.get_template("published.html").render(runs=runs, withdrawn=withdrawn)
+        texts["index.html"] = environment.get_template("published.html").render(
+            runs=runs, withdrawn=withdrawn, cards=cards
+        )
     ours = all(_ours(root / name, MARKS[name]) for name in texts)
     names = {name: name if ours else OTHERWISE[name] for name in texts}
     for kind, name in names.items():

@@ -16,6 +16,8 @@ from suite.publish.build import build
 from suite.publish.content import ROWS, copy_run, is_published_run, published_files, show_index
 from suite.publish.index import write_index
 from suite.publish.local import PUBLISHED
+from suite.publish.models import make_cards
+from suite.report.links import CARDS
 from suite.runs.folders import replacing_folder
 from suite.runs.store import RunError
 from suite.runs.text import plain
@@ -25,8 +27,11 @@ MARK = ".nojekyll"
 """Stands in every site: GitHub serves its files as they are, and a folder that holds it may be made anew."""
 
 
-def build_site(published: Path = PUBLISHED, site: Path = SITE) -> list[Path]:
-    """Make `site` anew: for each published run its rows and the report of them, and the index of all; its pages.
+def build_site(published: Path = PUBLISHED, site: Path = SITE, models: Sequence[str] = ()) -> list[Path]:
+    """Make `site` anew: each published run with its report, the cards of models, and the index of all; its pages.
+
+    Args:
+        models: names of those that have cards; all that are registered unless given.
 
     Raises:
         RunError: there is no published run; one cannot be read; or `site` holds what is no site. The site stays as it
@@ -44,8 +49,10 @@ def build_site(published: Path = PUBLISHED, site: Path = SITE) -> list[Path]:
             show_index(build_run(run, new / run.name))
         if (published / "withdrawn.csv").is_file():
             shutil.copyfile(published / "withdrawn.csv", new / "withdrawn.csv")
+        make_cards(new / CARDS, new, models, home="../index.html")
         write_index(new, pages=True)
-    return sorted(site.glob("*.html")) + sorted(site.glob("*/report/*.html"))
+    places = ("*.html", "*/report/*.html", f"{CARDS}/*.html")
+    return [path for place in places for path in sorted(site.glob(place))]
 
 
 def _folders(published: Path) -> list[Path]:

@@ -55,6 +55,11 @@ class Line:
     own: bool
     fields: list[Field]
 
+    @property
+    def neuron(self) -> str:
+        """The model's name, without how it ran."""
+        return self.who.partition(" (")[0]
+
 
 @dataclass(frozen=True)
 class Board:

@@ -22,7 +22,7 @@ FUNCTIONS = {
     "sin": torch.sin,
     "cos": torch.cos,
     "round": torch.round,
-    "clip": lambda value, low, high: torch.clamp(value, low, high),
+    "clip": torch.clamp,
     "max": lambda a, b: torch.maximum(*_tensors(a, b)),
     "min": lambda a, b: torch.minimum(*_tensors(a, b)),
 }

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
 import neurons
+from suite.cli import main
 from suite.inspection.catalogue import SHOWN, catalogue
 
 
@@ -32,6 +34,20 @@ def test_the_command(suite) -> None:
     assert done.returncode == 0, done.stderr
     assert {"i_lif", "mlf", "ternary", "ts_lif"} <= {entry["name"] for entry in json.loads(done.stdout)}
     assert all(entry["kind"] == "levels" for entry in json.loads(done.stdout))
+
+
+def test_the_list_tells_of_cards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["list", "neurons", "--neurons", "lif"]) == 0
+    assert "python -m suite cards" in capsys.readouterr().out
+    (tmp_path / "build/site/models").mkdir(parents=True)
+    for name in ("index", "lif"):
+        (tmp_path / f"build/site/models/{name}.html").write_text("a card")
+    assert main(["list", "neurons", "--neurons", "lif"]) == 0
+    assert "behaviour: build/site/models/index.html" in capsys.readouterr().out
+    assert [entry["card"] for entry in catalogue(["lif", "if"])] == ["build/site/models/lif.html", None]
 
 
 @pytest.mark.parametrize(

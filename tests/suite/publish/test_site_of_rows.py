@@ -28,7 +28,7 @@ def published(tmp_path: Path) -> Path:
 def test_pages_are_built_from_rows(published: Path, tmp_path: Path) -> None:
     (published / "one/report/index.html").write_text("an old page")
     before = tree(published)
-    pages = site.build_site(published, tmp_path / "build/site")
+    pages = site.build_site(published, tmp_path / "build/site", ["lif"])
     made = tmp_path / "build/site"
     assert tree(published) == before, "published rows are only read"
     assert {made / "index.html", made / "one/report/index.html", made / "two/report/index.html"} <= set(pages)
@@ -42,6 +42,11 @@ def test_pages_are_built_from_rows(published: Path, tmp_path: Path) -> None:
         assert (made / name / "results.parquet").read_bytes() == (published / name / "results.parquet").read_bytes()
         assert list((made / name / "report/tables").glob("*.csv"))
         assert list((made / name / "report/plots").glob("*.svg"))
+        assert 'href="../../models/lif.html">LIF</a>' in page
+        assert "../../models/clif.html" not in page, "no card was asked for"
+    assert made / "models/lif.html" in pages
+    assert "../two/report/index.html" in (made / "models/lif.html").read_text()
+    assert 'href="models/index.html"' in (made / "index.html").read_text()
     assert "it flies" in (made / "index.html").read_text()
 
 
@@ -59,14 +64,14 @@ def test_what_is_kept_of_reports_is_made_anew(published: Path) -> None:
 
 def test_a_second_site_replaces_the_first_whole(published: Path, tmp_path: Path) -> None:
     made = tmp_path / "site"
-    site.build_site(published, made)
+    site.build_site(published, made, ["lif"])
     shutil.rmtree(published / "two")
-    site.build_site(published, made)
+    site.build_site(published, made, ["lif"])
     assert not (made / "two").exists()
     before = tree(made)
     (published / "one/results.parquet").write_text("broken")
     with pytest.raises(RunError, match=r"published/one has no readable rows"):
-        site.build_site(published, made)
+        site.build_site(published, made, ["lif"])
     assert tree(made) == before
     assert not list(tmp_path.glob(".site*"))
 
