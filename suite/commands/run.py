@@ -39,7 +39,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, arguments: list[str]) -> int:
     from suite.publish.terminal import print_report
-    from suite.runs import groups, measure, plan, rivals, tuning
+    from suite.runs import dry_run, groups, measure, plan, rivals, tuning
     from suite.runs.user_files import UserFiles
 
     request = plan.Request(
@@ -60,4 +60,7 @@ def run(options: argparse.Namespace, arguments: list[str]) -> int:
     group = request.profile if request.profile in rivals.PROFILES else groups.MAIN
     cells = plan.make(request)
     trials, follow = tuning.stages(cells, request)
-    return measure.execute({group: [*cells, *trials]}, out, limit, arguments, files, print_report, follow)
+    members = {group: [*cells, *trials]}
+    if options.dry_run:
+        return dry_run.show(measure.distinct(members), out, tuning.promised(cells, request))
+    return measure.execute(members, out, limit, arguments, files, print_report, follow)

@@ -43,6 +43,7 @@ def add_run(parser: ArgumentParser, default: str, several_devices: bool = False)
     add_device(parser, several_devices)
     parser.add_argument("--out", type=folder, metavar="RUN", help=f"run directory; default {default}")
     parser.add_argument("--time-limit", type=float, metavar="SECONDS", help="for one cell; default by profile")
+    parser.add_argument("--dry-run", action="store_true", help="show the cells and about how long they take; run none")
     add_data_dir(parser)
 
 

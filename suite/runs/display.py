@@ -122,10 +122,10 @@ class Display:
         done = self.cached + sum(self.counts.values())
         parts = [f"{done}/{self.total} cells", f"{self.counts['ok']} ok", f"{self.cached} cached"]
         parts += [f"{self.counts[status]} {status}" for status in STATUSES if status != "ok" and self.counts[status]]
-        parts.append(_clock(time.monotonic() - self.begun))
+        parts.append(clock(time.monotonic() - self.begun))
         left = self.seconds_left()
         if left is not None and done < self.total:
-            parts.append(f"about {_clock(left)} left")
+            parts.append(f"about {clock(left)} left")
         return " · ".join(parts)
 
     def _render(self) -> Group:
@@ -144,5 +144,5 @@ def label(cell: Cell) -> str:
     return " ".join(word for word in words if word)
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"

@@ -51,7 +51,7 @@ def execute(
     Raises:
         RunError: another process holds `out`, or it cannot be written.
     """
-    cells = _distinct(members)
+    cells = distinct(members)
     store = Store(out, provenance.collect(arguments, sorted({cell.device for cell in cells})))
     with store.locked():
         own = (files or UserFiles()).resolved()
@@ -60,7 +60,7 @@ def execute(
         further = follow(store.load) if code is None and follow is not None else ()
         if further:
             members = {**members, groups.MAIN: [*members[groups.MAIN], *further]}
-            cells = _distinct(members)
+            cells = distinct(members)
             _begin(store, members)
             code = _measure(store, cells, time_limit, own)
         if code is not None:
@@ -71,13 +71,14 @@ def execute(
         return _judge(store, cells)
 
 
-def _distinct(members: Members) -> list[Cell]:
+def distinct(members: Members) -> list[Cell]:
+    """The cells of all groups, each once."""
     return list({identity(cell): cell for own in members.values() for cell in own}.values())
 
 
 def _begin(store: Store, members: Members) -> None:
     """Write down what the run is to hold, before any of it is measured."""
-    cells = _distinct(members)
+    cells = distinct(members)
     store.begin(cells)
     keys = {name: [store.key(cell) for cell in own] for name, own in members.items()}
     replaced = superseded(read_plan(store.root), cells)

@@ -114,6 +114,13 @@ def stages(cells: Sequence[Cell], request: plan.Request) -> tuple[list[Cell], Ca
     return [trial for search in found for trial in search.trials], follow
 
 
+def promised(cells: Sequence[Cell], request: plan.Request) -> str:
+    """What comes after the trials of a run, in words; nothing without `request.tune`."""
+    if request.tune is None:
+        return ""
+    return f", then at most {sum(cell.task == TUNED_TASK for cell in cells):,} more with the best settings"
+
+
 def _trials(cell: Cell, count: int, fixed: Collection[str]) -> list[Cell]:
     spans = space(cell, fixed)
     known = tasks.get(TRIAL_TASK).settings
