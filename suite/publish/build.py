@@ -13,7 +13,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, select_autoescape
 
 from neurons import UnknownName
-from suite.report import packages, style
+from suite.report import packages, rivals, style
 from suite.report.board import board
 from suite.report.closing import closing_sentences
 from suite.report.conditions import name_conditions
@@ -29,14 +29,14 @@ from tasks import MAIN_TASKS
 
 BASELINE = "lif"
 ENDINGS = {*FORMATS, "png", "svg", "pdf"}
-PAGES = ("index.html", "paper.html", "packages.html", "findings.json", "answer.json")
+PAGES = ("index.html", "paper.html", "packages.html", "rivals.html", "findings.json", "answer.json")
 
 
 def build(run: Path, baseline: str | None = None) -> tuple[Path, list[Table]]:
     """Make the report of a run; the path of its page, and its tables, the board first.
 
-    The main rows have the page index.html, studies paper.html and the comparison of packages packages.html; where there
-    are no main rows, index.html leads to the one page that there is.
+    The main rows have the page index.html, studies paper.html and the comparison of packages packages.html, that with
+    published comparisons rivals.html; where there are no main rows, index.html leads to the first page that there is.
 
     Args:
         baseline: the neuron that others are compared with; LIF, or the first that there is, unless told otherwise.
@@ -59,7 +59,7 @@ def build(run: Path, baseline: str | None = None) -> tuple[Path, list[Table]]:
     context["published"] = published
     others = [
         page
-        for make in (paper.build, packages.build)
+        for make in (paper.build, packages.build, rivals.build)
         if (page := parts.make(make.__module__, partial(make, report, everything, members, parts))) is not None
     ]
     pages: Mapping[str, Any] = {page.name: page for page in others}

@@ -14,7 +14,12 @@ from suite.runs.conditions import IDENTITY, PLACE, RAN, asked, codes, difference
 from suite.statistics import Estimate
 from tasks import data
 
-SHOWN_ELSEWHERE = {"temporal_gradient": {"progress"}, "throughput": {"elements"}, "tuning": {"trial"}}
+SHOWN_ELSEWHERE = {
+    "temporal_gradient": {"progress"},
+    "throughput": {"elements"},
+    "tuning": {"trial"},
+    "linear_neuron": {"batch_size", "width", "input_gradient", "together", "rounds", "seconds"},
+}
 """Settings that the tables and plots of a task have a place of their own for."""
 
 
