@@ -54,10 +54,8 @@ def gpu(session: nox.Session) -> None:
 
 @shared
 def tests(session: nox.Session) -> None:
-    """Run all tests in two processes: nox -s tests [-- options of pytest, as -n 0 for one process]."""
-    processes = ["-n", "2", "--dist", "loadgroup"]  # the groups: tests/conftest.py
-    one_thread = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
-    session.run(python(session), "-m", "pytest", *processes, *session.posargs, env=one_thread)
+    """Run all tests, a half in each of two processes: nox -s tests; or some: nox -s tests -- OPTIONS OF PYTEST."""
+    session.run(python(session), "-m", *(("pytest", *session.posargs) if session.posargs else ("tests.halves",)))
 
 
 @shared

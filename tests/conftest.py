@@ -44,17 +44,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-snapshots", action="store_true", help="write the snapshots of generated source anew")
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Two halves of about the same length, so that a run of `nox -s tests` begins and ends with both processes at work.
-
-    Those of the suite stay together: some look for what their runs leave behind on the machine.
-    """
-    for item in items:
-        inside = item.path.relative_to(REPOSITORY).parts[:2] == ("tests", "suite")
-        item.add_marker(pytest.mark.xdist_group("suite" if inside else "neurons and tasks"))
-
-
 @pytest.fixture
 def suite() -> Suite:
     """Runs `python -m suite ARGUMENTS` as a user would."""
