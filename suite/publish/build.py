@@ -29,7 +29,10 @@ from tasks import MAIN_TASKS
 
 BASELINE = "lif"
 ENDINGS = {*FORMATS, "png", "svg", "pdf"}
-PAGES = ("index.html", "paper.html", "packages.html", "rivals.html", "findings.json", "answer.json")
+PAGES = (
+    *("index.html", "explorer.html", "paper.html", "packages.html", "rivals.html"),
+    *("findings.json", "answer.json"),
+)
 
 
 def build(run: Path, baseline: str | None = None) -> tuple[Path, list[Table]]:
@@ -66,13 +69,16 @@ def build(run: Path, baseline: str | None = None) -> tuple[Path, list[Table]]:
     main = None
     if len(rows) or not others:
         main = result_page(rows, baseline, made, tables, report, provenance, parts)
-        context |= {"main": True}
+        context |= {"main": True, "explorer": main.pop("explorer")}
     context["pages"] = others
     environment = Environment(loader=PackageLoader("suite.report"), autoescape=select_autoescape())
     for name, page in pages.items():
         (report / f"{name}.html").write_text(environment.get_template(f"{name}.html").render(**context, **page.context))
     index = report / "index.html"
     if main is not None:
+        if context["explorer"]:
+            explorer = environment.get_template("explorer.html").render(**context, data=main["data"])
+            (report / "explorer.html").write_text(explorer)
         index.write_text(environment.get_template("index.html").render(**context, **main))
     else:
         (report / "index.html").write_text(environment.get_template("moved.html").render(to=f"{others[0].name}.html"))

@@ -24,7 +24,7 @@ MARKS = {"README.md": "finding | date | commit | machine |", "index.html": 'aria
 OTHERWISE = {"README.md": "published-runs.md", "index.html": "published-runs.html"}
 """What the files are called where one of the names above is taken."""
 UNKNOWN = "unknown"
-TITLES = {"index": "results", "paper": "claims"}
+TITLES = {"index": "results", "paper": "claims", "explorer": "accuracy against cost"}
 """What pages are called where their file's name says little."""
 ROWS_ALONE = "`nox -s site` builds the pages of these runs from their rows, in `build/site`."
 
@@ -138,7 +138,8 @@ def _escaped(text: str) -> str:
 def _described(folder: Path) -> PublishedRun:
     provenance = read_provenance(folder)
     report = folder / "report"
-    files = sorted(path for path in report.glob("*.html") if not _moved(path))
+    pages = sorted(report.glob("*.html"), key=lambda path: (path.stem != "index", path))
+    files = [path for path in pages if not _moved(path)]
     shown = [(TITLES.get(page.stem, page.stem), link(folder.name, "report", page.name)) for page in files]
     figure = figure_of(folder, "svg" if files else "png")
     if not files:

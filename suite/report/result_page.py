@@ -54,6 +54,7 @@ def result_page(
         "baseline": names.written(baseline),
         "board": made,
         "data": data or "",
+        "explorer": bool(data and known and made and any(cost.ratios for cost in made.costs)),
         "figures": figures,
         "rest": [figure for name, figure in figures.items() if name not in FIRST or not known],
         "first": FIRST if known else (),

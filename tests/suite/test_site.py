@@ -17,7 +17,7 @@ from suite.runs.merge import merge
 from tests.conftest import REPOSITORY
 
 PUBLISHED = REPOSITORY / "results/published"
-PAGES = ["index", "paper", "packages"]
+PAGES = ["index", "explorer", "paper", "packages"]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = [
     pytest.mark.slow,
@@ -79,7 +79,7 @@ def test_links_lead_somewhere(name: str, report: Path, browser: Browser) -> None
     places = page.evaluate(
         "[...document.querySelectorAll('a[href]')].filter(a => a.checkVisibility()).map(a => a.href)"
     )
-    assert len(places) > 20
+    assert len(places) > (4 if name == "explorer" else 20)
     for place in places:
         address, fragment = urldefrag(place)
         path = Path(unquote(urlparse(address).path))
@@ -133,6 +133,54 @@ def test_all_that_one_chose_stands_in_the_address(report: Path, browser: Browser
     panel = page.locator("#panel").inner_text()
     assert "GLIF on MNIST rows" in panel
     assert "--neurons glif --datasets mnist5k_rows" in panel
+    page.close()
+
+
+def test_data_sets_are_chosen_in_the_address(report: Path, browser: Browser) -> None:
+    page = Watched(browser, report / "index.html").page
+    heads = page.locator("#table thead th:visible")
+    before = heads.count()
+    page.locator("#sets").get_by_label("delayed recall").uncheck()
+    expect(heads).to_have_count(before - 1)
+    assert "delayed_recall" not in page.evaluate("new URLSearchParams(location.hash.slice(1)).get('sets')")
+    page.goto((report / "index.html").as_uri() + "#sets=mnist5k_rows")
+    page.reload()
+    boxes = page.locator("#sets input")
+    assert sum(box.is_checked() for box in boxes.all()) == 1
+    last = page.locator("#sets").get_by_label("MNIST rows")
+    last.click()
+    assert last.is_checked(), "one stays"
+    page.get_by_role("button", name="As it was").click()
+    expect(heads).to_have_count(before)
+    page.close()
+
+
+def test_the_explorer_draws_what_is_chosen(report: Path, browser: Browser) -> None:
+    watched = Watched(browser, report / "explorer.html")
+    page = watched.page
+    expect(page.locator("#controls")).to_be_visible()
+    panels, points = page.locator("#panels figure"), page.locator("#panels figure").first.locator(".point")
+    assert panels.count() == page.locator("#sets input").count() >= 4
+    first = points.count()
+    assert first == page.locator("#numbers tbody tr").count() >= 7
+    page.locator("#baseline").select_option("clif")
+    lif = page.locator("#numbers tbody tr", has=page.get_by_role("rowheader", name="LIF", exact=True))
+    assert float(lif.locator("td").first.inner_text()) < 1, "LIF takes less time than CLIF"
+    page.locator("#kind").select_option(label="memory")
+    assert "memory, × CLIF" in panels.first.locator("svg").text_content()
+    page.get_by_label("Neurons").fill("lif glif")
+    expect(points).to_have_count(2)
+    points.first.click()
+    page.locator("#sets").get_by_label("delayed recall").uncheck()
+    chosen = page.url
+    assert all(word in chosen for word in ("cost=memory", "baseline=clif", "neurons=lif%2Cglif", "mark=", "sets="))
+    again = Watched(browser, report / "explorer.html").page
+    again.goto(chosen)
+    again.reload()
+    assert again.locator("#numbers").inner_text() == page.locator("#numbers").inner_text()
+    assert again.locator(".point[aria-pressed=true]").count() == panels.count()
+    assert watched.complaints == []
+    again.close()
     page.close()
 
 

@@ -1,34 +1,17 @@
 (async () => {
 "use strict";
 if (!window.DecompressionStream) return;
-const one = (selector) => document.querySelector(selector);
-const bytes = Uint8Array.from(atob(one("#data").textContent), (letter) => letter.charCodeAt(0));
-const data = await new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).json();
+const data = await embedded();
 const table = one("#table"), body = table.tBodies[0], heads = [...table.tHead.rows[0].cells], panel = one("#panel");
 const first = [...body.rows], neurons = Object.fromEntries(data.neurons.map((own) => [own.who, own]));
-const state = () => new URLSearchParams(location.hash.slice(1));
-const T95 = [12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23, 2.20, 2.18, 2.16, 2.14, 2.13, 2.12, 2.11, 2.10, 2.09, 2.09];
-
-function change(values) {
-  const now = state();
-  for (const [name, value] of Object.entries(values)) value ? now.set(name, value) : now.delete(name);
-  history.replaceState(null, "", "#" + now.toString());
-  show();
-}
-const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
-const places = (value) => Math.max(0, Math.min(4, 1 - Math.floor(Math.log10(Math.abs(value) || 1))));
-const text = (value, digits) => value.toFixed(digits).replace("-", "−");
+const change = (values) => remember(values, show);
 
 // The difference of a neuron from the baseline over their common seeds, with its 95 % interval.
 function difference(set, who, base) {
   const other = new Map(set.seeds[base] || []);
   const found = (set.seeds[who] || []).filter(([seed]) => other.has(seed)).map(([seed, value]) => value - other.get(seed));
   if (!found.length || who === base) return "";
-  const middle = mean(found), sign = middle > 0 ? "+" : "";
-  if (found.length < 2) return sign + text(middle, 1);
-  const deviation = Math.sqrt(mean(found.map((value) => (value - middle) ** 2)) * found.length / (found.length - 1));
-  const half = (T95[found.length - 2] || 1.96) * deviation / Math.sqrt(found.length), digits = half ? places(half) - 1 : 1;
-  return `${sign}${text(middle, Math.max(0, digits))} ± ${text(half, Math.max(0, digits))}`;
+  return (mean(found) > 0 ? "+" : "") + estimate(found);
 }
 function sortKey(who, key) {
   const set = data.sets.find((own) => own.where === key), cost = data.costs.find((own) => own.kind === key);
@@ -37,7 +20,7 @@ function sortKey(who, key) {
 }
 function show() {
   const now = state(), base = neurons[now.get("baseline")] ? now.get("baseline") : data.baseline;
-  const words = (now.get("neurons") || "").toLowerCase().split(/[\s,]+/).filter(Boolean);
+  const words = wordsOf("neurons"), sets = chosenSets(data.sets);
   const key = now.get("sort"), head = heads.find((cell) => cell.dataset.key === key), rows = [...first];
   if (head) {
     const sign = head.dataset.better === "↑" ? -1 : 1;
@@ -54,6 +37,7 @@ function show() {
     heads.forEach((cell, place) => {
       const set = data.sets.find((found) => found.where === cell.dataset.key), cost = data.costs.find((found) => found.kind === cell.dataset.key);
       const field = row.cells[place], below = field.querySelector(".tier");
+      field.hidden = cell.hidden = Boolean(set) && !sets.includes(set);
       if (set && below) below.textContent = now.get("baseline") ? difference(set, own.who, base) || "baseline" : below.dataset.text;
       if (cost && cost.ratios[own.who] && cost.ratios[base]) {
         const unit = cost.ratios[base][0], ratio = cost.ratios[own.who].map((value) => value / unit);
@@ -64,6 +48,7 @@ function show() {
   }
   if (document.activeElement !== one("#filter")) one("#filter").value = words.join(" ");
   one("#baseline").value = base;
+  data.sets.forEach((set) => set.tick());
   one("#told").textContent = words.length ? `${count} of ${first.length} neurons` : "";
   cellPanel(now.get("cell"));
 }
@@ -95,6 +80,8 @@ for (const row of first) heads.forEach((head, place) => {
   if (set && value && set.seeds[row.dataset.who]) value.replaceChildren(button([value.textContent], () => change({ cell: `${row.dataset.who}/${set.where}` })));
 });
 for (const own of data.neurons) one("#baseline").add(new Option(own.name, own.who));
+boxes(one("#sets"), data.sets, show);
+one("#sets").hidden = data.sets.length < 2;
 one("#filter").oninput = (event) => change({ neurons: event.target.value.trim().split(/[\s,]+/).filter(Boolean).join(",") });
 one("#baseline").onchange = (event) => change({ baseline: event.target.value === data.baseline ? "" : event.target.value });
 one("#reset").onclick = () => { history.replaceState(null, "", location.pathname + location.search); one("#filter").value = ""; show(); };
