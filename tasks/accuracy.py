@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -61,11 +62,8 @@ class Accuracy(NetworkTask):
         epochs = []
         for epoch in trained(cell, dataset, network):
             epochs.append(epoch)
-            for name, layer in network.named_modules():
-                if isinstance(layer, neurons.NeuronLayer):
-                    for own, parameter in layer.named_parameters():
-                        mean = float(parameter.detach().mean())
-                        yield Value("learned_parameter", mean, f"{name}.{own}", step=len(epochs))
+            for name, mean in epoch.learned.items():
+                yield Value("learned_parameter", mean, name, step=len(epochs))
             if cell.settings["exchange_to"] and len(epochs) == cell.settings["exchange_at"]:
                 exchange(network, replace(cell, neuron=cell.settings["exchange_to"]))
         yield from summarise(epochs)
@@ -103,12 +101,16 @@ def summarise(epochs: Sequence[Epoch]) -> Iterator[Value]:
     selected = selected_epoch(epochs)
     yield Value("accuracy_selected", 100 * selected.test_accuracy)
     yield Value("accuracy_final", 100 * epochs[-1].test_accuracy)
-    yield Value("accuracy_validation_best", 100 * selected.validation_accuracy)
+    held_out = not math.isnan(selected.validation_loss)
+    if held_out:
+        yield Value("accuracy_validation_best", 100 * selected.validation_accuracy)
     yield Value("accuracy_paper_style", 100 * max(epoch.test_accuracy for epoch in epochs))
     for number, epoch in enumerate(epochs, 1):
         yield Value("train_loss", epoch.train_loss, step=number)
-        yield Value("validation_loss", epoch.validation_loss, step=number)
+        if held_out:
+            yield Value("validation_loss", epoch.validation_loss, step=number)
         yield Value("test_loss", epoch.test_loss, step=number)
-        yield Value("validation_accuracy", 100 * epoch.validation_accuracy, step=number)
+        if held_out:
+            yield Value("validation_accuracy", 100 * epoch.validation_accuracy, step=number)
         yield Value("test_accuracy", 100 * epoch.test_accuracy, step=number)
     yield Value("training_seconds", sum(epoch.seconds for epoch in epochs))

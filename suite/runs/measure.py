@@ -21,6 +21,7 @@ from suite.runs.tuning import Load, superseded
 from suite.runs.user_files import UserFiles
 from tasks import Cell
 from tasks.measuring import devices
+from tasks.training import checkpoint
 
 Members = Mapping[str, Sequence[Cell]]
 """The cells of each group: the main run, studies, the comparison of packages."""
@@ -104,6 +105,8 @@ def _measure(store: Store, cells: Sequence[Cell], time_limit: float, files: User
         try:
             store.save(cell, result)
             stop.orderly = True
+            if result.finished:
+                checkpoint.discard(store.log(cell))
         except StorageError as error:
             faults.append(error)
         display.finished(cell, result)

@@ -24,6 +24,7 @@ from suite.runs.record import InvalidValueOfTask, Result, measured
 from suite.runs.user_files import UserFiles
 from tasks import Cell, Task, Value
 from tasks.measuring import devices
+from tasks.training.checkpoint import PLACE
 
 LONGEST_OUTPUT = 4000
 """Characters of a cell's output that its result keeps: the last ones."""
@@ -90,6 +91,7 @@ def _measure(assignment: Assignment, files: UserFiles | None, descriptor: int, o
 
     try:
         torch.set_num_threads(assignment.threads)
+        PLACE.begin(assignment.log)
         devices.of(assignment.device).use(devices.torch_device(assignment.device))
         if files is not None:
             files.load()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
 import torch
@@ -15,7 +15,9 @@ from neurons import InvalidValue, NeuronLayer
 from tasks.base import NotFinite
 from tasks.data import Dataset, Readout
 from tasks.networks import neurons_of
+from tasks.training import augmentation
 from tasks.training.arithmetic import Arithmetic
+from tasks.training.checkpoint import PLACE, random_states, set_random_states
 from tasks.training.losses import LOSSES, read_out
 from tasks.training.recipe import Recipe
 
@@ -36,6 +38,10 @@ class Evaluation(NamedTuple):
     predicted: Tensor
 
 
+NOTHING = Evaluation(math.nan, math.nan, torch.zeros(0, dtype=torch.long))
+"""Of a part that was left alone."""
+
+
 @dataclass(frozen=True)
 class Epoch:
     """What one epoch gave: losses and accuracies (fractions) and the seconds spent in training steps.
@@ -43,6 +49,8 @@ class Epoch:
     Attributes:
         test_loss, test_accuracy: NaN where the test set was left alone.
         predicted: the class of each test sample; None where it was left alone.
+        validation_loss, validation_accuracy: NaN where no samples were held out for it.
+        learned: mean of each parameter of neurons after the epoch, by its name.
     """
 
     train_loss: float
@@ -52,10 +60,16 @@ class Epoch:
     test_accuracy: float
     seconds: float
     predicted: Tensor | None = None
+    learned: Mapping[str, float] = field(default_factory=dict)
 
 
 def selected_epoch(epochs: Sequence[Epoch]) -> Epoch:
-    """The one of best validation accuracy: few validation samples tie often, and then the lowest loss counts."""
+    """The one of best validation accuracy: few validation samples tie often, and then the lowest loss counts.
+
+    The last, where no samples were held out for validation.
+    """
+    if math.isnan(epochs[-1].validation_loss):
+        return epochs[-1]
     return max(epochs, key=lambda epoch: (epoch.validation_accuracy, -epoch.validation_loss))
 
 
@@ -67,7 +81,7 @@ class Trainer:
     """
 
     def __init__(self, network: nn.Module, recipe: Recipe, readout: Readout, arithmetic: Arithmetic) -> None:
-        self.recipe, self.readout, self.arithmetic = recipe, readout, arithmetic
+        self.network, self.recipe, self.readout, self.arithmetic = network, recipe, readout, arithmetic
         self.run = arithmetic.compiled(network)
         self.optimizer = recipe.make_optimizer(network, fused=arithmetic.device.type == "cuda")
         self.scaler = arithmetic.scaler()
@@ -83,14 +97,34 @@ class Trainer:
             self.optimizer.zero_grad(set_to_none=True)
             if self.scaler is None:
                 loss.backward()
+                self._clip()
                 self.optimizer.step()
             else:
                 self.scaler.scale(loss).backward()
+                if self.recipe.clip_gradients is not None:
+                    self.scaler.unscale_(self.optimizer)
+                self._clip()
                 self.scaler.step(self.optimizer)
                 self.scaler.update()
         for layer in self.bounded:
             layer.project()
         return loss.detach()
+
+    def _clip(self) -> None:
+        if self.recipe.clip_gradients is not None:
+            parameters = [own for group in self.optimizer.param_groups for own in group["params"]]
+            torch.nn.utils.clip_grad_norm_(parameters, self.recipe.clip_gradients)
+
+    def state(self) -> dict[str, Any]:
+        """All that its next step depends on."""
+        scaler = None if self.scaler is None else self.scaler.state_dict()
+        return {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict(), "scaler": scaler}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        if self.scaler is not None:
+            self.scaler.load_state_dict(state["scaler"])
 
 
 def train(
@@ -106,7 +140,8 @@ def train(
 
     `train_samples` takes that many of the training set, the same for all seeds. The order of the samples depends on
     `seed` alone. The device is waited for once an epoch, when its losses are read. Unless it is to be `tested`, the
-    test set is not looked at.
+    test set is not looked at. A training whose cell was killed goes on after its last whole epoch, and yields those
+    before it first.
 
     Raises:
         InvalidValue: too few samples to train on.
@@ -114,29 +149,76 @@ def train(
     """
     if train_samples is not None and train_samples < 2:
         raise InvalidValue(f"train_samples must be at least 2, not {train_samples}")
-    samples = dataset.indices("train")
-    subset = torch.randperm(len(samples), generator=torch.Generator().manual_seed(0))[:train_samples]
-    samples = samples[subset.to(samples.device)]
+    samples = _training_samples(dataset, recipe, train_samples)
     order = torch.Generator().manual_seed(seed)  # on the CPU, so that every device sees the samples in one order
     trainer = Trainer(network, recipe, dataset.readout, arithmetic)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(trainer.optimizer, recipe.epochs)
-    for number in range(1, recipe.epochs + 1):
+    batches, checkpoint, epochs = Batches(dataset, recipe), PLACE.next(), list[Epoch]()
+    saved = checkpoint.load(arithmetic.device)
+    if saved is not None:
+        epochs = [Epoch(**epoch) for epoch in saved["epochs"]]
+        yield from epochs[:-1]
+        trainer.set_state(saved["trainer"])
+        schedule.load_state_dict(saved["schedule"])
+        order.set_state(saved["order"].cpu())
+        set_random_states(saved["random"], arithmetic.device)
+        yield epochs[-1]
+    for number in range(len(epochs) + 1, recipe.epochs + 1):
         network.train()
         started = time.perf_counter()
         shuffled = samples[torch.randperm(len(samples), generator=order).to(samples.device)]
         # batch normalisation has no variance over a single sample
-        batches = [chosen for chosen in shuffled.split(recipe.batch_size) if len(chosen) > 1]
-        losses = [trainer.step(*dataset.batch(chosen)) for chosen in batches]
+        chosen = [own for own in shuffled.split(recipe.batch_size) if len(own) > 1]
+        losses = [trainer.step(*batches.of(own)) for own in chosen]
         schedule.step()
-        train_loss = _mean_loss(losses, [len(chosen) for chosen in batches], number)
+        train_loss = _mean_loss(losses, [len(own) for own in chosen], number)
         seconds = time.perf_counter() - started
-        validation = evaluate(network, dataset, "validation", recipe.loss, arithmetic)
-        measured = train_loss, validation.loss, validation.accuracy
-        if tested:
-            test = evaluate(network, dataset, "test", recipe.loss, arithmetic)
-            yield Epoch(*measured, test.loss, test.accuracy, seconds, test.predicted)
-        else:
-            yield Epoch(*measured, math.nan, math.nan, seconds)
+        validation, test = (
+            evaluate(network, dataset, part, recipe.loss, arithmetic) if wanted else NOTHING
+            for part, wanted in (("validation", recipe.held_out), ("test", tested))
+        )
+        measured = train_loss, validation.loss, validation.accuracy, test.loss, test.accuracy
+        epochs.append(Epoch(*measured, seconds, test.predicted if tested else None, _learned(network)))
+        state = {"trainer": trainer.state(), "schedule": schedule.state_dict(), "order": order.get_state()}
+        random = random_states(arithmetic.device)
+        checkpoint.save({**state, "random": random, "epochs": [asdict(epoch) for epoch in epochs]})
+        yield epochs[-1]
+
+
+def _training_samples(dataset: Dataset, recipe: Recipe, train_samples: int | None) -> Tensor:
+    """Those that are trained on, the same for all seeds; with those of validation unless they are held out."""
+    samples = dataset.indices("train")
+    if not recipe.held_out:
+        samples = torch.cat([samples, dataset.indices("validation")])
+    subset = torch.randperm(len(samples), generator=torch.Generator().manual_seed(0))[:train_samples]
+    return samples[subset.to(samples.device)]
+
+
+def _learned(network: nn.Module) -> dict[str, float]:
+    layers = [(name, layer) for name, layer in network.named_modules() if isinstance(layer, NeuronLayer)]
+    return {
+        f"{name}.{own}": float(parameter.detach().mean())
+        for name, layer in layers
+        for own, parameter in layer.named_parameters()
+    }
+
+
+class Batches:
+    """Batches as they are trained on: augmented as they are stored, then as a network takes them."""
+
+    def __init__(self, dataset: Dataset, recipe: Recipe) -> None:
+        self.dataset, self.cutmix = dataset, recipe.cutmix
+        self.changes = augmentation.parsed(recipe.augmentation)
+
+    def of(self, samples: Tensor) -> tuple[Tensor, Tensor]:
+        """Inputs and labels of these samples; mixed images have shares of classes as labels."""
+        stored, labels = self.dataset.inputs[samples], self.dataset.labels[samples]
+        for change in self.changes:
+            stored = change(stored)
+        shown = self.dataset.shown(stored)
+        if self.cutmix is None:
+            return shown, labels
+        return augmentation.cutmix(shown, labels, self.dataset.classes, self.cutmix)
 
 
 def _mean_loss(losses: Sequence[Tensor], sizes: Sequence[int], epoch: int) -> float:

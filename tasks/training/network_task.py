@@ -11,7 +11,7 @@ import neurons
 from neurons import BackendUnavailable
 from tasks import data, networks
 from tasks.base import Cell, Range, Task
-from tasks.training import arithmetic
+from tasks.training import arithmetic, augmentation
 from tasks.training.arithmetic import ARITHMETIC_SETTINGS, COMPILATIONS, FORMATS, PRECISIONS, Arithmetic
 from tasks.training.loop import Epoch, train
 from tasks.training.losses import LOSSES
@@ -36,11 +36,18 @@ NETWORK_SETTINGS: dict[str, Any] = {
     "bptt_steps": None,
     "exchange_to": None,
     "exchange_at": 0,
+    "augmentation": None,
+    "cutmix": None,
+    "dropout": 0.0,
+    "clip_gradients": None,
+    "held_out": True,
+    "recipe": None,
     **ARITHMETIC_SETTINGS,
 }
 """Settings of every task that trains a network. None: the data set's network, its width, the set's usual number of
 frames, the optimiser's usual rate, one learning rate for all parameters, all samples, gradients over all time steps,
-the same neuron to the end (else another from epoch `exchange_at` on)."""
+the same neuron to the end (else another from epoch `exchange_at` on), images as they are, gradients as they are, no
+recipe of a name."""
 NETWORK_RANGES: dict[str, Range] = {
     "dataset": Range(str, choices=lambda: data.SOURCES),
     "network": Range(str, choices=lambda: networks.ARCHITECTURES, optional=True),
@@ -58,6 +65,12 @@ NETWORK_RANGES: dict[str, Range] = {
     "bptt_steps": Range(int, least=1, optional=True),
     "exchange_to": Range(str, choices=neurons.names, optional=True),
     "exchange_at": Range(int, least=0),
+    "augmentation": Range(str, optional=True),
+    "cutmix": Range(float, above=0, optional=True),
+    "dropout": Range(float, least=0, most=0.95),
+    "clip_gradients": Range(float, above=0, optional=True),
+    "held_out": Range(bool),
+    "recipe": Range(str, optional=True),
     "precision": Range(str, choices=lambda: PRECISIONS),
     "compile": Range(str, choices=lambda: COMPILATIONS),
     "memory_format": Range(str, choices=lambda: FORMATS),
@@ -106,7 +119,8 @@ class NetworkTask(Task):
 
     def refusal(self, settings: Mapping[str, Any]) -> str | None:
         """An image network needs images, samples must be there, and an exchange must fall into the training."""
-        refusals = (self._frames_refusal, self._network_refusal, self._samples_refusal, self._exchange_refusal)
+        data_refusals = (self._frames_refusal, self._network_refusal, self._samples_refusal, self._images_refusal)
+        refusals = (*data_refusals, self._exchange_refusal)
         return next(filter(None, (refuses(settings) for refuses in refusals)), None)
 
     def refusal_on(self, device: str, settings: Mapping[str, Any]) -> str | None:
@@ -140,6 +154,14 @@ class NetworkTask(Task):
             there = asked if dataset is None else len(dataset.indices(part))
             if asked > there:
                 return f"setting {name}={asked}: the {part} set of {settings['dataset']} has {there}"
+        return None
+
+    def _images_refusal(self, settings: Mapping[str, Any]) -> str | None:
+        source = data.SOURCES[settings["dataset"]]
+        augmentation.parsed(settings["augmentation"])  # which says what there is
+        for name in ("augmentation", "cutmix"):
+            if settings[name] is not None and (source.pixels is None or source.sequence):
+                return f"setting {name}={settings[name]}: {settings['dataset']} holds no images in pixels"
         return None
 
     def _exchange_refusal(self, settings: Mapping[str, Any]) -> str | None:
@@ -183,6 +205,8 @@ def trained(
     """Train the network of a cell by its settings and yield after each epoch; see `train`."""
     settings = cell.settings
     recipe, how = Recipe.from_settings(dict(settings)), Arithmetic.of(settings, cell.torch_device)
+    if settings["dropout"]:
+        network.dropout.rate = settings["dropout"]
     return train(network, dataset, recipe, settings["train_samples"], cell.seed, how, tested)
 
 

@@ -14,6 +14,7 @@ from tasks.training.losses import LOSSES
 OPTIMIZERS = ("adamw", "sgd")
 USUAL = {"adamw": (5e-3, 1e-2), "sgd": (0.1, 5e-5)}
 """Learning rate and weight decay of an optimiser where none are set."""
+FURTHER = ("augmentation", "cutmix", "clip_gradients", "held_out")
 FACTOR = "neuron_learning_rate_factor"
 
 
@@ -23,6 +24,10 @@ class Recipe:
 
     Attributes:
         neuron_learning_rate_factor: the learning rate of neurons' own parameters over that of all others.
+        augmentation: changes of training images, as "crop+flip", see `tasks.training.augmentation`.
+        cutmix: the parameter of CutMix's beta distribution; None mixes no images.
+        clip_gradients: the largest norm of all gradients together.
+        held_out: whether validation samples are kept out of the training; papers train on them, too.
     """
 
     epochs: int
@@ -32,6 +37,10 @@ class Recipe:
     learning_rate: float
     weight_decay: float
     neuron_learning_rate_factor: float = 1.0
+    augmentation: str | None = None
+    cutmix: float | None = None
+    clip_gradients: float | None = None
+    held_out: bool = True
 
     @classmethod
     def from_settings(cls, settings: dict[str, Any]) -> Recipe:
@@ -56,6 +65,7 @@ class Recipe:
             learning_rate=rate if settings["learning_rate"] is None else settings["learning_rate"],
             weight_decay=decay if settings["weight_decay"] is None else settings["weight_decay"],
             neuron_learning_rate_factor=1.0 if (factor := settings.get(FACTOR)) is None else factor,
+            **{name: settings[name] for name in FURTHER if name in settings},
         )
 
     def make_optimizer(self, network: nn.Module, fused: bool = False) -> torch.optim.Optimizer:
