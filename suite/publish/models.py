@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from suite.cards.build import build
+from suite.report.cards.build import build
 from suite.report.links import CARDS, link_cards
 
 
 def make_cards(folder: Path, published: Path, chosen: Sequence[str] = (), home: str = "") -> list[Path]:
-    """Make a folder of cards anew and let the runs beside it lead there; its pages. See `suite.cards.build.build`."""
+    """Make a folder of cards anew and let the runs beside it lead there; its pages. See `cards.build`."""
     pages = build(folder, published, chosen, home)
     if folder.name == CARDS:
         for run in sorted(folder.resolve().parent.iterdir()):

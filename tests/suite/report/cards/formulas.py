@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor
 
-from suite.cards import symbols
+from suite.report.cards import symbols
 
 APPLY = "⁡"
 OPERATORS = {"⋅": "*", "−": "-", "∧": "&", "=": "==", "≤": "<=", "≥": ">=", "≠": "!="}

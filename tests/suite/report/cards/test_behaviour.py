@@ -7,10 +7,10 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from suite.cards import chart
-from suite.cards.behaviour import LAG_STEPS, behaviour
-from suite.cards.chart import Scale, Series
-from suite.cards.figures import lags, rate, response, surrogate, thumbnail
+from suite.report.cards import chart
+from suite.report.cards.behaviour import LAG_STEPS, behaviour
+from suite.report.cards.chart import Scale, Series
+from suite.report.cards.figures import lags, rate, response, surrogate, thumbnail
 
 
 def test_if_by_hand() -> None:

@@ -10,8 +10,8 @@ from neurons import Neuron
 from neurons.errors import NotFusable
 from neurons.kernels.graph import INPUT, Builder, Graph, Node, ordered
 from neurons.kernels.trace import Program, program_of
-from suite.cards import symbols
-from suite.cards.typeset import Typesetter
+from suite.report.cards import symbols
+from suite.report.cards.typeset import Typesetter
 
 LARGEST_TWICE = 4
 """Operations of a value that is used more than once and still written out each time."""

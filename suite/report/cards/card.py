@@ -17,12 +17,12 @@ from neurons.kernels.trace import program_of
 from neurons.learnable import Draw, Following, Learnable, LogUniform, Normal, Uniform
 from neurons.selection import kind_of
 from neurons.sequence_cost import operations_of
-from suite.cards import figures, symbols
-from suite.cards.behaviour import Behaviour, behaviour
-from suite.cards.equations import Equations, equations, numbers_of
-from suite.cards.figures import Figure
-from suite.cards.standing import Place, Published, drawn, places_of, times_of
 from suite.report import names, style
+from suite.report.cards import figures, symbols
+from suite.report.cards.behaviour import Behaviour, behaviour
+from suite.report.cards.equations import Equations, equations, numbers_of
+from suite.report.cards.figures import Figure
+from suite.report.cards.standing import Place, Published, drawn, places_of, times_of
 
 STEPS = 8
 """Length of the sequences that costs are told for, where they depend on it."""

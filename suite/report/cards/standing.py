@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from suite.cards.chart import Series, rows
 from suite.report import names, style
 from suite.report.board import ratio_text, tier
+from suite.report.cards.chart import Series, rows
 from suite.report.conditions import name_conditions
 from suite.report.costs import layer_time
 from suite.report.numbers import format_estimate

@@ -11,9 +11,9 @@ from markupsafe import Markup, escape
 
 import neurons
 from neurons import InvalidValue
-from suite.cards.behaviour import behaviour
-from suite.cards.card import BASELINE, KINDS, Card, card
-from suite.cards.standing import published_runs
+from suite.report.cards.behaviour import behaviour
+from suite.report.cards.card import BASELINE, KINDS, Card, card
+from suite.report.cards.standing import published_runs
 from suite.runs.folders import replacing_folder
 from suite.runs.store import RunError
 
@@ -63,7 +63,7 @@ def in_order(cards: Sequence[Card]) -> list[Card]:
 
 def write(folder: Path, cards: Sequence[Card], home: str) -> None:
     """The pages of these cards, each with links to its neighbours."""
-    loader = ChoiceLoader([PackageLoader("suite.cards"), PackageLoader("suite.report")])
+    loader = ChoiceLoader([PackageLoader("suite.report.cards"), PackageLoader("suite.report")])
     environment = Environment(loader=loader, autoescape=select_autoescape(), trim_blocks=True, lstrip_blocks=True)
     environment.filters["prose"] = prose
     beside = folder.resolve().parent.glob("*/report/index.html")

@@ -11,12 +11,12 @@ import pytest
 
 import neurons
 from neurons import InvalidValue, UnknownName
-from suite.cards.build import build
-from suite.cards.card import KINDS, card
-from suite.cards.standing import places_of, published_runs, times_of
 from suite.cli import main
 from suite.publish.models import make_cards
 from suite.report import names
+from suite.report.cards.build import build
+from suite.report.cards.card import KINDS, card
+from suite.report.cards.standing import places_of, published_runs, times_of
 from suite.report.links import link_cards
 from suite.runs.store import RunError
 from tests.suite.made_runs import make_run, tree, with_report

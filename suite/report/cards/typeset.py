@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 
 from neurons.kernels.graph import Node
-from suite.cards import symbols
+from suite.report.cards import symbols
 
 ATOM, PRODUCT, SUM, COMPARISON, LOGIC = 5, 4, 3, 2, 1
 """How tightly an expression binds."""

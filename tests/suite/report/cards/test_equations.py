@@ -9,9 +9,9 @@ import pytest
 import torch
 
 import neurons
-from suite.cards import symbols
-from suite.cards.equations import equations
-from tests.suite.cards.formulas import Page, at, text
+from suite.report.cards import symbols
+from suite.report.cards.equations import equations
+from tests.suite.report.cards.formulas import Page, at, text
 
 STEPPED = [name for name in neurons.names() if neurons.get(name).runs_over_time()]
 ELEMENTS = 64

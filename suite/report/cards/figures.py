@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from suite.cards import chart
-from suite.cards.behaviour import SETTLING, STEPS, Behaviour, Curve, Response
-from suite.cards.chart import Series
 from suite.report import names, style
+from suite.report.cards import chart
+from suite.report.cards.behaviour import SETTLING, STEPS, Behaviour, Curve, Response
+from suite.report.cards.chart import Series
 
 DECADES = 1e-6
 """Of the highest gradient by lag: below it nothing arrives."""
