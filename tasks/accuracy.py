@@ -27,7 +27,7 @@ class Accuracy(NetworkTask):
     main = True
     settings: ClassVar[dict[str, Any]] = NETWORK_SETTINGS
     exchanges = True
-    sources = ("training", "networks", "data", "measuring/operations.py")
+    sources: ClassVar[Sequence[str]] = ("training", "networks", "data", "measuring/operations.py")
     metrics = {
         "accuracy_selected": Metric(
             "%", "test accuracy at the epoch of best validation accuracy, ties by loss", "higher"

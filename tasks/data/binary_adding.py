@@ -11,7 +11,7 @@ import numpy as np
 from tasks.data.dataset import Arrays, Card, Source
 
 STEPS, MARKED = 100, 9
-SAMPLES = {"t": 50_000, "v": 2_500, "e": 5_000}
+SAMPLES = {"t": 50_000, "v": 1_000, "e": 2_000}
 
 
 def _binary_adding(_: int, seed: int) -> Arrays:
@@ -44,17 +44,17 @@ SOURCES = {
         in_quick=False,
         budgets={
             "smoke": {"epochs": 1, "width": 32, "train_samples": 256},
-            "quick": {"epochs": 10, "train_samples": 5000, "batch_size": 250},
+            "quick": {"epochs": 6, "train_samples": 4000},
             "full": {"epochs": 50, "batch_size": 250},
         },
-        sha256={0: "34d03f23ee1ee62d0c1e650c1773a9174369c4c1b565585f1acff6de14c0188a"},
+        sha256={0: "d51acecd39576a619ad5cfcccffa05babbfc09f9ea72262bfec5a0d954ae8126"},
         title="Binary adding",
         card=Card(
             "binary",
             "none: made by rule",
             "NeuroSeqBench, arXiv 2502.09449; rule re-implemented",
             step="one bit",
-            splits="50,000 for training as published, 2,500 for validation, 5,000 for testing; drawn by the run's seed",
+            splits="50,000 for training as published, 1,000 for validation, 2,000 for testing; drawn by the run's seed",
         ),
     )
 }

@@ -73,7 +73,7 @@ SOURCES = {
         in_quick=False,
         budgets={
             "smoke": {"epochs": 1, "width": 8, "train_samples": 64},
-            "quick": {"epochs": 4, "width": 64, "train_samples": 2000},
+            "quick": {"epochs": 3, "width": 64, "train_samples": 1500},
             "full": {"epochs": 30},
         },
         sha256={0: "f9af331c45fba56de2cf89bf3db5db28bf1ff7a964ff4b90950483c653eac084"},

@@ -25,7 +25,7 @@ TABLE = {
     "japanese_vowels": ((216, 54, 370), 9, 29, (12,), "mean", "mlp"),
     "random_images": ((500, 100, 100), 10, None, (3, 32, 32), "mean", "resnet18"),
     "delayed_recall": ((1200, 300, 1000), 4, 7, (20,), "last", "mlp"),
-    "binary_adding": ((50000, 2500, 5000), 10, 100, (2,), "last", "mlp"),
+    "binary_adding": ((50000, 1000, 2000), 10, 100, (2,), "last", "mlp"),
     "psmnist5k": ((3500, 500, 1000), 10, 784, (1,), "mean", "mlp"),
     "mnist1d": ((3600, 400, 1000), 10, 40, (1,), "mean", "mlp"),
     "mnist5k_events": ((3500, 500, 1000), 10, 6, (2, 34, 34), "mean", "conv5"),
