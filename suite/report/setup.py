@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from suite.report import data_facts, names
+from suite.report import data_facts, names, needs
 from suite.report.certainty import not_converged
 from suite.report.conditions import common, in_order, name_conditions, same_for_all
 from suite.report.numbers import MISSING, format_value
@@ -38,13 +38,15 @@ def setup(rows: pd.DataFrame) -> Table | None:
         where = str(record["where"])
         known = facts[where]
         texts = [*_data(record, known), _steps(own, where), *_network(record, known), *_budget(known)]
-        texts += [_converged(rising.get(where)), *(str(known.get(name, MISSING)) for name in varying)]
+        needed = needs.need(str(record["dataset"]), int(known.get("delay") or 0)) or MISSING
+        texts += [_converged(rising.get(where)), needed, *(str(known.get(name, MISSING)) for name in varying)]
         lines.append((where, [Entry(text) for text in texts]))
     header = ["data set", "train / val. / test", "input", "chance (%)", "T", "network", "parameters", "epochs", "batch"]
-    header += ["rate", "converged", *(NAMES.get(name, name.replace("_", " ")) for name in varying)]
+    header += ["rate", "converged", "needs time", *(NAMES.get(name, name.replace("_", " ")) for name in varying)]
     caption = (
         f"Parameters with LIF; not converged: validation accuracy rose by 1 point or more over "
-        f"the last quarter of the epochs. {same_for_all(own)}"
+        f"the last quarter of the epochs; needs time: what of time LIF needs there, and its accuracy with the full "
+        f"gradient, with it cut at each step, and without state (published study temporal_need). {same_for_all(own)}"
     )
     return Table("setup", "What was run.", caption, header, lines, [], ("accuracy",))
 

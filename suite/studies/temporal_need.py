@@ -51,13 +51,13 @@ def _of(rows: pd.DataFrame, dataset: str) -> dict[str, pd.Series]:
 
 
 def evidence(rows: pd.DataFrame) -> dict[str, Evidence | Check]:
-    final, found = _final(rows), dict[str, Evidence | Check]()
+    final, evidence_of = _final(rows), dict[str, Evidence | Check]()
     for claim, (dataset, other) in CLAIMS.items():
         values = _of(final, dataset)
         if all(len(own) for own in values.values()):
             measured = ", ".join(f"{WORDS[time]} {mean_of(own)} %" for time, own in values.items())
-            found[claim] = Evidence(measured, paired(values["full"], values[other]))
-    return found
+            evidence_of[claim] = Evidence(measured, paired(values["full"], values[other]))
+    return evidence_of
 
 
 def verdicts(rows: pd.DataFrame) -> dict[str, str]:
@@ -80,6 +80,15 @@ def verdicts(rows: pd.DataFrame) -> dict[str, str]:
     return {name: _verdict(name, own, corrected) for name, own in differences.items()}
 
 
+def found(rows: pd.DataFrame) -> dict[str, tuple[dict[str, Estimate], str]]:
+    """By data set its accuracies for each way of having time, and what it needs."""
+    final, needs = _final(rows), verdicts(rows)
+    return {
+        dataset: ({time: Estimate.of(list(own)) for time, own in _of(final, dataset).items()}, need)
+        for dataset, need in needs.items()
+    }
+
+
 def _verdict(dataset: str, differences: dict[str, Estimate], p: dict[tuple[str, str], float]) -> str:
     told = {time: p[dataset, time] < SIGNIFICANCE for time in differences}
     better = {time: told[time] and differences[time].mean > 0 for time in differences}
@@ -91,12 +100,10 @@ def _verdict(dataset: str, differences: dict[str, Estimate], p: dict[tuple[str, 
 
 
 def table(rows: pd.DataFrame) -> Table:
-    final, found = _final(rows), verdicts(rows)
     lines = []
-    for dataset, verdict in found.items():
-        values = _of(final, dataset)
-        entries = [Entry(format_estimate(Estimate.of(list(own)), 1), Estimate.of(list(own))) for own in values.values()]
-        lines.append((dataset, [*entries, Entry(verdict)]))
+    for dataset, (accuracies, need) in found(rows).items():
+        entries = [Entry(format_estimate(own, 1), own) for own in accuracies.values()]
+        lines.append((dataset, [*entries, Entry(need)]))
     caption = (
         "LIF's accuracy after the last epoch: gradients over all time steps, cut at each step, and neurons that begin "
         "each step anew, in the same network with the same budget. Needs: by paired t tests, corrected over all data "

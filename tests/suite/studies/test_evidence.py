@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import pandas as pd
 import pytest
 
-from suite.studies import studies
+from suite.studies import studies, temporal_need
 from suite.studies.base import table_of
 from suite.studies.page import known
 from suite.studies.verdicts import Finding, judge
@@ -365,10 +367,70 @@ def test_delayed_recall() -> None:
     assert turned["longer_tau_frees_clif"].verdict == "no evidence"
 
 
+NEEDS = {
+    # data set: LIF's accuracy with the full gradient, with it cut, and without state
+    "delayed_recall": (97, 40, 25),
+    "binary_adding": (30, 20, 10),
+    "mnist5k_rows": (75, 75, 60),
+    "digits": (96, 96, 96),
+}
+
+
+def need_rows(needs: Mapping[str, Sequence[float]] = NEEDS) -> pd.DataFrame:
+    rows = Rows()
+    for dataset, accuracies in needs.items():
+        for time, value in zip(("full", "cut", "none"), accuracies, strict=True):
+            own = {"dataset": dataset, "time": time, "task": "temporal_need", "neuron": "lif"}
+            accuracy(rows, value, scatter={"full": 1, "cut": -1, "none": 0.5}[time], **own)
+    return rows.frame()
+
+
+def test_needs_of_data_sets() -> None:
+    found = findings("temporal_need", need_rows())
+    expected = {
+        "recall_needs_time": ("supported", 72),
+        "adding_needs_gradient": ("supported", 10),
+        "rows_need_time": ("supported", 15),
+        "digits_need_no_time": ("equal within the margin", 0),
+    }
+    for name, (verdict, effect) in expected.items():
+        assert found[name].verdict == verdict
+        own = found[name].effect
+        assert own is not None
+        assert own.mean == pytest.approx(effect)
+    turned = findings("temporal_need", need_rows({name: own[::-1] for name, own in NEEDS.items()}))
+    assert {turned[name].verdict for name in ("recall_needs_time", "rows_need_time")} == {"contradicted"}
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "needs"),
+    [
+        ((97, 40, 25), "gradient through time"),
+        ((75, 75, 60), "state alone"),
+        ((75, 80, 60), "state alone"),  # a cut gradient that does better needs no gradient through time
+        ((96, 96, 96), "no"),
+        ((90, 96, 96), "no"),  # worse with state
+        ((40, 25, 96), "no"),
+    ],
+)
+def test_what_a_data_set_needs(accuracies: tuple[float, ...], needs: str) -> None:
+    rows = need_rows({"delayed_recall": accuracies, "digits": (96, 96, 96)})
+    assert temporal_need.verdicts(rows) == {"delayed_recall": needs, "digits": "no"}
+    (means, found) = temporal_need.found(rows)["delayed_recall"]
+    assert found == needs
+    assert [own.mean for own in means.values()] == pytest.approx(accuracies)
+
+
+def test_what_is_not_told_is_said() -> None:
+    rows = need_rows({"digits": (96, 96, 95)})
+    noisy = rows.assign(value=rows.value + 20 * (rows.seed % 2) * rows.settings.str.contains("none"))
+    assert temporal_need.verdicts(noisy) == {"digits": "not told"}
+
+
 def test_no_study_is_forgotten() -> None:
     """Every study's verdicts are turned by a test of this file or of test_energy.py."""
     tested = {"neurons", "timesteps", "truncation", "temporal_gradient", "exchange", "loss_curves", "dynamics"}
-    tested |= {"firing_rate", "conversion", "ablation", "delayed_recall", "energy"}
+    tested |= {"firing_rate", "conversion", "ablation", "delayed_recall", "energy", "temporal_need"}
     assert tested == set(studies())
 
 

@@ -56,6 +56,7 @@ MADE: dict[str, Callable[[], pd.DataFrame]] = {
     "conversion": lambda: made.conversion_rows(lif_hard=27),
     "ablation": made.ablation_rows,
     "delayed_recall": made.recall_rows,
+    "temporal_need": made.need_rows,
 }
 ran = {name: TWO[name][0] for name in HOW_IT_RAN}
 
