@@ -21,7 +21,7 @@ def content() -> str:
     text = io.StringIO()
     lines = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     lines.writeheader()
-    for dataset, (accuracies, needs) in sorted(temporal_need.found(own).items()):
+    for dataset, (accuracies, needs) in sorted(temporal_need.needs(own).items()):
         delayed = data.SOURCES[dataset].argument == "delay"
         shown = {time: f"{estimate.mean:.0f}" for time, estimate in accuracies.items()}
         delay = data.SOURCES[dataset].usual if delayed else 0

@@ -51,13 +51,14 @@ def _of(rows: pd.DataFrame, dataset: str) -> dict[str, pd.Series]:
 
 
 def evidence(rows: pd.DataFrame) -> dict[str, Evidence | Check]:
-    final, evidence_of = _final(rows), dict[str, Evidence | Check]()
+    final, found = _final(rows), dict[str, Evidence | Check]()
+    values = {dataset: _of(final, dataset) for dataset in dict.fromkeys(final.dataset)}
     for claim, (dataset, other) in CLAIMS.items():
-        values = _of(final, dataset)
-        if all(len(own) for own in values.values()):
-            measured = ", ".join(f"{WORDS[time]} {mean_of(own)} %" for time, own in values.items())
-            evidence_of[claim] = Evidence(measured, paired(values["full"], values[other]))
-    return evidence_of
+        if dataset in values:
+            own = values[dataset]
+            measured = ", ".join(f"{WORDS[time]} {mean_of(own[time])} %" for time in TIMES)
+            found[claim] = Evidence(measured, paired(own["full"], own[other]))
+    return found
 
 
 def verdicts(rows: pd.DataFrame) -> dict[str, str]:
@@ -80,12 +81,12 @@ def verdicts(rows: pd.DataFrame) -> dict[str, str]:
     return {name: _verdict(name, own, corrected) for name, own in differences.items()}
 
 
-def found(rows: pd.DataFrame) -> dict[str, tuple[dict[str, Estimate], str]]:
+def needs(rows: pd.DataFrame) -> dict[str, tuple[dict[str, Estimate], str]]:
     """By data set its accuracies for each way of having time, and what it needs."""
-    final, needs = _final(rows), verdicts(rows)
+    final = _final(rows)
     return {
         dataset: ({time: Estimate.of(list(own)) for time, own in _of(final, dataset).items()}, need)
-        for dataset, need in needs.items()
+        for dataset, need in verdicts(rows).items()
     }
 
 
@@ -101,7 +102,7 @@ def _verdict(dataset: str, differences: dict[str, Estimate], p: dict[tuple[str, 
 
 def table(rows: pd.DataFrame) -> Table:
     lines = []
-    for dataset, (accuracies, need) in found(rows).items():
+    for dataset, (accuracies, need) in needs(rows).items():
         entries = [Entry(format_estimate(own, 1), own) for own in accuracies.values()]
         lines.append((dataset, [*entries, Entry(need)]))
     caption = (

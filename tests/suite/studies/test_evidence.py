@@ -416,7 +416,7 @@ def test_needs_of_data_sets() -> None:
 def test_what_a_data_set_needs(accuracies: tuple[float, ...], needs: str) -> None:
     rows = need_rows({"delayed_recall": accuracies, "digits": (96, 96, 96)})
     assert temporal_need.verdicts(rows) == {"delayed_recall": needs, "digits": "no"}
-    (means, found) = temporal_need.found(rows)["delayed_recall"]
+    (means, found) = temporal_need.needs(rows)["delayed_recall"]
     assert found == needs
     assert [own.mean for own in means.values()] == pytest.approx(accuracies)
 
@@ -427,10 +427,47 @@ def test_what_is_not_told_is_said() -> None:
     assert temporal_need.verdicts(noisy) == {"digits": "not told"}
 
 
+def sequence_rows() -> pd.DataFrame:
+    """CLIF 3 points below LIF, its variant alike, all better at the slow decay; recurrent ones 20 points above."""
+    rows = Rows()
+    for network, lead in (("mlp", 0), ("recurrent", 20)):
+        for neuron, value in {"if": 30, "lif": 25, "plif": 26, "glif": 40, "clif": 22, "clif_in_place": 22}.items():
+            own = {"dataset": "binary_adding", "network": network, "neuron": neuron}
+            accuracy(rows, value + lead, scatter=value - 24.5, neuron__tau=2.0, **own)
+            if neuron in ("lif", "clif"):
+                accuracy(rows, value + lead + 10, scatter=value - 20, neuron__tau=50.0, **own)
+    return rows.frame()
+
+
+def test_neurons_of_neuroseqbench() -> None:
+    found = findings("neuroseqbench", sequence_rows())
+    assert {name: (own.verdict, own.effect and round(own.effect.mean, 6)) for name, own in found.items()} == {
+        "adding_clif_below_lif": ("supported", -3),
+        "adding_clif_below_lif_recurrent": ("supported", -3),
+        "adding_decay_decides": ("supported", 10),
+        "adding_in_place_is_alike": ("equal within the margin", 0),
+    }
+    turned = findings("neuroseqbench", exchanged(sequence_rows(), "neuron", "clif", "lif"))
+    assert turned["adding_clif_below_lif"].verdict == "contradicted"
+    assert turned["adding_in_place_is_alike"].verdict == "contradicted"
+
+
+def test_printed_figures_stand_beside_those_of_the_same_neuron() -> None:
+    """NeuroSeqBench's CLIF is the variant; the paper's CLIF and other time constants have no figure there."""
+    found = studies()["neuroseqbench"].table(sequence_rows())
+    texts = {name: [entry.text for entry in entries] for name, entries in found.rows}
+    assert texts["lif, tau 2"][1::2] == ["—", "59.3"]
+    assert texts["lif, tau 50"][1::2] == ["32.4", "—"]
+    assert texts["clif_in_place, tau 2"][1::2] == ["29.2", "56.4"]
+    for line in ("clif, tau 2", "if, tau 2", "clif, tau 50"):
+        assert texts[f"{line}"][1::2] == ["—", "—"]
+    assert texts["clif, tau 2"][0].startswith("22.0")
+
+
 def test_no_study_is_forgotten() -> None:
     """Every study's verdicts are turned by a test of this file or of test_energy.py."""
     tested = {"neurons", "timesteps", "truncation", "temporal_gradient", "exchange", "loss_curves", "dynamics"}
-    tested |= {"firing_rate", "conversion", "ablation", "delayed_recall", "energy", "temporal_need"}
+    tested |= {"firing_rate", "conversion", "ablation", "delayed_recall", "energy", "temporal_need", "neuroseqbench"}
     assert tested == set(studies())
 
 

@@ -57,6 +57,7 @@ MADE: dict[str, Callable[[], pd.DataFrame]] = {
     "ablation": made.ablation_rows,
     "delayed_recall": made.recall_rows,
     "temporal_need": made.need_rows,
+    "neuroseqbench": made.sequence_rows,
 }
 ran = {name: TWO[name][0] for name in HOW_IT_RAN}
 
