@@ -108,8 +108,8 @@ def table(rows: pd.DataFrame) -> Table:
     caption = (
         "After the last epoch, mean ± 95 % t-interval over seeds, beside what NeuroSeqBench prints for its networks "
         "(no batch normalisation, one hidden layer not recurrent), budget and constants. A printed figure stands at "
-        "the neuron that its code computes: its CLIF is clif_in_place, its feed-forward LIF has a decay of 0.98 (tau 50) "
-        "on Binary Adding and of 1 (IF) on PS-MNIST, which is printed of 70,000 images and measured of 5,000."
+        "the neuron that its code computes: its CLIF is clif_in_place, its feed-forward LIF has a decay of 0.98 (tau "
+        "50) on Binary Adding and of 1 (IF) on PS-MNIST, which is printed of 70,000 images and measured of 5,000."
     )
     heads = [head for network in NETWORKS for head in (network, f"{network}, printed")]
     return Table(
