@@ -72,8 +72,11 @@ def training_state(settings: str) -> str:
 
 
 GRADIENT_TABLES = {
-    "temporal_ratio": ("Temporal over spatial gradient: Σ over lags of mean |𝒯| / mean |P|.", None),
-    "horizon": ("Horizon: largest lag with mean |𝒯| at least 1 % of mean |P|.", "steps"),
+    "temporal_ratio": (
+        "Temporal over spatial gradient: the mean of |temporal| summed over lags, by the mean of |spatial|.",
+        None,
+    ),
+    "horizon": ("Horizon: the largest lag with a mean |temporal| of at least 1 % of the mean |spatial|.", "steps"),
     "vanished_fraction": (
         "Vanished on the way: share of 0 among the Jacobian's entries t' > t that a gradient enters.",
         None,

@@ -150,6 +150,16 @@ def mean_of(values: pd.Series) -> str:
     return format_estimate(Estimate.of(list(values)), 2)
 
 
+HEADS = {
+    "accuracy_selected": "selected by validation",
+    "accuracy_final": "last epoch",
+    "accuracy_paper_style": "paper-style",
+    "macs": "MACs",
+    "acs": "ACs",
+}
+"""Metrics as the head of a column; others in words."""
+
+
 def table_of(
     name: str,
     title: str,
@@ -175,7 +185,8 @@ def table_of(
             estimate = estimates.get((key, head))
             entries.append(Entry(format_estimate(estimate, digits), estimate) if estimate else Entry("—"))
         lines.append((str(key), entries))
-    return Table(name, title, caption, [index, *map(str, heads)], lines)
+    names = [HEADS.get(head, head.replace("_", " ")) for head in map(str, heads)] if columns == "metric" else heads
+    return Table(name, title, caption, [index, *map(str, names)], lines)
 
 
 def accuracy_contrast(
@@ -187,8 +198,8 @@ def accuracy_contrast(
     """
     final = [by_seed(rows, "accuracy_final", over) for rows in (first, second)]
     other = {
-        words: paired(by_seed(first, metric, over), by_seed(second, metric, over))
-        for metric, words in (("accuracy_selected", "selected by validation"), ("accuracy_paper_style", "paper-style"))
+        HEADS[metric]: paired(by_seed(first, metric, over), by_seed(second, metric, over))
+        for metric in ("accuracy_selected", "accuracy_paper_style")
     }
     beside = "; ".join(f"{words} {format_estimate(estimate, 2)}" for words, estimate in other.items() if estimate.count)
     measured = ", ".join(f"{name} {mean_of(values)} %" for name, values in zip(names, final, strict=True))

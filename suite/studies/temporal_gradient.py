@@ -109,7 +109,7 @@ def _carried_by_m(rows: pd.DataFrame) -> pd.Series:
 
 
 def _beyond_the_leak(rows: pd.DataFrame) -> float:
-    """By how much, of |P| at the step of the loss, LIF's |𝒯| exceeds γ to the lag; at most 0 if eq. 13 holds."""
+    """By how much, of |P| at the step of the loss, LIF's |temporal| exceeds γ to the lag; at most 0 if eq. 13 holds."""
     places = ["cell", "layer", "step"]
     spatial = rows[rows.metric == "spatial_gradient"].set_index(places).value
     decay = rows[rows.metric == "decay_by_lag"].drop_duplicates("lag").set_index("lag").value
@@ -121,14 +121,14 @@ def _beyond_the_leak(rows: pd.DataFrame) -> float:
 
 
 LAG_ROWS = {
-    "temporal_gradient_by_lag": "mean |𝒯|",
+    "temporal_gradient_by_lag": "mean |temporal|",
     "decay_by_lag": "I: γ to the lag",
     "outside_by_lag": "share outside the surrogate",
     "vanished_by_lag": "II: share vanished on the way",
-    "through_u_by_lag": "mean |𝒯| through u alone",
-    "through_others_by_lag": "mean |𝒯| through m at least once",
-    "lif_paths_by_lag": "mean |𝒯| by Πε, a LIF's",
-    "beyond_lif_by_lag": "mean |𝒯| beside Πε",
+    "through_u_by_lag": "mean |temporal| through u alone",
+    "through_others_by_lag": "mean |temporal| through m at least once",
+    "lif_paths_by_lag": "mean |temporal| by Πε, a LIF's",
+    "beyond_lif_by_lag": "mean |temporal| beside Πε",
     "m1_by_lag": "mean |M1|, first through u",
     "m2_by_lag": "mean |M2|, first through m",
 }

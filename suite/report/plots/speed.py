@@ -21,6 +21,8 @@ from suite.report.timings import sizes
 TIME = "forward_backward_time"
 BACKENDS = ("cpu", "triton", "compile", "reference", "spikingjelly", "snntorch", "norse")
 ACROSS = 3
+ODD = 2.0
+"""Beside its fused kernel a neuron that takes this many times longer than any other is told of."""
 
 
 def _measured(rows: pd.DataFrame) -> pd.DataFrame:
@@ -187,7 +189,26 @@ def _finding_of_times(data: pd.DataFrame) -> str:
     text = (
         f"{names.neuron(str(least.who))} takes {format_value(least.value, -3)} ns a neuron and step at {least['size']}"
     )
-    return f"{text}, {names.neuron(str(most.who))} {format_value(most.value, -3)} ns." if len(own) > 1 else f"{text}."
+    text = f"{text}, {names.neuron(str(most.who))} {format_value(most.value, -3)} ns." if len(own) > 1 else f"{text}."
+    return " ".join([text, *_odd_ones(own)])
+
+
+def _odd_ones(times: pd.DataFrame) -> list[str]:
+    """A sentence on each backend that takes far longer, beside the fused kernel, for one neuron than for all others."""
+    neuron = times.who.map(lambda who: str(who).partition(" (")[0])
+    fused = times[times.backend.isin(timings.FUSED)].groupby(neuron).value.min()
+    known = times.assign(neuron=neuron, over=times.value / neuron.map(fused)).dropna(subset="over").sort_values("over")
+    told = []
+    for backend, own in known.groupby("backend", sort=False):
+        if len(own) < 3 or own.over.iloc[-1] < ODD * own.over.iloc[-2]:
+            continue
+        most, low, high = own.iloc[-1], own.over.iloc[0], own.over.iloc[-2]
+        text = f"By {backend} {names.written(most.neuron)} takes {format_value(most.over, -3)} times its fused kernel's"
+        text += f" time, the others {format_value(low, -2)} to {format_value(high, -2)} times"
+        if most.p80 < timings.BUSY * most.p20:
+            text += f"; its rounds agree ({format_value(most.p20, -3)} to {format_value(most.p80, -3)} ns)"
+        told.append(f"{text}.")
+    return told
 
 
 def _finding_of_speed_ups(data: pd.DataFrame) -> str:

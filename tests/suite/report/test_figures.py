@@ -145,6 +145,24 @@ def test_time_of_a_layer() -> None:
     assert colours == {2.0: to_rgba("black"), 8.0: to_rgba(style.GREY)}
 
 
+@pytest.mark.parametrize(("odd", "told"), [(20.0, True), (5.0, False)])
+def test_a_backend_that_is_slow_for_one_neuron_alone_is_told(odd: float, told: bool) -> None:
+    """Beside the fused kernel 3 and 4 times as long for two neurons; for the third 20, or 5 times."""
+    fused = {"lif": 1.0, "plif": 1.0, "clif": 2.0}
+    slow = {"lif": odd, "plif": 3.0, "clif": 8.0}
+    records = [timing(n, v, 0.9 * v, 1.1 * v, backend="cpu") for n, v in fused.items()]
+    records += [timing(n, v, 0.9 * v, 1.1 * v, backend="compile") for n, v in slow.items()]
+    plot = next(own for own in PLOTS if own.name == "layer_time")
+    data = plot.data(rows(*records))
+    assert data is not None
+    sentence = (
+        "By compile LIF takes 20.0 times its fused kernel's time, the others 3.0 to 4.0 times; its rounds agree "
+        "(18.0 to 22.0 ns)."
+    )
+    assert (sentence in plot.finding(data)) == told
+    assert ("By compile" in plot.finding(data)) == told
+
+
 def test_speed_up() -> None:
     figure = drawn("speed_up", timing("lif", 1.0, 0.9, 1.1), timing("lif", 5.0, 4.5, 6.6, backend="reference"))
     assert labels(figure)[0] == "times as long as the fused kernel (log)"
