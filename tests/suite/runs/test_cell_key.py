@@ -139,5 +139,5 @@ def test_the_machine_matters_where_it_is_measured(task: str, monkeypatch: pytest
     cell = Cell(task, "lif", "reference", 0, dict(tasks.get(task).settings))
     before = cell_key.key(cell)
     monkeypatch.setattr(machine, "describe", lambda: {"cpu": "another", "cores": 1, "memory_gib": 1})
-    measures = {"memory", "throughput", "training_speed", "startup", "training_memory"}
+    measures = {"memory", "throughput", "training_speed", "startup", "training_memory", "linear_neuron"}
     assert (cell_key.key(cell) != before) == (task in measures)

@@ -13,11 +13,13 @@ from tasks.base import COMMON_RANGES
 
 STANDARD = {"if", "lif", "plif", "klif", "glif", "clif", "relu"}
 DATASETS = {"digits", "mnist5k", "mnist5k_rows", "japanese_vowels", "delayed_recall", "mnist1d", "mnist5k_events"}
+LONG = {"binary_adding", "psmnist5k"}
+"""Data sets of the full profile alone."""
 
 
 @pytest.mark.parametrize(
     ("profile", "datasets", "seeds"),
-    [("smoke", {"digits", "delayed_recall"}, 1), ("quick", DATASETS, 8), ("full", DATASETS, 10)],
+    [("smoke", {"digits", "delayed_recall"}, 1), ("quick", DATASETS, 8), ("full", DATASETS | LONG, 10)],
 )
 def test_accuracy_is_asked_of_every_model_data_set_and_seed(profile: str, datasets: set[str], seeds: int) -> None:
     cells = plan.make(Request(profile=profile, tasks=["accuracy"]))
