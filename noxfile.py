@@ -125,5 +125,6 @@ def lint(session: nox.Session) -> None:
 @shared
 def readme(session: nox.Session) -> None:
     """Make the published answers, figures and tables anew from their rows, and fill README and what data sets need."""
+    session.run(python(session), "-m", "suite.publish.site", "--renew")
     session.run(python(session), "-m", "suite.publish.readme")
     session.run(python(session), "-m", "suite.publish.needs")

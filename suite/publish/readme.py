@@ -16,7 +16,6 @@ from pathlib import Path
 import pandas as pd
 
 from neurons import UnknownName
-from suite.publish import site
 from suite.report import closing, style, timings
 from suite.report.conditions import name_conditions
 from suite.report.costs import layer_time
@@ -144,8 +143,6 @@ def filled(text: str) -> str:
 
 
 def main() -> None:
-    """Make what is kept of the published reports anew from their rows, then fill the README."""
-    site.renew(PUBLISHED)
     before = README.read_text(encoding="utf-8")
     after = filled(before)
     README.write_text(after, encoding="utf-8")

@@ -98,8 +98,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m suite.publish.site", description=__doc__.partition("\n")[0])
     parser.add_argument("site", type=Path, nargs="?", default=SITE, help=f"folder to make anew; default {SITE}")
     parser.add_argument("--published", type=Path, default=PUBLISHED, help=f"default {PUBLISHED}")
+    parser.add_argument("--renew", action="store_true", help="make anew what is kept with the rows, and no site")
     options = parser.parse_args(arguments)
     try:
+        if options.renew:
+            print(f"kept with the rows, made anew: {', '.join(run.name for run in renew(options.published))}")
+            return 0
         pages = build_site(options.published, options.site)
     except (RunError, OSError) as error:
         print(f"site: {plain(error)}", file=sys.stderr)

@@ -50,9 +50,10 @@ def test_pages_are_built_from_rows(published: Path, tmp_path: Path) -> None:
     assert "it flies" in (made / "index.html").read_text()
 
 
-def test_what_is_kept_of_reports_is_made_anew(published: Path) -> None:
+def test_what_is_kept_of_reports_is_made_anew(published: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (published / "one/notes.md").write_text("mine")
-    assert [run.name for run in site.renew(published)] == ["one", "two"]
+    assert site.main(["--renew", "--published", str(published)]) == 0
+    assert capsys.readouterr().out == "kept with the rows, made anew: one, two\n"
     for name in ("one", "two"):
         kept = {str(path.relative_to(published / name)) for path in (published / name).rglob("*.*")}
         assert {"report/answer.json", "report/plots/accuracy.png", "report/plots/accuracy.csv"} <= kept
