@@ -49,7 +49,8 @@ def answer(rows: pd.DataFrame, baseline: str) -> Answer:
 def _of_tuning(both: Sequence[Side]) -> list[str]:
     """Who leads where when each has the best of as many settings."""
     first, *rest = _of_accuracy([side.after for side in both])
-    return [f"Each with the best of {both[0].trials} settings: {first}", *rest]
+    words = first[0].lower() + first[1:] if first.startswith(("On ", "No ")) else first
+    return [f"Each with the best of {both[0].trials} settings, {words}", *rest]
 
 
 def fitted(clauses: Sequence[str], last: str = "") -> str:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from suite.report import names, style
 from suite.report.conditions import name_conditions
-from suite.report.costs import EVENTS, Cost, Ratio, costs
+from suite.report.costs import EVENTS, OPERATIONS, PARAMETERS, Cost, Ratio, costs
 from suite.report.numbers import MISSING, format_estimate, format_value
 from suite.report.outcomes import Outcome, order, outcomes
 from suite.report.table import Entry, Table
@@ -148,7 +148,11 @@ def _cost(cost: Cost, who: str) -> Field:
     if ratio is None:
         silent = cost.kind == EVENTS and not names.spiking(who)
         return Field(NO_EVENTS if silent else MISSING)
-    below = f"{format_value(cost.absolute[who], -3)} {cost.unit}" if who in cost.absolute else ""
+    below = ""
+    if who in cost.absolute:
+        value = cost.absolute[who]
+        counted = cost.kind in (PARAMETERS, OPERATIONS)
+        below = f"{f'{value:,.0f}' if counted else format_value(value, -3)} {cost.unit}".strip()
     return Field(ratio_text(ratio), below, False, ratio.value)
 
 

@@ -13,7 +13,7 @@ from suite.report.conditions import in_order, mean_over_layers, of_task, over_se
 from suite.report.timings import sizes
 from suite.statistics import Estimate
 
-TIME, MEMORY, EVENTS = "time", "memory", "events"
+TIME, MEMORY, EVENTS, PARAMETERS, OPERATIONS = "time", "memory", "events", "parameters", "operations"
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Cost:
     """One kind of cost.
 
     Attributes:
-        kind: TIME, MEMORY or EVENTS.
+        kind: TIME, MEMORY, EVENTS, PARAMETERS or OPERATIONS.
         title: in a word; `detail` says of what exactly.
         ratios: by `who`; the baseline's own is 1.
         absolute: by `who`, in `unit`.
@@ -59,7 +59,12 @@ def costs(rows: pd.DataFrame, baseline: str, where: str | None = None) -> list[C
         rows: named.
         where: the data set's condition whose events count; the first that there is unless told.
     """
-    found = [layer_time(rows, baseline), peak_memory(rows, baseline), events(rows, baseline, where)]
+    found = [
+        layer_time(rows, baseline),
+        peak_memory(rows, baseline),
+        events(rows, baseline, where),
+        *added(rows, baseline, where),
+    ]
     return [cost for cost in found if cost is not None]
 
 
@@ -118,6 +123,29 @@ def events(rows: pd.DataFrame, baseline: str, where: str | None = None) -> Cost 
     absolute = {who: 100 * estimate.mean for who, estimate in rates.items()}
     detail = f"events of a neuron and step, mean over layers and seeds, {names.condition(str(chosen))}"
     return Cost(EVENTS, "spikes", detail, "%", _over_estimates(rates, baseline), absolute)
+
+
+def added(rows: pd.DataFrame, baseline: str, where: str | None = None) -> list[Cost]:
+    """What neurons add to a network: parameters to those of the synapses, and the operations of their step."""
+    own = of_task(rows, "accuracy")
+    own = own[own.value.notna() & own.metric.isin(("parameters", "neuron_parameters", "neuron_operations"))]
+    if own.empty:
+        return []
+    chosen = str(where if where in set(own["where"]) else own["where"].iloc[0])
+    own = own[own["where"] == chosen]
+    found = over_seeds(own, ["metric", "who"])
+    counts = {metric: {who: e.mean for (name, who), e in found.items() if name == metric} for metric in set(own.metric)}
+    title = names.condition(chosen)
+    details = {
+        PARAMETERS: f"trainable parameters of the network, below those that its neurons add, {title}",
+        OPERATIONS: "operations of a neuron's step, forward, counted",
+    }
+    whole, operations = counts.get("parameters", {}), counts.get("neuron_operations", {})
+    of_neurons = counts.get("neuron_parameters", {})
+    return [
+        Cost(PARAMETERS, PARAMETERS, details[PARAMETERS], "added", _over(whole, baseline), of_neurons),
+        Cost(OPERATIONS, OPERATIONS, details[OPERATIONS], "", _over(operations, baseline), operations),
+    ]
 
 
 def _over(values: Mapping[str, float], baseline: str) -> dict[str, Ratio]:

@@ -11,10 +11,13 @@ import pandas as pd
 from suite.report import beside, timings
 from suite.report.comparison import differences, improvements, mean_ranks, tests
 from suite.report.conditions import mean_over_layers, of_task
+from suite.report.over_datasets import aggregate
 from suite.report.pivot import Shape, pivot, with_failures
+from suite.report.sampling import sampling
 from suite.report.setup import setup
 from suite.report.table import Entry, Table
 from suite.report.timings import Column, sizes
+from suite.report.trade_offs import frontier, reach
 from suite.report.tuned import tuned, tuned_settings
 
 Make = Callable[[], Table | None]
@@ -39,6 +42,10 @@ def makers(rows: pd.DataFrame, baseline: str) -> dict[str, Make]:
         "tests": partial(tests, rows, baseline),
         "mean_rank": partial(mean_ranks, rows),
         "improvement": partial(improvements, rows, baseline),
+        "aggregate": partial(aggregate, rows),
+        "sampling": partial(sampling, rows, baseline),
+        "frontier": partial(frontier, rows, baseline),
+        "reach": partial(reach, rows, baseline),
         **accuracies,
         **{metric: partial(temporal_gradient, rows, metric) for metric in GRADIENT_TABLES},
         "memory": partial(memory, rows),

@@ -172,7 +172,7 @@ def _neuron(settings: Mapping[str, Any]) -> str:
     chosen = [name for name in settings.get("untuned", {}) if name.startswith("neuron.")]
     order = sorted(chosen, key=lambda name: list(SHARED).index(name) if name in SHARED else len(SHARED))
     words = [f"{WORDS.get(name, name.removeprefix('neuron.'))} {_shown(settings[name])}".strip() for name in order]
-    return ", ".join(words) or "as it is"
+    return ", ".join(words) or ("as it is" if settings["trial"] == 0 else MISSING)
 
 
 def _shown(value: Any) -> str:

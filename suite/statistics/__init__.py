@@ -15,6 +15,7 @@ from suite.statistics.paired import (
 )
 from suite.statistics.power import seeds_to_tell
 from suite.statistics.ranks import Ranks, rank_intervals, rank_over_datasets
+from suite.statistics.sampling import sampling_half_width
 from suite.statistics.step_down import step_down_p_values
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "probability_of_improvement",
     "rank_intervals",
     "rank_over_datasets",
+    "sampling_half_width",
     "seeds_to_tell",
     "step_down_p_values",
 ]

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from suite.report.plots import accuracy, gradient, learning, speed, tuning
+from suite.report.plots import accuracy, gradient, learning, profiles, speed, tuning
 from suite.report.plots.accuracy import of_baseline
 from suite.report.plots.base import Plot, Shown, interval
 
-PLOTS: list[Plot] = [*accuracy.PLOTS, *gradient.PLOTS, *learning.PLOTS, *speed.PLOTS, *tuning.PLOTS]
+PLOTS: list[Plot] = [
+    *accuracy.PLOTS,
+    *gradient.PLOTS,
+    *learning.PLOTS,
+    *speed.PLOTS,
+    *tuning.PLOTS,
+    *profiles.PLOTS,
+]
 """Those that need no baseline; `of_baseline` makes the one that does."""
 
 __all__ = ["PLOTS", "Plot", "Shown", "interval", "of_baseline"]

@@ -96,7 +96,7 @@ def test_tuned_settings_are_one_condition_whatever_was_chosen(run: pd.DataFrame)
 
 def test_the_answer_is_that_of_the_tuned(run: pd.DataFrame) -> None:
     sentence = answer(run, "lif").sentence
-    assert sentence.startswith("Each with the best of 4 settings: CLIF leads on digits (99.0 %).")
+    assert sentence.startswith("Each with the best of 4 settings, CLIF leads on digits (99.0 %).")
     assert sentence.endswith("CLIF gains most by it, 58.0 points on digits.")
 
 
@@ -116,7 +116,7 @@ def test_one_model_under_two_names_gives_no_claim() -> None:
     (side,) = sides(run)
     assert (side.found, side.after.best) == (set(), {"lif", "again"})
     assert moved([side]) == "Tuning changes no accuracy that these seeds could tell."
-    assert "No neuron can be told from the best" in answer(run, "lif").sentence
+    assert "no neuron can be told from the best" in answer(run, "lif").sentence
 
 
 def test_the_chosen_settings_are_those_of_the_best_trial(run: pd.DataFrame) -> None:
