@@ -61,7 +61,7 @@ class PsuLif(Spyx):
 class ParallelResetLif(Spyx):
     name = "spyx.parallel_reset_lif"
     class_name, model = "ParallelResetLIF", "lif"
-    call = "parallel with K = T passes of an associative scan, jit"
+    call = "parallel with K = T passes of an associative scan"
     departs = LIF.departs
     card = Card(LIF.card.charge, LIF.card.fire, f"{LIF.card.reset}; by T passes over all steps", LIF.card.gradient)
 

@@ -74,8 +74,9 @@ def test_the_page_says_what_is_asserted_here(request: pytest.FixtureRequest) -> 
     assert PAGE.read_text() == page
 
 
-@pytest.mark.parametrize("seed", [0, 1])
-@pytest.mark.parametrize("name", SAME)
+@pytest.mark.parametrize(
+    ("name", "seed"), [(name, seed) for name in SAME for seed in (0, 1) if not (seed and peers.get(name).apart)]
+)
 def test_same(name: str, seed: int) -> None:
     found = equivalence.compare(peer_layer(name), seed)
     assert found.relation in ("same", "same within rounding")
@@ -84,7 +85,13 @@ def test_same(name: str, seed: int) -> None:
     assert found.gradient_error < equivalence.TOLERANCE
 
 
-@pytest.mark.parametrize("name", DEPARTURES)
+SLOW = "spyx.parallel_reset_lif"
+"""Its T passes over T steps run operation by operation."""
+
+
+@pytest.mark.parametrize(
+    "name", [name if name != SLOW else pytest.param(name, marks=pytest.mark.slow) for name in DEPARTURES]
+)
 def test_different(name: str) -> None:
     found = equivalence.compare(peer_layer(name))
     assert found.relation == "different model"

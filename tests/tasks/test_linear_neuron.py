@@ -205,7 +205,6 @@ def by_hand(charge: Callable[[Any, Any], Any], x: torch.Tensor, fires_before: bo
     ("name", "charge", "fires_before", "reset"),
     [
         ("spyx.lif", lambda u, x: 0.5 * u + x, True, 1.0),
-        ("spyx.parallel_reset_lif", lambda u, x: 0.5 * u + x, True, 1.0),
         ("spyx.psu_lif", lambda u, x: 0.5 * u + x, False, 0.0),
         ("jaxpike.lif", lambda u, x: 0.5 * u + 0.5 * x, False, 1.0),
         ("snntorch.state_leaky", lambda u, x: 0.5 * u + x, False, 0.0),
