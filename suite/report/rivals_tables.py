@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from neurons import peers
-from suite.report.numbers import format_spread
+from suite.report.numbers import format_spread, format_value
 from suite.report.plots.panels import points
 from suite.report.rivals_rows import relation
 from suite.report.table import Entry, Table
@@ -121,7 +121,7 @@ def _per_step(row: Any, best: float | None) -> Entry:
     scale = 1e6 / (row.timesteps * row.batch_size * row.width)
     middle, low, high = (scale * getattr(row, f"neuron_time{end}") for end in ENDS)
     fastest = row.model == "reset_free" and row.neuron_time == best
-    return Entry(format_spread(middle, low, high, 2), best=fastest, spread=(low, high))
+    return Entry(_told(middle, low, high, 2), best=fastest, spread=(low, high))
 
 
 def offers(found: pd.DataFrame) -> Table | None:
@@ -154,13 +154,18 @@ def _spread(row: Any, metric: str, predicted: bool = False) -> Entry:
         return Entry("—")
     told = PREDICTED if predicted and row.predicted else ""
     digits = 2 if middle < 10 else 1 if middle < 100 else 0
-    return Entry(format_spread(middle, low, high, digits) + told, spread=(low, high))
+    return Entry(_told(middle, low, high, digits) + told, spread=(low, high))
 
 
 def _share(row: Any, metric: str) -> Entry:
     middle, low, high = (100 * float(getattr(row, f"{metric}{end}")) for end in ENDS)
     told = PREDICTED if row.predicted else ""
-    return Entry(f"{format_spread(middle, low, high, 1)} %{told}", spread=(low, high))
+    return Entry(f"{_told(middle, low, high, 1)} %{told}", spread=(low, high))
+
+
+def _told(middle: float, low: float, high: float, digits: int) -> str:
+    """A median with its percentiles, unless there was but one round."""
+    return format_spread(middle, low, high, digits) if low < high else format_value(middle, digits)
 
 
 def _number(row: Any, metric: str) -> Entry:
