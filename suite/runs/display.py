@@ -145,4 +145,5 @@ def label(cell: Cell) -> str:
 
 
 def clock(seconds: float) -> str:
+    """Minutes and seconds."""
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"

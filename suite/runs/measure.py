@@ -7,12 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from suite.runs import groups, provenance
+from suite.runs import groups, machine, provenance
 from suite.runs.cell_key import identity
 from suite.runs.execute import LocalExecutor
 from suite.runs.files import StorageError, log
 from suite.runs.interrupt import StopRequest
 from suite.runs.notebook import make_display
+from suite.runs.progress import Note
 from suite.runs.record import Result
 from suite.runs.store import Store, read_plan
 from suite.runs.table import mixtures
@@ -100,7 +101,14 @@ def _measure(store: Store, cells: Sequence[Cell], time_limit: float, files: User
     stop = StopRequest(f"interrupted; the same line again goes on from here (run directory {store.root})")
     faults: list[StorageError] = []
 
+    note = Note(store.root, store.key, machine.usable_cores())
+
+    def started(batch: Sequence[Cell]) -> None:
+        note.started(batch)
+        display.started(batch)
+
     def finished(cell: Cell, result: Result) -> None:
+        note.finished(cell)
         result = replace(result, device=devices.shown(cell.device))
         try:
             store.save(cell, result)
@@ -112,12 +120,16 @@ def _measure(store: Store, cells: Sequence[Cell], time_limit: float, files: User
         display.finished(cell, result)
 
     def stopped() -> bool:
+        note.write()
         return stop.signal is not None or bool(faults)
 
-    executor = LocalExecutor(time_limit, files, store.log, display.started, finished, stopped)
+    executor = LocalExecutor(time_limit, files, store.log, started, finished, stopped)
     with stop:
-        with display:
-            executor.run(open_cells)
+        try:
+            with display:
+                executor.run(open_cells)
+        finally:
+            note.remove()
         try:
             lost = store.save_unsaved()
             rows = store.write_table()

@@ -186,6 +186,15 @@ def cells_behind(path: Path) -> str | None:
         return None
 
 
+def statuses(path: Path) -> dict[str, str]:
+    """How each cell of a file ended; empty if it cannot be read."""
+    try:
+        rows = pq.ParquetFile(path).read(["cell", "status"]).to_pandas()
+    except (OSError, pa.ArrowException):
+        return {}
+    return dict(zip(rows.cell, rows.status, strict=True))
+
+
 def read_parquet(path: Path, provenance: dict[str, Any]) -> pd.DataFrame | None:
     """The table of a file; None if it was broken, and is set aside.
 
