@@ -28,7 +28,7 @@ from suite.report.plots import PLOTS
 from suite.report.plots.base import Plot
 from suite.report.table import Table
 from suite.report.tables import makers
-from suite.runs import groups, measure, plan, tuning
+from suite.runs import executors, groups, measure, plan, tuning
 from suite.runs.cell_key import key
 from suite.runs.store import RunError, read_results
 from suite.runs.user_files import UserFiles
@@ -52,6 +52,8 @@ def run(
     time_limit: float | None = None,
     files: UserFiles | None = None,
     tune: int | None = None,
+    executor: str = "local",
+    address: str | None = None,
 ) -> pd.DataFrame:
     """Measure what is asked for and not yet measured, as `python -m suite run` does; its rows, one value a row.
 
@@ -67,6 +69,7 @@ def run(
         time_limit: seconds for one cell.
         files: Python files with neurons, tasks, data sets and networks.
         tune: how many settings of each neuron on each data set are tried; the best by validation is run, too.
+        executor: "local", or "ray" for a Ray cluster, whose `address` may be given.
 
     Returns:
         The rows of the cells asked for; `rows.attrs["run"]` is the run directory.
@@ -99,7 +102,9 @@ def run(
     own = UserFiles([*own.neurons, *dict.fromkeys(added)], own.networks, own.datasets, own.tasks)
     command = _command(request, own, root, time_limit)
     trials, follow = tuning.stages(cells, request)
-    measure.execute({groups.MAIN: [*cells, *trials]}, root, limit, command, own, follow=follow)
+    chosen_executor = executors.choose(executor, address)
+    members = {groups.MAIN: [*cells, *trials]}
+    measure.execute(members, root, limit, command, own, follow=follow, executor=chosen_executor)
     wanted = {*map(key, cells), *groups.read(root)[groups.MAIN]}
     rows = read_results(root)
     rows = rows[rows.cell.isin(wanted)].reset_index(drop=True)

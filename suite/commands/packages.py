@@ -17,7 +17,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, arguments: list[str]) -> int:
     from neurons import UnknownName
     from suite.publish.terminal import print_report
-    from suite.runs import dry_run, measure, packages, plan
+    from suite.runs import dry_run, executors, measure, packages, plan
     from tasks.measuring import devices
 
     if options.profile not in plan.PROFILES:
@@ -27,4 +27,5 @@ def run(options: argparse.Namespace, arguments: list[str]) -> int:
     cells = packages.grid(options.profile, devices.resolve(options.device))
     if options.dry_run:
         return dry_run.show(cells, out)
-    return measure.execute({packages.GROUP: cells}, out, limit, arguments, report=print_report)
+    executor = executors.choose(options.executor, options.address)
+    return measure.execute({packages.GROUP: cells}, out, limit, arguments, report=print_report, executor=executor)

@@ -39,7 +39,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, arguments: list[str]) -> int:
     from suite.publish.terminal import print_report
-    from suite.runs import dry_run, groups, measure, plan, rivals, tuning
+    from suite.runs import dry_run, executors, groups, measure, plan, rivals, tuning
     from suite.runs.user_files import UserFiles
 
     request = plan.Request(
@@ -63,4 +63,5 @@ def run(options: argparse.Namespace, arguments: list[str]) -> int:
     members = {group: [*cells, *trials]}
     if options.dry_run:
         return dry_run.show(measure.distinct(members), out, tuning.promised(cells, request))
-    return measure.execute(members, out, limit, arguments, files, print_report, follow)
+    executor = executors.choose(options.executor, options.address)
+    return measure.execute(members, out, limit, arguments, files, print_report, follow, executor)

@@ -44,6 +44,8 @@ def add_run(parser: ArgumentParser, default: str, several_devices: bool = False)
     parser.add_argument("--out", type=folder, metavar="RUN", help=f"run directory; default {default}")
     parser.add_argument("--time-limit", type=float, metavar="SECONDS", help="for one cell; default by profile")
     parser.add_argument("--dry-run", action="store_true", help="show the cells and about how long they take; run none")
+    parser.add_argument("--executor", default="local", metavar="E", help="local (default), or ray: a Ray cluster")
+    parser.add_argument("--address", metavar="A", help="of the Ray cluster; default: one on this machine")
     add_data_dir(parser)
 
 

@@ -30,7 +30,7 @@ def run(options: argparse.Namespace, arguments: list[str]) -> int:
     from neurons import UnknownName
     from suite import studies
     from suite.publish.terminal import print_report
-    from suite.runs import dry_run, measure, plan
+    from suite.runs import dry_run, executors, measure, plan
     from tasks import data, networks
     from tasks.measuring import devices
 
@@ -50,4 +50,5 @@ def run(options: argparse.Namespace, arguments: list[str]) -> int:
     cells = {name: studies.get(name).grid(scale) for name in names}
     if options.dry_run:
         return dry_run.show(measure.distinct(cells), out)
-    return measure.execute(cells, out, limit, arguments, report=print_report)
+    executor = executors.choose(options.executor, options.address)
+    return measure.execute(cells, out, limit, arguments, report=print_report, executor=executor)

@@ -42,6 +42,9 @@ class Display:
         cells: all cells of the plan.
         cached: how many of them are reused from an earlier run.
         earlier: cells of earlier runs with the seconds that they took.
+
+    Attributes:
+        jobs: how many cells run at a time.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class Display:
         earlier: Iterable[tuple[Cell, float]] = (),
     ) -> None:
         self.console = console or Console(stderr=True)
+        self.jobs = machine.usable_cores()
         self.total, self.cached = len(cells), cached
         self.counts: Counter[str] = Counter()
         self.running: dict[int, Cell] = {}
@@ -112,10 +116,10 @@ class Display:
         if not self.durations.seen:
             return None
         now = time.monotonic()
-        expected = self.open.seconds(self.durations, machine.usable_cores())
+        expected = self.open.seconds(self.durations, self.jobs)
         begun = {id(batch): now - batch.last for batch in self.batches.values()}
         shared = [cell for cell in self.running.values() if not tasks.get(cell.task).exclusive]
-        spent = sum(begun.values()) / (machine.usable_cores() if shared else 1)
+        spent = sum(begun.values()) / (self.jobs if shared else 1)
         return max(0.0, expected - min(spent, expected / 2))
 
     def _line(self) -> str:

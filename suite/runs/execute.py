@@ -103,6 +103,11 @@ class LocalExecutor:
     def __post_init__(self) -> None:
         self.pool = Pool(self.files)
 
+    @property
+    def jobs(self) -> int:
+        """The cores of this machine."""
+        return machine.usable_cores()
+
     def run(self, cells: Sequence[Cell]) -> None:
         """Run all cells; returns when each has been reported, or when it was asked to stop. Ends all processes.
 

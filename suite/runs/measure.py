@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from suite.runs import groups, machine, provenance
+from suite.runs import groups, provenance
 from suite.runs.cell_key import identity
 from suite.runs.execute import LocalExecutor
+from suite.runs.executors import Maker
 from suite.runs.files import StorageError, log
 from suite.runs.interrupt import StopRequest
 from suite.runs.notebook import make_display
@@ -40,6 +41,7 @@ def execute(
     files: UserFiles | None = None,
     report: Report | None = None,
     follow: Follow | None = None,
+    executor: Maker = LocalExecutor,
 ) -> int:
     """Run the cells of the groups that are not yet done in `out`, then make the report by `report`, if it is given.
 
@@ -58,13 +60,13 @@ def execute(
     with store.locked():
         own = (files or UserFiles()).resolved()
         _begin(store, members)
-        code = _measure(store, cells, time_limit, own)
+        code = _measure(store, cells, time_limit, own, executor)
         further = follow(store.load) if code is None and follow is not None else ()
         if further:
             members = {**members, groups.MAIN: [*members[groups.MAIN], *further]}
             cells = distinct(members)
             _begin(store, members)
-            code = _measure(store, cells, time_limit, own)
+            code = _measure(store, cells, time_limit, own, executor)
         if code is not None:
             return code
         if report is not None:
@@ -91,7 +93,9 @@ def _begin(store: Store, members: Members) -> None:
     store.write_provenance()
 
 
-def _measure(store: Store, cells: Sequence[Cell], time_limit: float, files: UserFiles) -> int | None:
+def _measure(
+    store: Store, cells: Sequence[Cell], time_limit: float, files: UserFiles, make_executor: Maker
+) -> int | None:
     """Run the cells that are not yet done and write the table; an exit code if that was ended before its end."""
     known = list(zip(cells, store.outcomes(cells), strict=True))
     open_cells = [cell for cell, outcome in known if outcome is None or not outcome.finished]
@@ -100,8 +104,6 @@ def _measure(store: Store, cells: Sequence[Cell], time_limit: float, files: User
     display.plan(open_cells)
     stop = StopRequest(f"interrupted; the same line again goes on from here (run directory {store.root})")
     faults: list[StorageError] = []
-
-    note = Note(store.root, store.key, machine.usable_cores())
 
     def started(batch: Sequence[Cell]) -> None:
         note.started(batch)
@@ -123,7 +125,9 @@ def _measure(store: Store, cells: Sequence[Cell], time_limit: float, files: User
         note.write()
         return stop.signal is not None or bool(faults)
 
-    executor = LocalExecutor(time_limit, files, store.log, started, finished, stopped)
+    executor = make_executor(time_limit, files, store.log, started, finished, stopped)
+    note = Note(store.root, store.key, executor.jobs)
+    display.jobs = executor.jobs
     with stop:
         try:
             with display:

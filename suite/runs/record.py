@@ -46,6 +46,7 @@ class Result:
         timesteps: the T that its neurons ran over; None where that is not known or the task has none.
         device: what it ran on, with the name of the card.
         output: the last lines that the cell printed.
+        machine: in words, where another machine measured it than that which keeps the rows.
     """
 
     status: Status
@@ -56,6 +57,7 @@ class Result:
     device: str = "cpu"
     timesteps: int | None = None
     output: str = ""
+    machine: str = ""
 
     @property
     def finished(self) -> bool:
@@ -137,7 +139,7 @@ def result_from_json(known: Mapping[str, Any]) -> Result:
         raise BrokenRecord(f"its values cannot be read: {type(error).__name__}: {error}") from error
     if result.status not in STATUSES:
         raise BrokenRecord(f"its status is {_short(result.status)}")
-    texts = (result.detail, result.traceback, result.device, result.output)
+    texts = (result.detail, result.traceback, result.device, result.output, result.machine)
     if not all(isinstance(text, str) for text in texts) or not isinstance(result.timesteps, int | None):
         raise BrokenRecord("a text or its number of time steps is of another type")
     if result.status == "ok" and not all(math.isfinite(value.value) for value in values):

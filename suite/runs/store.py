@@ -135,7 +135,8 @@ class Store:
         Raises:
             StorageError: it could not be written; it is kept in `unsaved`.
         """
-        record = Record(cell, result, origin_of(self.provenance, cell.backend, cell.neuron, cell.device))
+        origin = origin_of(self.provenance, cell.backend, cell.neuron, cell.device)
+        record = Record(cell, result, {**origin, "machine": result.machine or origin["machine"]})
         key = self.key(cell)
         measured = result.status in MEASURED
         try:

@@ -55,11 +55,11 @@ def serve(first: Assignment, files: UserFiles, results: Connection, orders: Conn
     """
     processes.enter_session()
     own, assignment = os.getpid(), first
-    brought: UserFiles | None = files
+    output = Output(first.log)
+    fault = _loaded(files)
     state = State.here()
     while True:
-        clean = _measure(assignment, brought, results.fileno(), own)
-        brought = None
+        clean = _measure(assignment, output, fault, results.fileno(), own)
         clean = clean and not assignment.alone and not state.leaks()
         _flush()
         send_end(results.fileno(), clean)
@@ -70,13 +70,22 @@ def serve(first: Assignment, files: UserFiles, results: Connection, orders: Conn
             assignment = orders.recv()
         except (EOFError, OSError):
             break
+        output = Output(assignment.log)
     os._exit(0)  # a thread or an exit handler that the cell left must not hold the process
 
 
-def _measure(assignment: Assignment, files: UserFiles | None, descriptor: int, own: int) -> bool:
+def _loaded(files: UserFiles) -> Exception | None:
+    """Load the user's files; what went wrong, which is then the result of each cell."""
+    try:
+        files.load()
+    except Exception as error:
+        return error
+    return None
+
+
+def _measure(assignment: Assignment, output: Output, fault: Exception | None, descriptor: int, own: int) -> bool:
     """Measure a batch; whether no cell failed."""
     cells = [replace(cell, device=assignment.device) for cell in assignment.cells]
-    output = Output(assignment.log)
     positions = {id(cell): index for index, cell in enumerate(cells)}
     started = time.perf_counter()
     failed = False
@@ -93,8 +102,8 @@ def _measure(assignment: Assignment, files: UserFiles | None, descriptor: int, o
         torch.set_num_threads(assignment.threads)
         PLACE.begin(assignment.log)
         devices.of(assignment.device).use(devices.torch_device(assignment.device))
-        if files is not None:
-            files.load()
+        if fault is not None:
+            raise fault
         task = tasks.get(cells[0].task)
         for cell, outcome in task.run_batch(cells):
             report(positions.pop(id(cell)), outcome, _timesteps(task, cell))
