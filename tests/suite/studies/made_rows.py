@@ -8,6 +8,9 @@ from typing import Any
 import pandas as pd
 
 from suite.runs.store import COLUMNS
+from suite.studies import studies
+from suite.studies.page import known
+from suite.studies.verdicts import Finding, judge
 
 SEEDS = range(8)
 SCATTER = (0.1, -0.1, 0.05, 0.0, -0.05, 0.2, -0.2, 0.0)
@@ -46,3 +49,13 @@ def accuracy(rows: Rows, value: float, scatter: float = 1.0, **where: Any) -> No
     """All three readings of a test accuracy; each seed's scatter turns with the value, so that differences scatter."""
     for metric in ("accuracy_final", "accuracy_selected", "accuracy_paper_style", "accuracy_validation_best"):
         rows.add(metric, value, scatter, **where)
+
+
+def findings(study: str, rows: pd.DataFrame) -> dict[str, Finding]:
+    own = studies()[study]
+    return {f.claim.id: f for f in judge([(known(own, name), found) for name, found in own.evidence(rows).items()])}
+
+
+def exchanged(rows: pd.DataFrame, column: str, first: object, second: object) -> pd.DataFrame:
+    """The rows with two entries of a column exchanged."""
+    return rows.assign(**{column: rows[column].map(lambda value: {first: second, second: first}.get(value, value))})

@@ -11,8 +11,7 @@ from suite.studies import energy_models
 from suite.studies.energy import energies, layers_of
 from suite.studies.energy_models import LayerCounts
 from suite.studies.energy_tables import Connection
-from tests.suite.studies.made_rows import Rows
-from tests.suite.studies.test_evidence import findings
+from tests.suite.studies.made_rows import Rows, findings
 
 SHAPE = {"kernel": 1.0, "stride": 1.0}
 FIRST = {"macs": 640.0, "acs": 0.0, "input_spikes": 64.0, "outputs": 10.0, "weights": 640.0} | SHAPE

@@ -20,6 +20,7 @@ from suite.studies.base import by_seed
 from suite.studies.verdicts import Evidence
 from tests.suite.report.test_conditions import TWO
 from tests.suite.studies import test_evidence as made
+from tests.suite.studies import test_evidence_of_data as made_of_data
 from tests.suite.studies.made_rows import Rows, accuracy
 from tests.suite.studies.test_energy import three_networks
 
@@ -56,8 +57,8 @@ MADE: dict[str, Callable[[], pd.DataFrame]] = {
     "conversion": lambda: made.conversion_rows(lif_hard=27),
     "ablation": made.ablation_rows,
     "delayed_recall": made.recall_rows,
-    "temporal_need": made.need_rows,
-    "neuroseqbench": made.sequence_rows,
+    "temporal_need": made_of_data.need_rows,
+    "neuroseqbench": made_of_data.sequence_rows,
 }
 ran = {name: TWO[name][0] for name in HOW_IT_RAN}
 

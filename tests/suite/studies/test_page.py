@@ -19,7 +19,7 @@ from suite.studies.page import (
 )
 from suite.studies.verdicts import judge
 from tests.suite.studies.made_rows import Rows, accuracy
-from tests.suite.studies.test_evidence import findings as findings_of
+from tests.suite.studies.made_rows import findings as findings_of
 from tests.suite.studies.test_evidence import gradient_rows, neurons_rows, recall_rows
 
 
