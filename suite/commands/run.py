@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from suite.commands.shared import add_run, names, settings
@@ -23,7 +24,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--backends", type=names, default=("auto",), metavar="A,B", help="default: auto")
     parser.add_argument("--datasets", type=names, default=(), metavar="A,B", help="default: all of the profile")
-    parser.add_argument("--seeds", type=int, metavar="N", help="seeds 0 to N - 1; default by profile")
+    parser.add_argument(
+        "--seeds",
+        type=int,
+        metavar="N",
+        help="seeds 0 to N - 1; default by profile, 2 for a quick run of more than 14 neurons",
+    )
     parser.add_argument(
         "--set", action="append", default=[], dest="settings", metavar="KEY=VALUE", help="change a setting"
     )
@@ -59,6 +65,8 @@ def run(options: argparse.Namespace, arguments: list[str]) -> int:
     limit = plan.time_limit(options.time_limit, request.profile)
     group = request.profile if request.profile in rivals.PROFILES else groups.MAIN
     cells = plan.make(request)
+    if told := plan.first_look(request):
+        print(told, file=sys.stderr)
     trials, follow = tuning.stages(cells, request)
     members = {group: [*cells, *trials]}
     if options.dry_run:

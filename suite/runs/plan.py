@@ -27,6 +27,9 @@ FIXED: dict[str, Callable[[str, Sequence[str], int], list[Cell]]] = {CARD: card.
 SEEDS: dict[str, int] = {"smoke": 1, "quick": 8, "full": 10, CARD: 20, **dict.fromkeys(rivals.PROFILES, 1)}
 """Six seeds can claim something; eight find a difference of two standard deviations among all pairs of seven neurons in
 three of four runs, ten in nearly all (`suite/statistics/README.md`)."""
+MANY, FIRST_LOOK_SEEDS = 14, 2
+"""Neurons from which on a quick run that names no seeds is a first look, of so many seeds and with training timed on
+one data set: 41 models take half an hour on two cores by its own estimate, and 97 minutes as seven of them are run."""
 TIME_LIMITS: dict[str, float] = {
     **{"smoke": 120, "quick": 600, "full": 6 * 3600, CARD: 300},
     **dict.fromkeys(rivals.PROFILES, 300),
@@ -90,18 +93,19 @@ def make(request: Request) -> list[Cell]:
     for name in sets:
         if name not in data.SOURCES:
             raise UnknownName("data set", name, data.SOURCES)
-    if request.seeds is not None and request.seeds < 1:
-        raise InvalidValue(f"--seeds must be at least 1, not {request.seeds}")
-    if request.seeds is not None and request.seeds > MOST_SEEDS:
-        raise InvalidValue(f"--seeds must be at most {MOST_SEEDS}, not {request.seeds}")
+    _check_seeds(request.seeds)
     places = list(dict.fromkeys(devices.resolve(name) for name in request.devices))
     if request.profile in FIXED:
         return _fixed(request, models, places)
     overrides = checked_settings(request.settings, chosen)
     _check_neurons(overrides, models)
+    timed = sets
+    if is_first_look(request):
+        request = replace(request, seeds=FIRST_LOOK_SEEDS)
+        timed = list(request.datasets) or sets[:1]
     cells: dict[str, Cell] = {}
     for task in sorted(chosen, key=lambda task: task.exclusive):
-        for settings in task.grid(request.profile, sets):
+        for settings in task.grid(request.profile, timed if task.exclusive else sets):
             own = {key: value for key, value in overrides.items() if _applies(key, task)}
             together = {**task.settings, **settings, **own}
             kinds = {devices.kind_of(place) for place in places}
@@ -112,6 +116,31 @@ def make(request: Request) -> list[Cell]:
             for cell in _spread(task, request, models, together, places):
                 cells[identity(cell)] = cell
     return list(cells.values())
+
+
+def _check_seeds(seeds: int | None) -> None:
+    if seeds is not None and seeds < 1:
+        raise InvalidValue(f"--seeds must be at least 1, not {seeds}")
+    if seeds is not None and seeds > MOST_SEEDS:
+        raise InvalidValue(f"--seeds must be at most {MOST_SEEDS}, not {seeds}")
+
+
+def is_first_look(request: Request) -> bool:
+    """Whether so many neurons are asked for that fewer seeds are taken than the quick profile has."""
+    chosen = neurons.select(request.neurons or ["default"])
+    return request.profile == "quick" and request.seeds is None and len(chosen) > MANY
+
+
+def first_look(request: Request) -> str:
+    """A line that says that a run is a first look; empty if it is none."""
+    if not is_first_look(request):
+        return ""
+    count = len(neurons.select(request.neurons or ["default"]))
+    usual = SEEDS["quick"]
+    return (
+        f"{count} neurons: a first look with {FIRST_LOOK_SEEDS} seeds, too few to claim a difference, and training "
+        f"timed on one data set; --seeds {usual} measures as fewer neurons are"
+    )
 
 
 def _taken(source: data.Source, profile: str) -> bool:

@@ -20,6 +20,9 @@ from suite.statistics import SIGNIFICANCE, Estimate
 
 ACROSS = 5
 MOST_COST_PANELS = 3
+MOST_NAMED = 14
+"""Points of a panel beside which names still have room."""
+UNNAMED: dict[str, Any] = {"color": style.GREY, "marker": ".", "linestyle": "", "markersize": 4}
 BAND = 0.45
 TICK = 0.2
 """Opacity of an interval's bar, and half the height of a seed's tick."""
@@ -182,7 +185,17 @@ def _against_cost(rows: pd.DataFrame) -> pd.DataFrame | None:
                 }
             )
     data = pd.DataFrame(records)
-    return data.assign(front=front(data)) if records else None
+    if not records:
+        return None
+    data = data.assign(front=front(data))
+    return data.assign(named=[_is_named(point, data.who.nunique()) for point in points(data)])
+
+
+def _is_named(point: Any, neurons: int) -> bool:
+    """Whether a point has its name and colour: all of a few, else those of the front, the baseline and one's own."""
+    return (
+        neurons <= MOST_NAMED or bool(point.front) or _neuron_of(point.who) == point.baseline or names.is_own(point.who)
+    )
 
 
 def _neuron_of(who: str) -> str:
@@ -213,7 +226,7 @@ def _draw_cost(data: pd.DataFrame) -> Figure:
         axes = found[str(where)]
         axes.grid()
         for point in points(own):
-            look = looks[str(point.who)]
+            look = looks[str(point.who)] if point.named else UNNAMED
             if math.isfinite(point.low + point.high):
                 axes.plot([point.low, point.high], [point.accuracy] * 2, color=look["color"], linewidth=0.9)
             if math.isfinite(point.half_width):
@@ -235,7 +248,7 @@ def _draw_cost(data: pd.DataFrame) -> Figure:
     for where, own in data.groupby("where", sort=False):
         label_points(
             found[str(where)],
-            {str(p.who): (p.times, p.accuracy) for p in points(own) if math.isfinite(p.accuracy)},
+            {str(p.who): (p.times, p.accuracy) for p in points(own) if p.named and math.isfinite(p.accuracy)},
         )
     return figure
 
@@ -289,7 +302,8 @@ PLOTS = [
         "cost",
         "Accuracy against time",
         "Up is more accurate, left is faster. Bars: 95 % interval over seeds; 20th to 80th percentile of the rounds. "
-        "The grey line is the front that no mean beats in both.",
+        "The grey line is the front that no mean beats in both; of more than 14 neurons those on it, the baseline and "
+        "one's own are named.",
         _against_cost,
         _draw_cost,
         _finding_of_cost,

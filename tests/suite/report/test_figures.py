@@ -10,8 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
+import neurons
 from suite.report import style
 from suite.report.plots import PLOTS, Plot, of_baseline
+from suite.report.plots.accuracy import MOST_NAMED
 from suite.statistics import Estimate
 from suite.studies.claims import claims
 from suite.studies.forest import forest_of
@@ -112,6 +114,21 @@ def test_a_claimed_difference_is_filled() -> None:
     )
     (mark,) = [line for line in figure.axes[0].lines if len(line.get_xdata()) == 1]
     assert mark.get_markerfacecolor() == mark.get_color() != "white"
+
+
+def test_of_many_neurons_those_that_matter_are_named() -> None:
+    """All of fourteen; of more those of the front, the baseline and one's own."""
+    places = {name: (80.0 - place, 2.0 + place) for place, name in enumerate(neurons.names()[:16]) if name != "lif"}
+    places |= {"lif": (70.0, 1.0), "mine": (60.0, 9.0), "clif": (50.0, 8.0), "glif": (99.0, 30.0)}
+    for chosen in (list(places), ["lif", "mine", "clif", "glif"]):
+        rows = [accuracy(name, "digits", [places[name][0]]) for name in chosen]
+        times = [timing(name, places[name][1], places[name][1], places[name][1]) for name in chosen]
+        (axes,) = drawn("cost", *rows, *times).axes
+        named = {text.get_text() for text in axes.texts} - {"chance"}
+        if len(chosen) > MOST_NAMED:
+            assert named == {"LIF", "mine", "GLIF", "AdEx"}, "the others are slower and worse"
+        else:
+            assert named == {"LIF", "mine", "CLIF", "GLIF"}
 
 
 def test_accuracy_against_time() -> None:

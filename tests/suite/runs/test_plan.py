@@ -6,6 +6,7 @@ from collections import Counter
 
 import pytest
 
+import neurons
 import tasks
 from suite.runs import plan
 from suite.runs.plan import Request
@@ -39,6 +40,23 @@ def test_tasks_of_a_run_that_names_none() -> None:
 def test_timings_take_one_seed() -> None:
     cells = plan.make(Request(profile="quick", tasks=["memory"], neurons=["lif"], seeds=5))
     assert {cell.seed for cell in cells} == {0}
+
+
+def test_many_neurons_are_a_first_look_and_told() -> None:
+    many = Request(neurons=["all"])
+    cells = plan.make(many)
+    counts = Counter((cell.neuron, cell.dataset) for cell in cells if cell.task == "accuracy")
+    assert {dataset for _, dataset in counts} == DATASETS
+    assert set(counts.values()) == {plan.FIRST_LOOK_SEEDS}
+    assert len({cell.dataset for cell in cells if cell.task == "training_speed"}) == 1
+    assert f"{len(neurons.names())} neurons: a first look with 2 seeds" in plan.first_look(many)
+    whole = Request(neurons=["all"], seeds=8, tasks=["accuracy", "training_speed"])
+    assert {cell.seed for cell in plan.make(whole) if cell.task == "accuracy"} == set(range(8))
+    assert {cell.dataset for cell in plan.make(whole) if cell.task == "training_speed"} == DATASETS
+    named = Request(neurons=["all"], tasks=["training_speed"], datasets=["digits", "mnist5k"])
+    assert {cell.dataset for cell in plan.make(named)} == {"digits", "mnist5k"}
+    for other in (whole, Request(), Request("full", neurons=["all"]), Request(neurons=["tag:standard"])):
+        assert plan.first_look(other) == ""
 
 
 def test_a_setting_reaches_the_cells_of_the_tasks_that_have_it() -> None:
