@@ -29,6 +29,8 @@ from tasks.training.losses import LOSSES, read_out
 from tasks.training.network_task import NETWORK_RANGES, NETWORK_SETTINGS, NetworkTask, budget, prepare, trained
 
 HORIZON_SHARE = 0.01
+MOST_BYTES = 4 * 2**30
+"""Of a Jacobian, which holds T × T numbers a neuron and sample."""
 
 
 def temporal_jacobian(layer: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
@@ -309,6 +311,7 @@ class TemporalGradient(NetworkTask):
         dataset, network = prepare(cell)
         if any(isinstance(module, RecurrentNeurons) for module in network.modules()):
             raise BackendUnavailable("neurons that hear each other have no temporal Jacobian of each alone: take mlp")
+        _refuse_large(network, dataset.timesteps or settings["timesteps"], settings["samples"])
         for _ in islice(
             trained(cell, dataset, network, tested=False), round(settings["progress"] * settings["epochs"])
         ):
@@ -323,6 +326,19 @@ class TemporalGradient(NetworkTask):
             jacobian = temporal_jacobian(record.layer, record.current)
             yield from describe(decompose(jacobian, record.gradient), name)
             yield from describe_paths(record, jacobian, name)
+
+
+def _refuse_large(network: nn.Module, steps: int, samples: int) -> None:
+    """A Jacobian of many steps fills the memory of the machine; said before anything is trained."""
+    widest = max((layer.channels or 1 for layer in network.modules() if isinstance(layer, NeuronLayer)), default=1)
+    each = torch.finfo(torch.float32).bits // 8 * steps**2 * widest
+    if each * samples > MOST_BYTES:
+        fit = MOST_BYTES // each
+        way = f"samples={fit} fits" if fit else "take a narrower network"
+        raise BackendUnavailable(
+            f"the temporal Jacobian of {steps} steps, {samples} samples and {widest} neurons takes "
+            f"{each * samples / 2**30:.0f} GiB, more than {MOST_BYTES // 2**30}: {way}"
+        )
 
 
 def describe(parts: Decomposition, layer: str) -> Iterator[Value]:

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 import neurons
-from neurons import NeuronLayer
+import tasks
+from neurons import BackendUnavailable, NeuronLayer
 from tasks.accuracy import Accuracy
 from tasks.base import Cell
 from tasks.measuring.workload import drive
@@ -157,3 +158,17 @@ def test_a_model_over_whole_sequences_has_the_jacobian_of_its_own_forward() -> N
     later = neurons.layer("psn", timesteps=6, backend="reference", surrogate="straight_through").double()
     whole = temporal_jacobian(later, torch.zeros(6, 1, 1, dtype=torch.float64))[..., 0, 0]
     assert torch.allclose(whole, later.weight)
+
+
+@pytest.mark.parametrize(
+    ("settings", "line"),
+    [
+        ({}, r"784 steps, 64 samples and 128 neurons takes 19 GiB, more than 4: samples=13 fits"),
+        ({"width": 4096}, r"takes 600 GiB, more than 4: take a narrower network"),
+    ],
+)
+def test_a_jacobian_beyond_the_memory_is_refused_before_training(settings: dict[str, int], line: str) -> None:
+    known = tasks.get("temporal_gradient").settings
+    cell = Cell("temporal_gradient", "lif", "cpu", 0, {**known, "dataset": "psmnist5k", **settings})
+    with pytest.raises(BackendUnavailable, match=line):
+        list(tasks.get("temporal_gradient").run(cell))

@@ -39,8 +39,12 @@ LENGTHS = {
     "delayed_recall": 8,
     "mnist1d": 40,
     "mnist5k_events": 6,
+    "binary_adding": 100,
+    "psmnist5k": 784,
 }
 """T of each set where the setting asks for 3 steps and a delay of 5 (a cue of 2, the delay, the signal)."""
+FOR_LONG = ("accuracy", "training_speed")
+"""What is tried on 784 steps, which take the others too long for a test."""
 NETWORK_TASKS = [name for name, task in tasks.TASKS.items() if isinstance(task, NetworkTask)]
 
 
@@ -71,8 +75,10 @@ def test_every_task_of_networks_is_tested() -> None:
     assert set(LENGTHS) == {name for name in data.SOURCES if data.embedded(name)}
 
 
-@pytest.mark.parametrize("task", NETWORK_TASKS)
-@pytest.mark.parametrize("dataset", list(LENGTHS))
+@pytest.mark.parametrize(
+    ("task", "dataset"),
+    [(task, name) for task in NETWORK_TASKS for name in LENGTHS if name != "psmnist5k" or task in FOR_LONG],
+)
 def test_networks(task: str, dataset: str, monkeypatch: pytest.MonkeyPatch) -> None:
     cell = cell_of(task, "lif", dataset=dataset)
     assert tasks.get(task).timesteps(cell) == LENGTHS[dataset]
