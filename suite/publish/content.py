@@ -20,10 +20,10 @@ HIDDEN_LINK, SHOWN_LINK = b'href="../../index.html" hidden', b'href="../../index
 ROWS = ("results.parquet", "provenance.json", "groups.json", "plan.json", "format.json")
 """results.csv says the same as results.parquet in ten times the bytes."""
 REPORT = "report"
-FIGURES = ("accuracy", "claims", "package_times", "neuron_share", "layer_time")
+FIGURES = ("tuned", "accuracy", "claims", "package_times", "neuron_share", "layer_time")
 """Pictures of a run, the most telling first; the first that there is stands for the run."""
-TABLES = ("board", "verdicts", "relations", "onm_today")
-"""Tables that say what a run found: of neurons, of claims, of packages, of a published setting."""
+TABLES = ("board", "tuned", "tuned_settings", "verdicts", "relations", "onm_today")
+"""Tables that say what a run found: of neurons, of their tuning, of claims, of packages, of a published setting."""
 OWN = (*ROWS, REPORT)
 """What belongs to a run in its folder; anything else there is somebody's own."""
 
