@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import time
 import traceback
 from collections import Counter, deque
@@ -22,8 +23,6 @@ import ray
 from ray.exceptions import RayError, RuntimeEnvSetupError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-import neurons
-import suite
 import tasks
 from suite.runs import machine, ray_node
 from suite.runs.cell_key import versions
@@ -39,7 +38,8 @@ MEMORY = 1 << 30
 """Bytes of a node's memory that a cell asks for: a worker with torch holds about as much."""
 AHEAD = 2
 """Batches that are given away for each core, so that a node finds its next one waiting."""
-PACKAGES = (neurons, tasks, suite)
+PACKAGES = ("neurons", "tasks", "suite")
+"""What is sent to a cluster."""
 
 
 def connect(address: str | None) -> Callable[..., RayExecutor]:
@@ -49,7 +49,7 @@ def connect(address: str | None) -> Callable[..., RayExecutor]:
         RunError: there is no cluster at the address, or none can be started here.
     """
     if not ray.is_initialized():
-        code = [str(Path(str(package.__file__)).parent) for package in PACKAGES]
+        code = [str(Path(str(sys.modules[package].__file__)).parent) for package in PACKAGES]
         options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
         address = address or os.environ.get("RAY_ADDRESS")
         if address is None:
