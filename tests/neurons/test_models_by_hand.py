@@ -153,3 +153,11 @@ def test_plif_published_gradient() -> None:
 def test_klif_published_resets_hard() -> None:
     # u = 1.2 fires and becomes 0 | 0.9 does not (after a soft reset 0.1 + 0.9 would)
     assert run("klif", [2.4, 1.8], protocol="published") == [1, 0]
+
+
+@pytest.mark.parametrize(("decay_input", "scale"), [(True, 4.0), (False, 1.0)])
+def test_the_scale_of_the_input_undoes_its_decay(decay_input: bool, scale: float) -> None:
+    """An input of that size charges the potential as far as one of 1 where nothing decays."""
+    neuron = neurons.get("lif")(tau=4.0, decay_input=decay_input)
+    assert neuron.input_scale == scale
+    assert neuron.charge(torch.zeros(1), torch.tensor([scale])).item() == 1.0
