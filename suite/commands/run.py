@@ -45,7 +45,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, arguments: list[str]) -> int:
     from suite.publish.terminal import print_report
-    from suite.runs import dry_run, executors, groups, measure, plan, rivals, tuning
+    from suite.runs import dry_run, executors, groups, measure, paper, plan, rivals, tuning
     from suite.runs.user_files import UserFiles
 
     request = plan.Request(
@@ -69,6 +69,8 @@ def run(options: argparse.Namespace, arguments: list[str]) -> int:
         print(told, file=sys.stderr)
     trials, follow = tuning.stages(cells, request)
     members = {group: [*cells, *trials]}
+    if request.profile == paper.PROFILE:
+        print("\n".join(paper.estimate(cells)), flush=True)
     if options.dry_run:
         return dry_run.show(measure.distinct(members), out, tuning.promised(cells, request))
     executor = executors.choose(options.executor, options.address)

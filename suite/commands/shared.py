@@ -38,7 +38,8 @@ def add_run(parser: ArgumentParser, default: str, several_devices: bool = False)
     Args:
         default: the run directory that is used unless another is named.
     """
-    others = "; gpu: a card; onm, rivals: beside published comparisons of packages" if several_devices else ""
+    own = "; gpu: a card; paper: the CLIF paper's data sets by its recipe; onm, rivals: beside published comparisons"
+    others = own if several_devices else ""
     parser.add_argument("--profile", default="quick", help=f"smoke, quick (default) or full{others}")
     add_device(parser, several_devices)
     parser.add_argument("--out", type=folder, metavar="RUN", help=f"run directory; default {default}")

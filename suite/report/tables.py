@@ -13,6 +13,7 @@ from suite.report.comparison import differences, improvements, mean_ranks, tests
 from suite.report.conditions import mean_over_layers, of_task
 from suite.report.over_datasets import aggregate
 from suite.report.pivot import Shape, pivot, with_failures
+from suite.report.reference import reference
 from suite.report.sampling import sampling
 from suite.report.setup import setup
 from suite.report.table import Entry, Table
@@ -37,6 +38,7 @@ def makers(rows: pd.DataFrame, baseline: str) -> dict[str, Make]:
         "accuracy": accuracies.pop("accuracy"),
         "tuned": partial(tuned, rows),
         "tuned_settings": partial(tuned_settings, rows),
+        "reference": partial(reference, rows),
         "setup": partial(setup, rows),
         "difference": partial(differences, rows, baseline),
         "tests": partial(tests, rows, baseline),

@@ -10,28 +10,36 @@ from typing import Any, Literal
 import neurons
 import tasks
 from neurons import InvalidValue, UnknownName, backends
-from suite.runs import card, rivals
+from suite.runs import card, paper, rivals
 from suite.runs.backend import resolved
 from suite.runs.cell_key import identity
 from tasks import Cell, Task, data
 from tasks.base import LARGEST
 from tasks.measuring import devices
+from tasks.training import recipes
 
-Profile = Literal["smoke", "quick", "full", "gpu", "onm", "rivals"]
+Profile = Literal["smoke", "quick", "full", "gpu", "onm", "rivals", "paper"]
 PROFILES = ("smoke", "quick", "full")
 """Those that say how much is measured, on any device."""
 CARD = "gpu"
 """The profile that measures a card, see `suite.runs.card`."""
-FIXED: dict[str, Callable[[str, Sequence[str], int], list[Cell]]] = {CARD: card.grid, **rivals.PROFILES}
+FIXED: dict[str, Callable[[str, Sequence[str], int], list[Cell]]] = {
+    CARD: card.grid,
+    paper.PROFILE: paper.grid,
+    **rivals.PROFILES,
+}
 """Profiles whose cells are given: from the device, the models and the number of seeds."""
-SEEDS: dict[str, int] = {"smoke": 1, "quick": 8, "full": 10, CARD: 20, **dict.fromkeys(rivals.PROFILES, 1)}
+SEEDS: dict[str, int] = {
+    **{"smoke": 1, "quick": 8, "full": 10, CARD: 20, paper.PROFILE: 1},
+    **dict.fromkeys(rivals.PROFILES, 1),
+}
 """Six seeds can claim something; eight find a difference of two standard deviations among all pairs of seven neurons in
-three of four runs, ten in nearly all (`suite/statistics/README.md`)."""
+three of four runs, ten in nearly all (`suite/statistics/README.md`). The paper prints one."""
 MANY, FIRST_LOOK_SEEDS = 14, 2
 """Neurons from which on a quick run that names no seeds is a first look, of so many seeds and with training timed on
 one data set: 41 models take half an hour on two cores by its own estimate, and 97 minutes as seven of them are run."""
 TIME_LIMITS: dict[str, float] = {
-    **{"smoke": 120, "quick": 600, "full": 6 * 3600, CARD: 300},
+    **{"smoke": 120, "quick": 600, "full": 6 * 3600, CARD: 300, paper.PROFILE: 14 * 24 * 3600},
     **dict.fromkeys(rivals.PROFILES, 300),
 }
 """Seconds that one cell may take in all."""
@@ -161,11 +169,29 @@ def _fixed(request: Request, models: Sequence[str], places: Sequence[str]) -> li
     for place in places:
         for cell in grid(place, models, request.seeds or SEEDS[request.profile]):
             own = {key: value for key, value in overrides.items() if _applies(key, known[cell.task])}
-            changed = replace(cell, settings={**cell.settings, **own})
+            changed = replace(cell, settings=_by_recipe({**cell.settings, **own}))
             of_backend = "auto" in request.backends or cell.backend in request.backends
             if of_backend and all(not names or getattr(cell, name) in names for name, names in asked):
+                _check_together(known[cell.task], changed)
                 cells[identity(changed)] = changed
+    if not cells:
+        sets = ", ".join(dict.fromkeys(str(cell.dataset) for cell in grid("cpu", models, 1) if cell.dataset))
+        raise InvalidValue(
+            f"--profile {request.profile} has no such cell" + (f"; its data sets: {sets}" if sets else "")
+        )
     return sorted(cells.values(), key=lambda cell: tasks.get(cell.task).exclusive)
+
+
+def _check_together(task: Task, cell: Cell) -> None:
+    """Raise InvalidValue if the settings of a cell do not go together, or not on its device."""
+    refusal = task.refusal(cell.settings) or task.refusal_on(devices.kind_of(cell.device), cell.settings)
+    if refusal is not None:
+        raise InvalidValue(refusal)
+
+
+def _by_recipe(settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings with the name of their recipe, and what was changed of it."""
+    return {**settings, "recipe": recipes.named(settings)} if settings.get("recipe") else settings
 
 
 def _applies(key: str, task: Task) -> bool:
@@ -194,6 +220,8 @@ def checked_settings(settings: Mapping[str, Any], chosen: Sequence[Task]) -> dic
             checked[key] = value
         elif key == "dataset":
             raise InvalidValue("setting dataset: data sets are chosen by --datasets")
+        elif key == "recipe":
+            raise InvalidValue("setting recipe: --profile paper takes the paper's; --set changes single values of it")
         elif key not in known:
             raise UnknownName("setting", key, known)
         else:

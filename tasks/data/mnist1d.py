@@ -81,6 +81,7 @@ SOURCES = {
             "full": {"epochs": 60},
         },
         title="MNIST-1D",
+        in_quick=False,
         card=Card(
             "analog",
             "Apache 2.0 (rule and constants)",

@@ -122,7 +122,7 @@ SOURCES = {
         sequence=True,
         budgets={
             "smoke": {"epochs": 1, "width": 4, "train_samples": 128},
-            "quick": {"epochs": 3, "width": 4, "train_samples": 1000},
+            "quick": {"epochs": 2, "width": 4, "train_samples": 1000, "batch_size": 32, "frames": 3},
             "full": {"epochs": 30},
         },
         title="MNIST events",

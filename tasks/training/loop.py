@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -162,6 +163,7 @@ def train(
         schedule.load_state_dict(saved["schedule"])
         order.set_state(saved["order"].cpu())
         set_random_states(saved["random"], arithmetic.device)
+        print(f"training goes on after epoch {len(epochs)}", file=sys.stderr)
         yield epochs[-1]
     for number in range(len(epochs) + 1, recipe.epochs + 1):
         network.train()

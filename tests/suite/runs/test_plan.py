@@ -13,8 +13,8 @@ from suite.runs.plan import Request
 from tasks.base import COMMON_RANGES
 
 STANDARD = {"if", "lif", "plif", "klif", "glif", "clif", "relu"}
-DATASETS = {"digits", "mnist5k", "mnist5k_rows", "japanese_vowels", "delayed_recall", "mnist1d", "mnist5k_events"}
-LONG = {"binary_adding", "psmnist5k"}
+DATASETS = {"digits", "mnist5k", "mnist5k_rows", "japanese_vowels", "delayed_recall", "mnist5k_events"}
+LONG = {"binary_adding", "psmnist5k", "mnist1d"}
 """Data sets of the full profile alone."""
 
 
