@@ -47,14 +47,19 @@ def _by_width(
     if found.empty:
         return None
     lines = []
+    notes = []
     for width in sorted(found.width.unique()):
+        reasons = set(found.reason[found.width == width])
+        if len(reasons) == 1 and "" not in reasons:  # one line for all
+            notes.append(f"n = {width:,}: {reasons.pop()}")
+            continue
         for row in found[found.width == width].itertuples():
             told = [Entry(f"{width:,}"), Entry(relation(row.relation) if not row.reason else "—")]
             if row.reason:
                 lines.append((str(row.who), [*told, Entry(row.reason), *[Entry("—")] * (len(columns) - 1)]))
             else:
                 lines.append((str(row.who), [*told, *(entry(row) for entry in columns.values())]))
-    return Table(name, title, caption, ["neurons", "n", "same model?", *columns], lines, tasks=TASKS)
+    return Table(name, title, caption, ["neurons", "n", "same model?", *columns], lines, notes, TASKS)
 
 
 def published(folder: Path = PAPER) -> Table | None:
@@ -86,7 +91,12 @@ def published(folder: Path = PAPER) -> Table | None:
 def _published_time(row: dict[str, str] | None) -> str:
     if row is None:
         return "—"
-    return f"{1e3 * float(row['forward_seconds']):.3g} + {1e3 * float(row['backward_seconds']):.3g}"
+    forward, backward = (1e3 * float(row[f"{name}_seconds"]) for name in ("forward", "backward"))
+    return f"{_three_digits(forward)} + {_three_digits(backward)}"
+
+
+def _three_digits(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _published_peak(row: dict[str, str] | None) -> str:

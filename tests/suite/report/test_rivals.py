@@ -59,6 +59,7 @@ def test_the_published_setting_today() -> None:
             measured("snntorch.leaky", "snntorch", 0.5, time=30.0, relation="different model", detail="predicted: 16"),
             measured("lif", "cpu", 0.9, **MAP_SIZE),
             UNAVAILABLE,
+            [row("lif", "cpu", {**SIZE, "width": 1024}, status="unavailable", detail="no memory")],
         )
     )
     table = rivals_tables.at_published_setting(rivals_rows.published_setting(found))
@@ -69,6 +70,7 @@ def test_the_published_setting_today() -> None:
     assert texts["snntorch.leaky"][1:4] == ["another model", "30.0", "15.0"]
     assert texts["snntorch.leaky"][5] == "50.0 % (predicted)"
     assert texts["norse.lifbox"][2] == "unavailable: norse fails: OSError: no library"
+    assert table.footnotes == ["n = 1,024: unavailable: no memory"]
     assert rivals.first_finding(rivals_rows.published_setting(found)).endswith("time: snntorch.leaky 15.")
 
 
