@@ -23,9 +23,10 @@ def run(options: argparse.Namespace, arguments: list[str]) -> int:
     from neurons import load_file, select
     from suite.publish.models import make_cards
     from suite.report.links import PLACES
+    from suite.runs.text import counted
 
     for path in options.neuron_file:
         load_file(path)
     pages = make_cards(options.out or PLACES[0], options.published, select(options.neurons))
-    print(f"{len(pages) - 1} cards, {pages[0].resolve()}")
+    print(f"{counted(len(pages) - 1, 'card')}, {pages[0].resolve()}")
     return 0
