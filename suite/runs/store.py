@@ -2,7 +2,7 @@
 
 RUN/cells/<key>.json   written whole and renamed, so a run killed at any moment keeps what it finished;
                        of more than 1,000 cells in packs as well, see `suite.runs.cell_files`
-RUN/logs/<key>.log     what a cell printed, if it printed anything
+RUN/logs/<key>.log     what a cell printed, if anything; beside it .checkpoint1 of a training that is not done
 RUN/plan.json          the cells that belong to the run
 RUN/results.parquet    one value a row (and results.csv)
 RUN/provenance.json    of the latest command; each row says what made it
