@@ -13,7 +13,7 @@ import pytest
 from neurons import InvalidValue
 from suite.cli import main
 from suite.publish import local, publish
-from suite.runs.store import RunError, read_results
+from suite.runs.store import RunError, read_provenance, read_results
 from tests.suite.made_runs import make_run, plan, tree, with_report
 from tests.suite.report.handmade import accuracy
 
@@ -296,3 +296,14 @@ def test_the_command_says_where(
     monkeypatch.chdir(tmp_path)
     assert main(["publish", "a"]) == 0
     assert capsys.readouterr().out == f"published: {tmp_path / 'results/published/a'}\n"
+
+
+def test_a_merged_run_is_replaced_by_one_of_as_many_parts_or_more(tmp_path: Path) -> None:
+    parts = [{"date": f"2026-01-0{day}", "machine": {"cpu": f"cpu {day}"}} for day in (1, 2, 3)]
+    run = make_run(tmp_path / "run", accuracy("lif", "digits", [90.0]), merged=parts[:2])
+    rows, known = read_results(run), read_provenance(run)
+    assert local.replaced(run, rows, {**known, "merged": parts[:2]}) == []
+    assert local.replaced(run, rows, {**known, "merged": parts}) == []
+    for fewer in (parts[:1], parts[1:]):
+        (said,) = local.replaced(run, rows, {**known, "merged": fewer})
+        assert said.startswith("it would replace another run of the name run")
