@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 import neurons
-from neurons import BackendUnavailable, backends, peers
+from neurons import BackendUnavailable, backends, parallel, peers
 from neurons.peers import Peer, equivalence
 from suite.runs.packages import model_of
 from tasks.measuring import devices
@@ -22,6 +22,8 @@ def compare_backends(model: str | None, device: str = "cpu") -> list[dict[str, A
     rows = []
     for name in models:
         own = [backend.name for backend in backends.OWN if backend.name not in ("reference", "compile")]
+        if isinstance(parallel.linear_step(neurons.get(name)()), str):  # of few models, which says nothing of others
+            own = [backend for backend in own if backend not in ("convolution", "scan")]
         rows += [_row(name, backend, None, device) for backend in own]
         known = [peer for peer in peers.peers().values() if peer.model == name]
         rows += [_row(name, peer.package, peer, device) for peer in known]
