@@ -76,7 +76,7 @@ def table(run: Path, count: int) -> None:
 
 def report(run: Path, count: int) -> None:
     """Make the page with its tables and plots."""
-    from suite.report.build import build
+    from suite.publish.build import build
 
     build(run)
 
