@@ -12,12 +12,14 @@ from matplotlib.figure import Figure
 
 import neurons
 from suite.report import style
+from suite.report.data_facts import chance
 from suite.report.plots import PLOTS, Plot, of_baseline
 from suite.report.plots.accuracy import MOST_NAMED
 from suite.statistics import Estimate
 from suite.studies.claims import claims
 from suite.studies.forest import forest_of
 from suite.studies.verdicts import Evidence, judge
+from tasks.data import SOURCES
 from tests.suite.report.handmade import Record, accuracy, rows, timing
 
 T_OF_TWO = 12.7062
@@ -238,6 +240,54 @@ def test_learning_curves(name: str, metric: str, label: str) -> None:
     assert lines(figure.axes[0]) == [((1.0, 2.0, 3.0), (3.0, 2.0, 1.5))]
 
 
+def test_as_it_is_and_tuned() -> None:
+    """A ring at the mean as it is, a dot at the tuned one with its interval, and a line between."""
+    chosen = {"tuning": "tuned", "trials": 2, "untuned": {"learning_rate": None}, "learning_rate": 0.1}
+    before = accuracy("lif", "digits", [80.0, 81.0])
+    figure = drawn("tuned", before, accuracy("lif", "digits", [90.0, 91.0], settings=chosen))
+    assert labels(figure) == ("test accuracy (%): ring as it is, dot tuned with its 95 % interval", [])
+    (axes,) = figure.axes
+    assert heads(axes) == ["LIF"]
+    half = T_OF_TWO / 2
+    assert lines(axes) == [
+        ((80.5, 90.5), (0.0, 0.0)),
+        ((round(90.5 - half, 4), round(90.5 + half, 4)), (0.0, 0.0)),
+        ((80.5,), (0.0,)),
+        ((90.5,), (0.0,)),
+    ]
+    assert [line.get_markerfacecolor() == "white" for line in axes.lines[2:]] == [True, False]
+
+
+def test_best_of_the_settings_tried() -> None:
+    """After each setting the best of validation so far: it never falls."""
+    points = [
+        {"task": "tuning", "neuron": "lif", "dataset": "digits", "seed": 10_000, "settings": {"trial": trial}}
+        | {"metric": metric, "value": value}
+        for trial, accuracy_ in enumerate((70.0, 60.0, 75.0))
+        for metric, value in (("accuracy_validation_best", accuracy_), ("validation_loss_selected", 1.0))
+    ]
+    figure = drawn("tuning_curves", points)
+    assert labels(figure) == ("settings tried", ["best validation accuracy (%)"])
+    assert lines(figure.axes[0]) == [((1.0, 2.0, 3.0), (70.0, 70.0, 75.0))]
+
+
+def test_profiles() -> None:
+    """Over eight data sets: one neuron without error, the other guesses, so none of its runs is above 0."""
+    sets = [name for name, source in SOURCES.items() if source.download is None][:8]
+    level = {name: chance(name, "{}") for name in sets}
+    runs = [accuracy("lif", name, [100.0, 100.0]) for name in sets]
+    runs += [accuracy("clif", name, [level[name]] * 2) for name in sets]
+    figure = drawn("profiles", *runs)
+    assert labels(figure) == ("score: 0 guessing, 1 no error", ["share of runs above it"])
+    (axes,) = figure.axes
+    found = {str(line.get_color()): (line.get_xdata(), line.get_ydata()) for line in axes.lines}
+    colours = style.colours(["lif", "clif"])
+    across, up = found[colours["lif"]]
+    assert across[[0, -1]].tolist() == [0.0, 1.0]
+    assert up.tolist() == [1.0] * 100 + [0.0]
+    assert found[colours["clif"]][1].tolist() == [0.0] * 101
+
+
 def test_claims_to_the_right_are_as_claimed() -> None:
     """An effect over the half width of its interval, turned where the claim says less."""
     known = {claim.asserts: claim for claim in claims().values() if claim.asserts in ("greater", "less")}
@@ -258,5 +308,5 @@ def test_no_figure_is_forgotten() -> None:
     """One more test is needed for a figure that is new."""
     assert {plot.name for plot in PLOTS} == {
         *("accuracy", "cost", "gradient_by_lag", "gradient_between_steps", "loss_curves", "accuracy_curves"),
-        *("layer_time", "speed_up", "roofline"),
+        *("layer_time", "speed_up", "roofline", "tuned", "tuning_curves", "profiles"),
     }
