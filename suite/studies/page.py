@@ -89,9 +89,11 @@ def build(report: Path, rows: pd.DataFrame, groups: Groups, parts: Parts) -> Pag
 def sentence_of(findings: Sequence[Finding], untested: Sequence[Claim]) -> str:
     """How the paper's claims ended, in a sentence, and the suite's own in a second if it tested any."""
     tested, listed = _verdicts_of(findings, untested, "paper")
+    own, own_listed = _verdicts_of(findings, untested, "suite")
+    if own and not tested:
+        return f"Of {own} claims of the suite's own: {own_listed}."
     sentence = f"Of {tested} claims of the CLIF paper that were tested at this scale: {listed or 'none'}."
-    own, listed = _verdicts_of(findings, untested, "suite")
-    return f"{sentence} Of {own} of the suite's own: {listed}." if own else sentence
+    return f"{sentence} Of {own} of the suite's own: {own_listed}." if own else sentence
 
 
 def _verdicts_of(findings: Sequence[Finding], untested: Sequence[Claim], origin: Origin) -> tuple[int, str]:

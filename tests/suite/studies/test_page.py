@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pandas as pd
 import pytest
 
@@ -53,12 +55,17 @@ def test_claims_of_the_suite_are_not_counted_as_the_papers() -> None:
     assert counts["supported"] == ["1", "2"]
     paper_alone = [f for f in found if f.claim.origin == "paper"]
     assert "suite's own" not in sentence_of(paper_alone, [])
+    assert sentence_of([f for f in found if f not in paper_alone], []) == "Of 2 claims of the suite's own: 2 supported."
+    assert sentence_of([], []) == "Of 0 claims of the CLIF paper that were tested at this scale: none."
 
 
-def test_what_is_not_in_the_paper_is_the_suites_own() -> None:
+IN_THE_PAPER = re.compile(r"(Abstract|Appendix|Equation|Figure|Section|Table)s?\b")
+
+
+def test_claims_of_the_paper_have_a_place_in_it_and_others_none() -> None:
     for claim in claims.claims().values():
-        outside = claim.place.startswith("not in the paper") or claim.paper.startswith("not in the paper")
-        assert (claim.origin == "suite") == outside, claim.id
+        inside = IN_THE_PAPER.match(claim.place) is not None and not claim.paper.startswith("not in the paper")
+        assert (claim.origin == "paper") == inside, claim.id
 
 
 def test_a_study_speaks_on_its_own_claims_alone() -> None:
