@@ -20,12 +20,12 @@ def card_of(name: str) -> Path | None:
 
 def link_cards(run: Path) -> None:
     """Let the pages of a run's report lead to the cards that stand beside the run, and to no others."""
-    folder = run.resolve().parent / CARDS
+    cards = {page.stem for page in (run.resolve().parent / CARDS).glob("*.html")}
 
     def linked(found: re.Match[bytes]) -> bytes:
         name = found[1].decode()
-        there = (folder / f"{name}.html").is_file()
-        return f'data-card="{name}"'.encode() + (f' href="../../{CARDS}/{name}.html"'.encode() if there else b"")
+        leads = f' href="../../{CARDS}/{name}.html"' if name in cards else ""
+        return f'data-card="{name}"{leads}'.encode()
 
     for page in (run / "report").glob("*.html"):
         before = page.read_bytes()
