@@ -31,7 +31,7 @@ class Evaluation(NamedTuple):
     """What a network is worth on a part of the data: its accuracy is a fraction.
 
     Attributes:
-        predicted: the class that it takes each sample for, on the CPU.
+        predicted: the class that it takes each sample for, on its device.
     """
 
     loss: float
@@ -180,7 +180,7 @@ def train(
             for part, wanted in (("validation", recipe.held_out), ("test", tested))
         )
         measured = train_loss, validation.loss, validation.accuracy, test.loss, test.accuracy
-        epochs.append(Epoch(*measured, seconds, test.predicted if tested else None, _learned(network)))
+        epochs.append(Epoch(*measured, seconds, test.predicted.cpu() if tested else None, _learned(network)))
         state = {"trainer": trainer.state(), "schedule": schedule.state_dict(), "order": order.get_state()}
         random = random_states(arithmetic.device)
         checkpoint.save({**state, "random": random, "epochs": [asdict(epoch) for epoch in epochs]})
@@ -197,12 +197,14 @@ def _training_samples(dataset: Dataset, recipe: Recipe, train_samples: int | Non
 
 
 def _learned(network: nn.Module) -> dict[str, float]:
+    """The mean of each parameter of neurons, read from the device together."""
     layers = [(name, layer) for name, layer in network.named_modules() if isinstance(layer, NeuronLayer)]
-    return {
-        f"{name}.{own}": float(parameter.detach().mean())
+    means = {
+        f"{name}.{own}": parameter.detach().double().mean()
         for name, layer in layers
         for own, parameter in layer.named_parameters()
     }
+    return dict(zip(means, torch.stack(list(means.values())).tolist(), strict=True)) if means else {}
 
 
 class Batches:
@@ -250,9 +252,10 @@ def evaluate(network: nn.Module, dataset: Dataset, part: str, loss: str, arithme
             classes.append(scores.mean(0).argmax(1))
             sizes.append(len(y))
     predicted = torch.cat(classes)
-    total = sum(own * size for own, size in zip(torch.stack(losses).tolist(), sizes, strict=True))
-    right = int((predicted == dataset.labels[samples]).sum())
-    return Evaluation(total / len(samples), right / len(samples), predicted.cpu())
+    right = (predicted == dataset.labels[samples]).sum()
+    *read, count = torch.stack([*losses, right.to(losses[0].dtype)]).tolist()
+    total = sum(own * size for own, size in zip(read, sizes, strict=True))
+    return Evaluation(total / len(samples), count / len(samples), predicted)
 
 
 @torch.no_grad()

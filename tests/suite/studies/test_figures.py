@@ -22,11 +22,15 @@ AXES = {
     "firing_rate": ("", "spikes per neuron and step"),
     "loss_curves": ("epoch", "loss"),
     "neurons": ("", "test accuracy (%)"),
+    "neuroseqbench": ("test accuracy (%)", ""),
     "temporal_gradient": ("lag (steps)", r"mean $|\mathcal{T}|$"),
+    "temporal_need": ("test accuracy (%)", ""),
     "timesteps": ("time steps T", "test accuracy (%)"),
     "truncation": ("time steps k kept by BPTT", "time constant tau"),
 }
 """Below and beside the panels."""
+LYING = {"neuroseqbench": ("neuron", "tau", "network"), "temporal_need": ("dataset", "time")}
+"""Studies whose values lie across, and what a mean is of."""
 ACROSS = {
     "ablation": "epoch",
     "conversion": "run_with",
@@ -72,8 +76,12 @@ def test_axes_and_means(name: str) -> None:
             texts = [text.get_text() for text in figure.axes[0].texts]
             assert texts == [f"{value:.1f}" for value in data.pivot(index="tau", columns="k", values="value").stack()]
             return
-        column = ACROSS[name]
         across, up = drawn(figure)
+        if name in LYING:
+            for _, value in data.groupby(list(LYING[name])).value.mean().items():
+                assert is_in(value, across), value
+            return
+        column = ACROSS[name]
         if np.issubdtype(np.asarray(data[column]).dtype, np.number):
             assert all(is_in(float(place), across) for place in data[column].unique())
         sides = [own for own in ("neuron", "model", "training", "layer", "metric", "loss", "tau") if own in data]
