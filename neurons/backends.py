@@ -14,7 +14,6 @@ from neurons import parallel, peers
 from neurons.errors import BackendUnavailable, NotFusable, UnknownName
 from neurons.kernels.cpu import kernel as cpu
 from neurons.kernels.fused import FusedRunner
-from neurons.kernels.fused_step import FusedStep
 from neurons.kernels.source import source_of
 from neurons.model import Neuron
 from neurons.peers.peer import Peer, missing
@@ -136,6 +135,8 @@ class Cpu(Backend):
         return FusedRunner(neuron, "cpu", bptt_steps)
 
     def prepare_step(self, neuron: Neuron) -> Stepper:
+        from neurons.kernels.fused_step import FusedStep  # imports Dynamo, which takes a second
+
         return FusedStep(neuron)
 
 

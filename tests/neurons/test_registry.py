@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.metadata
 import re
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -175,3 +177,10 @@ def test_model_with_its_own_forward_runs_by_reference_only() -> None:
     assert torch.equal(neurons.NeuronLayer(Parallel(), backend="reference")(x), 3 * x.cumsum(0))
     with pytest.raises(BackendUnavailable, match="not a step over time"):
         neurons.NeuronLayer(Parallel(), backend="compile")(x)
+
+
+def test_what_takes_long_to_import_waits_until_it_is_used() -> None:
+    """Importing the package, and a layer's first call, need no compiler of torch."""
+    use = "import sys, torch, neurons; neurons.layer('lif')(torch.ones(2, 3, 4)); print('torch._dynamo' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", use], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False"]
