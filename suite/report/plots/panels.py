@@ -46,14 +46,15 @@ def panels(
     sharex: bool = False,
     width: float | None = None,
 ) -> tuple[Figure, dict[str, Axes]]:
-    """A figure with one panel a title, `across` beside each other; labels at its edges.
+    """A figure with one panel a title, at most `across` beside each other; labels at its edges.
 
     Args:
         width: COLUMN or PAGE; COLUMN for up to two panels unless told.
     """
-    across = min(across, len(titles))
-    rows = math.ceil(len(titles) / across)
-    width = width or (style.COLUMN if across <= 2 else style.PAGE)
+    most = min(across, len(titles))
+    width = width or (style.COLUMN if most <= 2 else style.PAGE)
+    rows = math.ceil(len(titles) / most)
+    across = math.ceil(len(titles) / rows)  # six of at most five are three and three
     figure, grid = plt.subplots(
         rows, across, figsize=(width, rows * height), squeeze=False, sharey=sharey, sharex=sharex, layout="constrained"
     )
