@@ -170,14 +170,17 @@ class SpikingNetwork(nn.Module):
         current = self.first_current(x)
         for synapse, neuron in zip(self.synapses[1:], self.neurons, strict=False):
             current = synapse(self.dropout(neuron(current)))
-        return self.readout(self.dropout(self.neurons[-1](current)))
+        if len(self.neurons):
+            current = self.neurons[-1](current)
+        return self.readout(self.dropout(current))
 
     def first_current(self, x: Tensor) -> Tensor:
         """The input of the first neurons [T, N, …], of an input that is checked; see `forward`."""
         self._check_input(x)
+        synapse = self.synapses[0] if len(self.synapses) else nn.Identity()
         if self.timesteps is None:
-            return self.synapses[0](x.transpose(0, 1))
-        current = self.synapses[0](x.unsqueeze(0))
+            return synapse(x.transpose(0, 1))
+        current = synapse(x.unsqueeze(0))
         return current.expand(self.timesteps, *current.shape[1:])
 
     def _check_input(self, x: Tensor) -> None:

@@ -11,7 +11,7 @@ import torch
 import neurons
 import tasks
 from neurons import NeuronLayer
-from tasks import Cell, dynamics, startup, throughput, training_speed
+from tasks import Cell, dynamics, linear_neuron, startup, throughput, training_speed
 from tasks.ablation import AblatedCell
 from tasks.measuring.workload import LayerWorkload
 from tests.tasks.test_timesteps import SMALL
@@ -57,7 +57,7 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[NeuronLayer]:
     monkeypatch.setattr(NeuronLayer, "forward", forward)
     monkeypatch.setattr(dynamics, "traces", traces)
     monkeypatch.setattr(startup, "_one_process", one_process)
-    for module in (throughput, training_speed):  # the baseline is another layer by intention
+    for module in (throughput, training_speed, linear_neuron):  # the baseline is another layer by intention
         monkeypatch.setattr(module, "add_baseline", lambda *_: (None, "left out"))
     return seen
 

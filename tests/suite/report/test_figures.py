@@ -27,7 +27,9 @@ T_OF_TWO = 12.7062
 
 
 @pytest.fixture(autouse=True)
-def closed() -> Iterator[None]:
+def look() -> Iterator[None]:
+    """Titles stand where the style has them, whichever test ran before."""
+    style.apply()
     yield
     plt.close("all")
 

@@ -161,7 +161,10 @@ def test_long_labels_stay_different() -> None:
     assert text.label("x" * 100 + "a") != text.label("x" * 100 + "b")
 
 
-@pytest.mark.parametrize("count", [11, 20, 60, 72])
+LOOKS = len(style.MARKERS) * len(style.PALETTE)
+
+
+@pytest.mark.parametrize("count", [11, 20, 60, LOOKS - len(style.catalogue()) + len(style.ORDER)])
 def test_no_two_neurons_look_alike(count: int) -> None:
     names = [*style.ORDER, *(f"mine{place}" for place in range(count - len(style.ORDER)))]
     colours, markers, dashes = style.colours(names), style.markers(names), style.dashes(names)
