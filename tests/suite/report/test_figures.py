@@ -155,7 +155,7 @@ def test_time_of_a_layer() -> None:
     figure = drawn("layer_time", timing("lif", 2.0, 1.5, 3.0), timing("lif", 8.0, 7.0, 9.0, backend="reference"))
     assert labels(figure)[0] == "ns a neuron and step, forward + backward (log)"
     (axes,) = figure.axes
-    assert axes.get_title() == "T=8, 4,096 neurons"
+    assert axes.get_title(loc="left") == "T=8, 4,096 neurons"
     where = {text: place for place, text in enumerate(heads(axes))}
     fused, other = where["LIF (cpu)"], where["LIF (reference)"]
     found = lines(axes)
