@@ -9,7 +9,6 @@ from pathlib import Path
 
 from neurons import InvalidValue
 from suite.publish import hub, pages
-from suite.publish.site import build_run
 
 PAGES_BRANCH = "gh-pages"
 DATASET = re.compile(r"([A-Za-z0-9][\w.-]*/)?[A-Za-z0-9][\w.-]*", re.ASCII)
@@ -53,6 +52,8 @@ def send(published: Path, target: str, force: bool = False) -> str:
     place = Target.parse(target)
     published = published.resolve()
     with tempfile.TemporaryDirectory() as folder:
+        from suite.publish.site import build_run  # run as a module itself, it may not come with its package
+
         site = build_run(published, Path(folder) / published.name)
         if place.kind == "hf":
             return hub.upload(site, place.place)
