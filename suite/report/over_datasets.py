@@ -30,10 +30,11 @@ def scores(rows: pd.DataFrame) -> Mapping[str, Sequence[Sequence[float]]]:
 
 def aggregate(rows: pd.DataFrame) -> Table | None:
     """The interquartile mean of each neuron, the best first."""
-    found = {who: InterquartileMean.of(runs) for who, runs in scores(rows).items()}
-    if not found:
+    known = scores(rows)
+    if not known:
         return None
-    count = len(next(iter(scores(rows).values())))
+    found = {who: InterquartileMean.of(runs) for who, runs in known.items()}
+    count = len(next(iter(known.values())))
     lines = [
         (who, [Entry(f"{own.value:.3f}"), Entry(f"{own.low:.3f} to {own.high:.3f}")])
         for who, own in sorted(found.items(), key=lambda pair: -pair[1].value)

@@ -77,8 +77,8 @@ class Waiting:
 
 
 @dataclass
-class LocalExecutor:
-    """Runs cells on this machine.
+class Orders:
+    """What every executor is given.
 
     Args:
         time_limit: seconds for one cell, all included; a batch has the sum.
@@ -95,6 +95,12 @@ class LocalExecutor:
     started: Callable[[Sequence[Cell]], None]
     finished: Callable[[Cell, Result], None]
     stop: Callable[[], bool]
+
+
+@dataclass
+class LocalExecutor(Orders):
+    """Runs cells on this machine."""
+
     keep_workers: bool = False
     """Warm workers stay for the next call of `run`, until `pool.close()`."""
     short: list[Cell] = field(default_factory=list, init=False)

@@ -28,7 +28,7 @@ class Executor(Protocol):
 
 
 Maker = Callable[..., Executor]
-"""Makes an executor of what `suite.runs.execute.LocalExecutor` is made of."""
+"""Makes an executor of `suite.runs.execute.Orders`."""
 
 
 def choose(name: str, address: str | None = None) -> Maker:

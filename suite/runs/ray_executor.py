@@ -26,10 +26,9 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 import tasks
 from suite.runs import machine, ray_node
 from suite.runs.cell_key import versions
-from suite.runs.execute import TICK, batches
+from suite.runs.execute import TICK, Orders, batches
 from suite.runs.files import RunError
 from suite.runs.record import Result, result_from_json
-from suite.runs.user_files import UserFiles
 from tasks import Cell
 
 MOST_LOSSES = 5
@@ -71,19 +70,13 @@ class Flight:
 
 
 @dataclass
-class RayExecutor:
-    """Runs cells on the cluster that this process is connected to; see `LocalExecutor` for what it is given.
+class RayExecutor(Orders):
+    """Runs cells on the cluster that this process is connected to.
 
     Attributes:
         losses: how many batches were lost with their node or worker, and run again.
     """
 
-    time_limit: float
-    files: UserFiles
-    log: Callable[[Cell], Path]
-    started: Callable[[Sequence[Cell]], None]
-    finished: Callable[[Cell, Result], None]
-    stop: Callable[[], bool]
     losses: Counter[int] = field(default_factory=Counter, init=False)
 
     @property

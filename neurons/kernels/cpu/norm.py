@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-from functools import cache
 
 import torch
 from torch import Tensor
@@ -15,7 +14,9 @@ from neurons.kernels.cpu.kernel import BITS
 def takes(x: Tensor) -> bool:
     """Whether these functions can be used: for plain numbers on a CPU that has a compiler."""
     plain = type(x) in (Tensor, torch.nn.Parameter) and x.is_cpu and x.dtype in BITS and x.numel() > 0
-    return plain and not torch.compiler.is_compiling() and library.no_compiler() is None
+    if not plain or torch.compiler.is_compiling():
+        return False
+    return x.dtype in _loaded or library.no_compiler() is None
 
 
 def moments(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -42,12 +43,17 @@ def _sizes(x: Tensor) -> tuple[int, int, int, int]:
     return x.shape[0] * x.shape[1], x.shape[2], x[0, 0, 0].numel(), torch.get_num_threads()
 
 
-@cache
+_loaded: dict[torch.dtype, ctypes.CDLL] = {}
+
+
 def _library(dtype: torch.dtype) -> ctypes.CDLL:
+    if dtype in _loaded:
+        return _loaded[dtype]
     loaded = library.load(library.Code("norm.c", *BITS[dtype]))
     pointer, count = ctypes.c_void_p, ctypes.c_int64
     sizes = [count, count, count, ctypes.c_int]
     loaded.moments.argtypes = [pointer, pointer, pointer, *sizes]
     loaded.correct.argtypes = [pointer, pointer, pointer, pointer, *sizes]
     loaded.correct.restype = None
+    _loaded[dtype] = loaded
     return loaded
