@@ -1,19 +1,21 @@
 """How long cells take, relative to each other: measured once, corrected by what a run has seen.
 
-`durations.json` holds the seconds of the quick profile's cells by task, data set and neuron; of one epoch where cells
-train.
+`durations.json` holds the seconds of cells by task, data set or size, and neuron; of one epoch where cells train. It is
+made anew from run directories that were measured on an idle machine: `python -m suite.runs.durations RUN ...`.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
 import tasks
+from suite.runs.cell_files import CellFiles
 from tasks import Cell
 
 FILE = Path(__file__).with_name("durations.json")
@@ -22,12 +24,18 @@ TYPICAL = 1.0
 
 LIKE = {"tuning": "accuracy"}
 """Tasks that train as another one does."""
+SIZES = ("timesteps", "batch_size", "width", "elements")
+"""Settings on which the time of a cell without a data set depends most."""
 Key = tuple[str, str, str]
-"""Task, data set (empty for tasks without) and neuron."""
+"""Task, data set (else the size of what is measured) and neuron."""
 
 
 def key(cell: Cell) -> Key:
-    return LIKE.get(cell.task, cell.task), cell.dataset or "", cell.neuron
+    return LIKE.get(cell.task, cell.task), cell.dataset or _size(cell), cell.neuron
+
+
+def _size(cell: Cell) -> str:
+    return ", ".join(f"{name} {cell.settings[name]}" for name in SIZES if name in cell.settings)
 
 
 Kind = tuple[Key, int]
@@ -137,3 +145,26 @@ class Open:
             else:
                 shared += expected
         return shared / max(jobs, 1) + alone
+
+
+def write(runs: Iterable[Path]) -> None:
+    """Make durations.json anew from the cells of run directories; those that failed or are of other devices are left.
+
+    Cells that are measured together are recorded with the time of all at one of them: each has the mean.
+    """
+    known: dict[Key, list[float]] = defaultdict(list)
+    for run in runs:
+        for _, record in CellFiles(run / "cells").records():
+            cell = record.cell
+            if record.result.status == "ok" and cell.device == "cpu":
+                name = "" if tasks.get(cell.task).exclusive else cell.neuron
+                known[(*key(cell)[:2], name)].append(record.result.seconds / epochs(cell))
+    table: dict[str, dict[str, dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
+    for (task, where, neuron), seconds in sorted(known.items()):
+        table[task][where][neuron] = float(f"{max(math.fsum(seconds) / len(seconds), 1e-3):.3g}")
+    FILE.write_text(json.dumps(table, indent=1, ensure_ascii=False) + "\n")
+    measured.cache_clear()
+
+
+if __name__ == "__main__":
+    write(map(Path, sys.argv[1:]))

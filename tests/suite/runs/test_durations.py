@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import heapq
 import io
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from suite.runs import display, durations
 from suite.runs.record import Result
+from suite.runs.store import Store
 from tasks import Cell
 
 NEURONS = {"lif": 1.0, "plif": 1.0, "clif": 1.4, "glif": 2.0, "mine": 1.7}
@@ -103,3 +105,24 @@ def test_cells_of_the_same_run_tell_of_others() -> None:
 def test_what_was_measured_once_covers_the_quick_profile() -> None:
     assert {task for task, _, _ in durations.measured()} >= {"accuracy", "throughput", "memory", "training_speed"}
     assert all(seconds > 0 for seconds in durations.measured().values())
+
+
+def test_durations_are_made_anew_from_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of one epoch where cells train; the mean over cells that are measured together; by size where there is no set."""
+    lif, clif = (Cell("accuracy", name, "cpu", 0, {"dataset": "digits", "epochs": 10}) for name in ("lif", "clif"))
+    broken = Cell("accuracy", "glif", "cpu", 0, {"dataset": "digits", "epochs": 10})
+    narrow, wide = (
+        [Cell("linear_neuron", name, "cpu", 0, {"timesteps": 500, "width": width}) for name in ("lif", "clif")]
+        for width in (512, 4096)
+    )
+    store = Store(tmp_path)
+    cells = [lif, clif, *narrow, *wide]
+    for cell, seconds in zip(cells, (20.0, 40.0, 6.0, 0.0, 60.0, 0.0), strict=True):
+        store.save(cell, Result("ok", seconds=seconds))
+    store.save(broken, Result("failed", seconds=90.0))
+    monkeypatch.setattr(durations, "FILE", tmp_path / "durations.json")
+    durations.write([tmp_path])
+    known = durations.Durations()
+    assert [known.weight(cell) for cell in (lif, clif, broken)] == pytest.approx([20.0, 40.0, 30.0])
+    assert [known.weight(cell) for cell in (*narrow, *wide)] == pytest.approx([3.0, 3.0, 30.0, 30.0])
+    durations.measured.cache_clear()
