@@ -23,7 +23,9 @@ class TrainingMemory(NetworkTask):
     settings: ClassVar[dict[str, Any]] = NETWORK_SETTINGS
     sources = ("training", "networks", "data", "memory.py", "measuring/devices.py")
     metrics = {
-        "training_peak": Metric("MiB", "peak of a training step above what network, optimiser and batch hold", "lower"),
+        "training_peak": Metric(
+            "MiB", "peak of a training step above what network, gradients, optimiser and batch hold", "lower"
+        ),
         "training_peak_reserved": Metric("MiB", "the same as reserved by the card's allocator", "lower"),
     }
 

@@ -12,11 +12,12 @@ from rich.console import Console
 
 from suite.publish.build import build
 from suite.report import closing
+from suite.runs import groups
 from suite.runs.files import StorageError
 
 SHOWN = ("problems", "claims", "outcomes", "relations")
 """Tables that a terminal shows beside the first."""
-PUBLISHED = Path("results/published/quick")
+PUBLISHED = Path("results/published")
 
 
 def print_report(out: Path, baseline: str | None = None) -> None:
@@ -43,10 +44,24 @@ def _next_steps(out: Path, page: Path) -> list[str]:
     """Where the page is, and what one may do now, each a line that works as it stands."""
     suite = invocation()
     lines = [f"report: {page.resolve()}"]
-    if (PUBLISHED / "results.parquet").is_file() and out.resolve() != PUBLISHED.resolve():
-        lines.append(f"compare with the published run: {suite} compare {PUBLISHED} {shlex.quote(str(out))}")
+    published = _published_like(out)
+    if published is not None:
+        lines.append(f"compare with the published run: {suite} compare {published} {shlex.quote(str(out))}")
     lines.append(f"add your neuron: {suite} run --neuron-file my_neuron.py (CONTRIBUTING.md shows one)")
     return lines
+
+
+def _published_like(out: Path) -> Path | None:
+    """A published run of the same kind: the quick profile, or the same studies or comparison; None without one."""
+    own = set(groups.read(out)) or {groups.MAIN}
+    for folder in (PUBLISHED / "quick", *sorted(PUBLISHED.glob("*/"))):
+        if (
+            folder.resolve() != out.resolve()
+            and (folder / "results.parquet").is_file()
+            and own & set(groups.read(folder))
+        ):
+            return folder
+    return None
 
 
 def invocation() -> str:

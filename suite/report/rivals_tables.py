@@ -35,7 +35,8 @@ def at_published_setting(found: pd.DataFrame) -> Table | None:
     }
     caption = (
         "Forward and backward, median (20th to 80th percentile) of interleaved rounds in one process; JAX in a process "
-        "of its own, in the same rounds, beside its own Linear. Share: neurons over Linear plus neurons, same rounds. "
+        "of its own, in the same rounds, beside its own Linear; without a range: one round. Share: neurons over Linear "
+        "plus neurons, same rounds. "
         "Predicted: the Linear took too long and was timed on one in 16 of its rows. Batch 16, 500 steps."
     )
     return _by_width(found, "onm_today", "The published setting, today.", caption, columns)

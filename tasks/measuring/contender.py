@@ -43,9 +43,12 @@ def of_torch(synapse: Synapse, layer: NeuronLayer, known: Sequence[Value]) -> Co
     """Neurons of this process."""
     behind, device = Behind(synapse, layer), synapse.current.device
     works: dict[str, Work] = {"forward": behind.forward, "forward_backward": behind.forward_backward}
-    return Contender(
-        works, "torch", lambda: behind.together, lambda work: peak_bytes(work, device).allocated, list(known)
-    )
+
+    def peak(work: Work) -> int:
+        behind.clear()  # gradients of earlier works, which this one frees as it begins, would hide as much of its peak
+        return peak_bytes(work, device).allocated
+
+    return Contender(works, "torch", lambda: behind.together, peak, list(known))
 
 
 def linear_of_torch(synapse: Synapse) -> dict[str, Work]:

@@ -115,14 +115,14 @@ class Behind:
             self.layer(self.synapse.current)
 
     def forward_backward(self) -> None:
-        self._clear()
+        self.clear()
         self.layer(self.synapse.current).backward(self.synapse.gradient)
 
     def together(self) -> None:
         """Forward and backward of the Linear and the neurons."""
-        self._clear()
+        self.clear()
         self.layer(self.synapse.linear(self.synapse.x)).backward(self.synapse.gradient)
 
-    def _clear(self) -> None:
+    def clear(self) -> None:
         self.synapse.clear()
         self.layer.zero_grad(set_to_none=True)

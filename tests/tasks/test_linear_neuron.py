@@ -218,3 +218,14 @@ def test_the_equations_of_the_cards(
     expected = by_hand(charge, x, fires_before, reset)
     assert torch.equal(neurons.layer(name, 8, 12)(x), expected)
     assert 0.1 < expected.mean() < 0.9
+
+
+def test_gradients_of_earlier_works_do_not_hide_the_peak() -> None:
+    """Beside a weight's gradient of 16 MiB that the work frees as it begins: spikes and gradient of 4 MiB each."""
+    wide = cell(width=2048, timesteps=8, batch_size=64)
+    synapse = Synapse.of(wide)
+    known = contender.of_torch(synapse, wide.neuron_layer(2048, 8), [])
+    known.works["forward_backward"]()
+    synapse.forward_backward()
+    (peak,) = contender.peaks(known, None)
+    assert peak.value * 1024 >= 0.9 * 8, "MiB"

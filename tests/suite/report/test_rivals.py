@@ -21,17 +21,20 @@ SIZE = {"timesteps": 500, "batch_size": 16, "width": 512, "input_gradient": Fals
 MAP_SIZE = {"timesteps": 64, "batch_size": 16, "width": 64, "input_gradient": True}
 
 
-def measured(neuron: str, backend: str, share: float, time: float = 10.0, **changed: Any) -> list[dict[str, Any]]:
-    """The rows of a cell: neurons of `time` ms of a layer of which they are that share."""
+def measured(
+    neuron: str, backend: str, share: float, time: float = 10.0, spread: float = 0.0, **changed: Any
+) -> list[dict[str, Any]]:
+    """The rows of a cell: neurons of `time` ms, give or take a share `spread`, of a layer of which they are `share`."""
     size = {**SIZE, **changed}
     details = {"different_spikes": size.pop("relation", "same"), "neuron_share": size.pop("detail", "")}
     package = f"{backend} 1.0: Class, a loop; torch operators: 4× mul"
     values = {"neuron_time": time, "neuron_share": share, "linear_time": time * (1 / share - 1)}
     values |= {"neuron_time_over_baseline": time / 2, "neuron_share_of_steps": share / 2}
-    spread = {f"{name}{end}": value for name, value in values.items() for end in ("_p20", "_p80")}
+    ends = {"_p20": 1 - spread, "_p80": 1 + spread}
+    around = {f"{name}{end}": value * factor for name, value in values.items() for end, factor in ends.items()}
     one = {"different_spikes": 0.0, "kernel_calls": 4.0, "neuron_peak": 0.5}
     records = []
-    for metric, value in {**values, **spread, **one}.items():
+    for metric, value in {**values, **around, **one}.items():
         text = details.get(metric, package if metric == "kernel_calls" else "")
         records.append(row(neuron, backend, size, metric=metric, value=value, status="ok", detail=text))
     return records
@@ -72,6 +75,16 @@ def test_the_published_setting_today() -> None:
     assert texts["norse.lifbox"][2] == "unavailable: norse fails: OSError: no library"
     assert table.footnotes == ["n = 1,024: unavailable: no memory"]
     assert rivals.first_finding(rivals_rows.published_setting(found)).endswith("time: snntorch.leaky 15.")
+
+
+def test_the_first_finding_is_of_the_largest_size_of_several_rounds() -> None:
+    lines = [
+        measured("snntorch.leaky", "snntorch", 0.5, time=time, spread=spread, width=width)
+        for width, time, spread in ((512, 30.0, 0.1), (4096, 50.0, 0.1), (16384, 70.0, 0.0))
+    ]
+    told = rivals.first_finding(rivals_rows.published_setting(rivals_rows.lines(rows(*lines))))
+    assert "n = 4,096" in told
+    assert told.endswith("snntorch.leaky 25.")
 
 
 def test_every_published_figure_is_shown_as_typed() -> None:

@@ -116,6 +116,7 @@ def test_durations_are_made_anew_from_runs(tmp_path: Path, monkeypatch: pytest.M
         for width in (512, 4096)
     )
     store = Store(tmp_path)
+    (tmp_path / "cells").mkdir()
     cells = [lif, clif, *narrow, *wide]
     for cell, seconds in zip(cells, (20.0, 40.0, 6.0, 0.0, 60.0, 0.0), strict=True):
         store.save(cell, Result("ok", seconds=seconds))
