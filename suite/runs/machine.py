@@ -37,10 +37,17 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+CPUINFO = Path("/proc/cpuinfo")
+
+
 def _cpu_model() -> str:
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
+    """The processor's name; by its family and model too, as virtual machines of several generations share a name."""
+    if CPUINFO.exists():
+        lines = (line.split(":", 1) for line in CPUINFO.read_text().splitlines() if ":" in line)
+        facts: dict[str, str] = {}
+        for name, value in lines:
+            facts.setdefault(name.strip(), value.strip())
+        if "model name" in facts:
+            numbers = [f"{key.removeprefix('cpu ')} {facts[key]}" for key in ("cpu family", "model") if key in facts]
+            return facts["model name"] + (f" ({', '.join(numbers)})" if numbers else "")
     return platform.processor() or platform.machine()
