@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
+
+import tasks
 
 RAN = ("backend", "device", "machine", "versions")
 """Columns that say how a condition ran; a table names those that differ beside the neuron."""
@@ -25,22 +27,22 @@ Facts = Mapping[str, Any]
 def identified(rows: pd.DataFrame) -> pd.DataFrame:
     """The rows with every column of IDENTITY, equal conditions written alike.
 
-    A setting 2 is 2.0, and one that is null is one that is not set. `timesteps` is the T that was asked for: where a
-    task notes in `settings` that its neurons ran over another, conditions are still told apart by the request.
+    A setting 2 is 2.0, and one that is null is one that is not set. One that is not written down at all, because the
+    task had no such setting yet, is the task's default where other rows of the task name it. `timesteps` is the T that
+    was asked for: where a task notes in `settings` that its neurons ran over another, conditions are still told apart
+    by the request.
     """
     rows = rows.assign(**{name: None for name in (*IDENTITY, *PLACE, "seed") if name not in rows})
-    known = {text: _settings(text) for text in rows.settings.unique()}
-    asked = rows.settings.map({text: own.get("timesteps") for text, own in known.items()})
+    code = codes(rows, ["task", "settings"])
+    known = _settings(rows[~code.duplicated()], code[~code.duplicated()])
+    asked = code.map({number: own.pop("timesteps", None) for number, own in known.items()})
+    texts = {number: json.dumps(own, sort_keys=True) for number, own in known.items()}
     steps = asked.astype("Float64").fillna(rows.timesteps.astype("Float64")).astype("Int64")
-    texts = {
-        text: json.dumps({k: v for k, v in own.items() if k != "timesteps"}, sort_keys=True)
-        for text, own in known.items()
-    }
     long = {
         name: _shared(rows[name], lambda value: None if pd.isna(value) else _text(value))
         for name in ("machine", "versions")
     }
-    return rows.assign(timesteps=steps, settings=_shared(rows.settings, lambda text: texts.get(text, "{}")), **long)
+    return rows.assign(timesteps=steps, settings=code.map(texts).astype(object), **long)
 
 
 def _shared(column: pd.Series, written: Callable[[Any], str | None]) -> pd.Series:
@@ -50,10 +52,39 @@ def _shared(column: pd.Series, written: Callable[[Any], str | None]) -> pd.Serie
     return pd.Series(texts[numbers], index=column.index, dtype=object)
 
 
-def _settings(text: Any) -> dict[str, Any]:
-    """Settings from their JSON: whole numbers as integers, those that are not set left out."""
-    known = json.loads(text) if isinstance(text, str) and text else {}
-    return {name: _plain(value) for name, value in known.items() if value is not None}
+def _settings(distinct: pd.DataFrame, numbers: pd.Series) -> dict[Any, dict[str, Any]]:
+    """The settings of rows by their number: whole numbers as integers.
+
+    Those that are not set are left out, but for a null where the task's default is another: that was asked for.
+    """
+    written = dict(zip(numbers, map(_read, distinct.settings), strict=True))
+    of_task: dict[Any, set[str]] = {}
+    for task, own in zip(distinct.task, written.values(), strict=True):
+        of_task.setdefault(task, set()).update(own)
+    found = {}
+    for task, (number, own) in zip(distinct.task, written.items(), strict=True):
+        usual = defaults(task, of_task[task])
+        given = {name: _plain(value) for name, value in own.items() if value is not None or name in usual}
+        found[number] = usual | given
+    return found
+
+
+def _read(text: Any) -> dict[str, Any]:
+    known: dict[str, Any] = json.loads(text) if isinstance(text, str) and text else {}
+    return known
+
+
+def defaults(task: str, names: Collection[str]) -> dict[str, Any]:
+    """What a task does where these of its settings are not written down: it had none of them, or they are left as is.
+
+    T is no such setting: rows have it in a column.
+    """
+    known = tasks.TASKS[task].settings if task in tasks.TASKS else {}
+    return {
+        name: _plain(value)
+        for name, value in known.items()
+        if name in names and name != "timesteps" and value is not None
+    }
 
 
 def _plain(value: Any) -> Any:
@@ -93,4 +124,4 @@ def asked(row: Mapping[Any, Any]) -> Facts:
     settings = {name: value for name, value in settings.items() if name not in untuned}
     if "tuning" in settings:
         settings["tuning"] = f"best of {settings.pop('trials')}"
-    return columns | settings | {name: value for name, value in untuned.items() if value is not None}
+    return columns | {name: value for name, value in (settings | untuned).items() if value is not None}

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 import tasks
 from suite.runs.cell_key import plain_settings
+from suite.runs.conditions import defaults
 from suite.runs.files import RunError, log, replacing, set_aside
 from suite.runs.provenance import origin_of
 from suite.runs.record import FORMAT, Record
@@ -146,7 +147,8 @@ def _to_pandas(table: pa.Table) -> pd.DataFrame:
 def questions(rows: pd.DataFrame) -> pd.Series:
     """What the cell of each row asks, as a text: equal for two answers to one question, whatever code gave them.
 
-    Settings count as numbers (2 is 2.0) and where they are set. Of tasks that measure the machine, the machine counts.
+    Settings count as numbers (2 is 2.0) and where they are set; one that the task had not yet is its default. Of tasks
+    that measure the machine, the machine counts.
     """
     columns = [*QUESTION, "machine"]
     codes = rows.groupby(columns, dropna=False, sort=False).ngroup()
@@ -161,11 +163,13 @@ def answerers(rows: pd.DataFrame) -> pd.Series:
 
 
 def _question(own: dict[Any, Any]) -> str:
-    asked = {name: value for name, value in json.loads(own.pop("settings") or "{}").items() if value is not None}
+    written = json.loads(own.pop("settings") or "{}")
+    task = tasks.TASKS.get(own["task"])
+    unwritten = set(task.settings) - set(written) - set(OWN_COLUMNS) if task is not None else set[str]()
+    asked = {name: value for name, value in written.items() if value is not None} | defaults(own["task"], unwritten)
     machine = own.pop("machine")
     steps = own.pop("timesteps")
     asked.setdefault("timesteps", None if steps is None else int(steps))
-    task = tasks.TASKS.get(own["task"])
     timed = machine if task is not None and task.exclusive else None
     return json.dumps([*map(str, own.values()), plain_settings(asked), timed], sort_keys=True)
 

@@ -78,6 +78,7 @@ class Study:
         tabulates: from rows to `table`.
         shows: from rows to what the plot shows.
         pictured: what is to be seen in the plot, and how to read it.
+        says: from rows to a sentence that answers the title, where that is a question.
     """
 
     name: str
@@ -89,6 +90,7 @@ class Study:
     shows: Callable[[pd.DataFrame], pd.DataFrame]
     draw: Callable[[pd.DataFrame], Figure]
     pictured: str
+    says: Callable[[pd.DataFrame], str] = lambda _: ""
 
     def evidence(self, rows: pd.DataFrame) -> dict[str, Evidence | Check]:
         """What the rows say on the claims of results/paper/claims.toml that name the study, by the claim's id.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pandas as pd
 
@@ -24,9 +24,10 @@ from suite.studies.claims import TESTED, Claim, ClaimError, Origin, claims
 from suite.studies.forest import forest_of
 from suite.studies.verdicts import VERDICTS, Check, Evidence, Finding, counted, effect_text, judge
 
-QUESTION = "Do the CLIF paper's claims hold?"
+TITLES = {"paper": "The CLIF paper's claims", "suite": "The suite's own claims"}
+"""By whose claims a page tests; the paper's where it tests both."""
 NOTE = (
-    "A verdict holds at the scale of this run, which is not the paper's. Supported and contradicted: a paired t test "
+    "A verdict holds at the scale of this run alone. Supported and contradicted: a paired t test "
     "over seeds shows the claim, or its opposite. Equal within the margin: two one-sided tests show that the effect is "
     "smaller than the margin. No evidence: neither; beside it stands the effect that these seeds would have found. All "
     "tests of the page are corrected together (Holm, 5 %)."
@@ -48,16 +49,18 @@ def build(report: Path, rows: pd.DataFrame, groups: Groups, parts: Parts) -> Pag
         if made is None:
             refused.add(name)
             continue
-        found, table, accuracy = made
+        found, table, accuracy, answer = made
         table.save(report / "tables")
         evidence += found
         section: dict[str, Any] = {"study": study, "table": table, "failed": failed, "rows": own}
-        sections.append({**section, "scale": scale(own), "accuracy": accuracy})
+        sections.append({**section, "scale": scale(own), "accuracy": accuracy, "answer": answer})
     if not sections:
         return None
     findings = judge(evidence)
-    shown = {section["study"].name for section in sections}
-    untested = [claim for claim in claims().values() if claim.study not in shown]
+    shown = [section["study"] for section in sections]
+    told = _Told.of(shown, findings)
+    names = {study.name for study in shown}
+    untested = [claim for claim in claims().values() if claim.study not in names and claim.origin in told.origins]
     counts, verdicts = counts_table(findings, untested), verdicts_table(findings)
     for table in (counts, verdicts, checks_table(findings), untested_table(untested, refused)):
         table.save(report / "tables")
@@ -65,14 +68,14 @@ def build(report: Path, rows: pd.DataFrame, groups: Groups, parts: Parts) -> Pag
     for section in sections:
         study, own = section["study"], section.pop("rows")
         section["findings"] = [finding for finding in findings if finding.claim.study == study.name]
-        told = told_of(section["findings"])
-        plot = replace(study.plot, finding=lambda _, told=told: told) if told else study.plot
+        ended = told_of(section["findings"])
+        plot = replace(study.plot, finding=lambda _, ended=ended: ended) if ended else study.plot
         section["figure"] = parts.make(f"plot of study {study.name}", partial(plot.save, own, report / "plots"))
     forest = parts.make("plot claims", partial(forest_of(findings).save, rows, report / "plots"))
     context = {
         "sections": sections,
         "forest": forest,
-        "tally": {name: count for name, count in counted(findings, untested).items() if count},
+        "tally": {name: count for name, count in counted(findings, untested, told.origins[0]).items() if count},
         "note": NOTE,
         "effect": effect_text,
         "counts": counts,
@@ -81,9 +84,28 @@ def build(report: Path, rows: pd.DataFrame, groups: Groups, parts: Parts) -> Pag
         "verdicts": [finding for finding in findings if finding.claim.asserts in TESTED],
         "checks": [finding for finding in findings if finding.claim.asserts not in TESTED],
     }
-    sentence = sentence_of(findings, untested)
-    context |= {"sentence": sentence, "question": QUESTION}
-    return Page("paper", "The CLIF paper's claims", [counts, outcomes_table(findings)], context, QUESTION, sentence)
+    answers = [answer for section in sections if (answer := section["answer"])]
+    sentence = " ".join([*answers, sentence_of(findings, untested)])
+    context |= {"sentence": sentence, "question": told.question, "origins": told.origins}
+    return Page("paper", told.title, [counts, outcomes_table(findings)], context, told.question, sentence)
+
+
+@dataclass(frozen=True)
+class _Told:
+    """Whose claims a page tests, the paper's first, and what it is called and asks for that."""
+
+    origins: Sequence[Origin]
+    title: str
+    question: str
+
+    @classmethod
+    def of(cls, shown: Sequence[Study], findings: Sequence[Finding]) -> _Told:
+        found = {finding.claim.origin for finding in findings}
+        origins = [origin for origin in get_args(Origin) if origin in found] or ["paper"]
+        title = TITLES[origins[0]]
+        if origins == ["suite"] and len(shown) == 1 and shown[0].title.endswith("?"):
+            return cls(origins, shown[0].title.removesuffix("?"), shown[0].title)
+        return cls(origins, title, f"Do {title[0].lower()}{title[1:]} hold?")
 
 
 def sentence_of(findings: Sequence[Finding], untested: Sequence[Claim]) -> str:
@@ -110,9 +132,9 @@ def told_of(findings: Sequence[Finding]) -> str:
     return f"{'Claim' if len(verdicts) == 1 else 'Claims'}: {listed}." if verdicts else ""
 
 
-def _made(study: Study, rows: pd.DataFrame) -> tuple[list[tuple[Claim, Evidence | Check]], Table, str]:
+def _made(study: Study, rows: pd.DataFrame) -> tuple[list[tuple[Claim, Evidence | Check]], Table, str, str]:
     found = [(known(study, claim), own) for claim, own in study.evidence(rows).items()]
-    return found, study.table(rows), accuracies(rows)
+    return found, study.table(rows), accuracies(rows), study.says(rows)
 
 
 def known(study: Study, name: str) -> Claim:

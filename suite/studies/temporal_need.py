@@ -6,6 +6,8 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
+from suite.report import names
+from suite.report.answer import joined
 from suite.report.conditions import only_seeds
 from suite.report.plots import interval
 from suite.report.table import Entry, Table, format_estimate
@@ -20,6 +22,13 @@ from tasks.training.network_task import budget
 NEURON, SEEDS, MARGIN = "lif", 4, 1.0
 """Points within which two accuracies count as equal."""
 WORDS = {"full": "full gradient", "cut": "gradient cut", "none": "no state"}
+CLAUSES = {
+    "gradient through time": "the gradient through time on",
+    "state alone": "state alone on",
+    "no": "neither on",
+    "not told": "these seeds do not tell on",
+}
+"""How a sentence tells the verdicts of `verdicts`."""
 CLAIMS = {
     "recall_needs_time": ("delayed_recall", "none"),
     "adding_needs_gradient": ("binary_adding", "cut"),
@@ -100,6 +109,19 @@ def _verdict(dataset: str, differences: dict[str, Estimate], p: dict[tuple[str, 
     return "not told"
 
 
+def says(rows: pd.DataFrame) -> str:
+    """Which data sets need what, in a sentence: "LIF needs state alone on MNIST rows, neither on digits." """
+    found = verdicts(rows)
+    clauses = []
+    for need, words in CLAUSES.items():
+        where = [names.dataset(dataset) for dataset, own in found.items() if own == need]
+        if where:
+            clauses.append(f"{words} {joined(where)}")
+    begun = "" if found and set(found.values()) == {"not told"} else "LIF needs "
+    text = begun + "; ".join(clauses)
+    return f"{text[:1].upper()}{text[1:]}." if clauses else ""
+
+
 def table(rows: pd.DataFrame) -> Table:
     lines = []
     for dataset, (accuracies, need) in needs(rows).items():
@@ -129,4 +151,4 @@ def draw(data: pd.DataFrame) -> Figure:
 
 
 PICTURED = "Test accuracy of LIF by data set and by what it has of time: mean and 95 % interval over seeds."
-STUDY = Study("temporal_need", 13, "Does the data set need time?", grid, evidence, table, shown, draw, PICTURED)
+STUDY = Study("temporal_need", 13, "Does the data set need time?", grid, evidence, table, shown, draw, PICTURED, says)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+import pandas as pd
 
 from suite.report import names, style
 from suite.report.board import ratio_text, tier
@@ -16,7 +18,13 @@ from suite.report.costs import layer_time
 from suite.report.numbers import format_estimate
 from suite.report.outcomes import Outcome, outcomes
 from suite.report.timings import BASELINE
+from suite.report.tuned import sides
 from suite.runs import groups
+
+LEFT, LETTER_WIDTH = 112, 6
+"""Room for the titles of data sets: at least, and for each letter."""
+TUNED = ", tuned"
+"""Ends what is said of a data set where neurons were tuned for it."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +33,7 @@ class Place:
 
     Attributes:
         title: of the data set.  run: name of the published run.
+        tuned: each neuron was run with the best of as many settings.
         told: how many neurons were compared, and the tier: "best", or the ranks that resampled seeds give.
         mean, half_width: accuracy in percent; NaN where one seed has no interval.
         others: mean accuracies of the other neurons.
@@ -37,6 +46,7 @@ class Place:
     mean: float
     half_width: float
     others: Sequence[float]
+    tuned: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,8 +78,22 @@ def published_runs(folder: Path) -> list[Published]:
         time = layer_time(named, BASELINE)
         single = _single(time.ratios) if time else {}
         times = {name: ratio_text(time.ratios[who]) for name, who in single.items()} if time else {}
-        found.append(Published(run.name, outcomes(named), times))
+        found.append(Published(run.name, _known(named), times))
     return sorted(found, key=lambda own: -max((len(outcome.values) for outcome in own.known), default=0))
+
+
+def _known(named: pd.DataFrame) -> list[Outcome]:
+    """The outcomes of a run; of a data set that was tuned on too, both, and said which is which."""
+    both = {side.before.where: side for side in sides(named)}
+    found = []
+    for own in outcomes(named):
+        side = both.get(own.where)
+        if side is None:
+            found.append(own)
+        else:
+            after = replace(side.after, where=own.where + TUNED)
+            found += [replace(own, where=f"{own.where}, as it is"), after]
+    return found
 
 
 def places_of(name: str, runs: Sequence[Published]) -> list[Place]:
@@ -93,7 +117,9 @@ def drawn(places: Sequence[Place], name: str, colour: str) -> str:
         own.append(Series([place.mean], [place.mean], colour, "dots"))
         lines.append((place.title, own))
     text = "; ".join(f"{place.title}: {place.accuracy} %, {place.told}" for place in places)
-    return rows(lines, "test accuracy (%); grey: the other neurons", f"{names.written(name)} on {text}.")
+    left = max(LEFT, 10 + LETTER_WIDTH * max((len(place.title) for place in places), default=0))
+    label = "test accuracy (%); grey: the other neurons"
+    return rows(lines, label, f"{names.written(name)} on {text}.", left=left)
 
 
 def _single(whos: Iterable[str]) -> dict[str, str]:
@@ -118,4 +144,5 @@ def _place(name: str, run: str, outcome: Outcome) -> Place | None:
         estimate.mean,
         estimate.half_width,
         others,
+        outcome.where.endswith(TUNED),
     )

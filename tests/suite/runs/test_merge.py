@@ -12,9 +12,11 @@ import pytest
 
 from suite.cli import main as command_line
 from suite.publish import publish
+from suite.report.conditions import MixedConditions, over_seeds
 from suite.runs import groups, store
 from suite.runs.merge import merge
 from suite.runs.store import RunError, planned_keys, read_provenance, read_results
+from tasks.training.network_task import NETWORK_SETTINGS
 from tests.suite.made_runs import make_run, plan, tree
 from tests.suite.report.handmade import Record, accuracy, timing
 
@@ -80,6 +82,27 @@ def test_settings_that_say_the_same_are_one_question(tmp_path: Path) -> None:
     first = make_run(tmp_path / "a", accuracy("lif", "digits", [97.0], settings={"neuron.tau": 2, "x": None}))
     second = make_run(tmp_path / "b", accuracy("lif", "digits", [97.0], settings={"neuron.tau": 2.0}))
     assert merge([first, second], tmp_path / "m") == (1, 1)
+
+
+def test_a_setting_that_was_added_since_is_no_other_question(tmp_path: Path) -> None:
+    """The older rows do not name it; the newer hold its default, or nothing."""
+    added = {"precision": NETWORK_SETTINGS["precision"], "recipe": None}
+    assert added["precision"] is not None
+    old = accuracy("lif", "digits", [90.0, 91.0], settings={"epochs": 3}) + failed("if", 0)
+    new = accuracy("lif", "digits", [80.0], settings={"epochs": 3, **added}) + accuracy("if", "digits", [70.0])
+    runs = [make_run(tmp_path / "a", old, date="2026-01-01"), make_run(tmp_path / "b", new, date="2026-01-02")]
+    assert merge(runs, tmp_path / "m") == (3, 2)
+    assert facts(tmp_path / "m", "neuron", "seed") == [("if", 0, 70.0), ("lif", 0, 80.0), ("lif", 1, 91.0)]
+
+
+def test_a_setting_that_was_added_since_and_is_no_default_is_another_question(tmp_path: Path) -> None:
+    runs = [
+        make_run(tmp_path / name, accuracy("lif", "digits", [90.0], settings={"epochs": 3, **more}))
+        for name, more in (("a", {}), ("b", {"precision": "bfloat16"}), ("c", {"precision": None}))
+    ]
+    assert merge(runs, tmp_path / "m") == (3, 0)
+    with pytest.raises(MixedConditions, match="differ in settings"):
+        over_seeds(table(tmp_path / "m"), ["neuron"])
 
 
 def test_the_later_answer_is_kept_and_a_measured_one_before_a_failed_one(tmp_path: Path) -> None:

@@ -70,6 +70,14 @@ def test_what_is_not_told_is_said() -> None:
     assert temporal_need.verdicts(noisy) == {"digits": "not told"}
 
 
+def test_a_sentence_says_what_each_needs_and_what_is_not_told() -> None:
+    told = "LIF needs the gradient through time on delayed recall and binary adding; state alone on MNIST rows; "
+    assert temporal_need.says(need_rows()) == told + "neither on digits."
+    alike = need_rows({"digits": (96, 96, 95)})
+    noisy = alike.assign(value=alike.value + 20 * (alike.seed % 2) * alike.settings.str.contains("none"))
+    assert temporal_need.says(noisy) == "These seeds do not tell on digits."
+
+
 def sequence_rows() -> pd.DataFrame:
     """CLIF 3 points below LIF, its variant alike, all better at the slow decay; recurrent ones 20 points above."""
     rows = Rows()

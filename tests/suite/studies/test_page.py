@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pandas as pd
 import pytest
+from jinja2 import Environment, PackageLoader
 
+from suite.report import style
+from suite.report.page import Page
+from suite.report.parts import Parts
 from suite.studies import claims, studies
 from suite.studies.claims import ClaimError
 from suite.studies.page import (
     accuracies,
+    build,
     checks_table,
     counts_table,
     known,
@@ -23,6 +29,7 @@ from suite.studies.verdicts import judge
 from tests.suite.studies.made_rows import Rows, accuracy
 from tests.suite.studies.made_rows import findings as findings_of
 from tests.suite.studies.test_evidence import gradient_rows, neurons_rows, recall_rows
+from tests.suite.studies.test_evidence_of_data import need_rows, sequence_rows
 
 
 def test_tables_of_a_page() -> None:
@@ -57,6 +64,37 @@ def test_claims_of_the_suite_are_not_counted_as_the_papers() -> None:
     assert "suite's own" not in sentence_of(paper_alone, [])
     assert sentence_of([f for f in found if f not in paper_alone], []) == "Of 2 claims of the suite's own: 2 supported."
     assert sentence_of([], []) == "Of 0 claims of the CLIF paper that were tested at this scale: none."
+
+
+def built(folder: Path, **rows: pd.DataFrame) -> tuple[Page, str]:
+    """The page of these studies, and its text."""
+    named = [own.assign(cell=name + own.cell) for name, own in rows.items()]
+    groups = {name: list(own.cell.unique()) for name, own in zip(rows, named, strict=True)}
+    style.apply()
+    for kind in ("tables", "plots"):
+        (folder / kind).mkdir(parents=True)
+    page = build(folder, pd.concat(named, ignore_index=True), groups, Parts())
+    assert page is not None
+    environment = Environment(loader=PackageLoader("suite.report"), autoescape=True)
+    return page, environment.get_template("paper.html").render(run="r", pages=[page], **page.context)
+
+
+def test_a_page_asks_for_whose_claims_it_tests(tmp_path: Path) -> None:
+    """The suite's own claims are no question to the CLIF paper, and its claims are none of that page."""
+    own, text = built(tmp_path / "own", temporal_need=need_rows())
+    assert (own.title, own.question) == ("Does the data set need time", "Does the data set need time?")
+    assert own.sentence.startswith("LIF needs the gradient through time on delayed recall")
+    assert "CLIF paper" not in text
+    assert "Huang" not in text
+    assert "not testable here" not in text, "that would count the paper's claims"
+    assert own.context["tally"]["supported"] == 3
+    assert {claim.origin for claim in own.context["untested"]} == {"suite"}
+    several, _ = built(tmp_path / "several", temporal_need=need_rows(), neuroseqbench=sequence_rows())
+    assert (several.title, several.question) == ("The suite's own claims", "Do the suite's own claims hold?")
+    both, text = built(tmp_path / "both", temporal_need=need_rows(), delayed_recall=recall_rows())
+    assert (both.title, both.question) == ("The CLIF paper's claims", "Do the CLIF paper's claims hold?")
+    assert "Huang et al." in text
+    assert both.context["tally"]["supported"] == 1
 
 
 IN_THE_PAPER = re.compile(r"(Abstract|Appendix|Equation|Figure|Section|Table)s?\b")

@@ -21,6 +21,7 @@ from suite.report.links import link_cards
 from suite.runs.store import RunError
 from tests.suite.made_runs import make_run, tree, with_report
 from tests.suite.report.handmade import accuracy, timing
+from tests.suite.report.test_tuned import level, tuned_accuracy
 
 CHOSEN = ["lif", "ts_lif", "psn", "relu"]
 """One of each kind."""
@@ -87,6 +88,22 @@ def test_where_it_stands(published: Path, pages: dict[str, str]) -> None:
     assert places_of("psn", runs) == []
     assert "No published run has trained it" in pages["psn"]
     assert "98.35" in pages["lif"]
+
+
+def test_a_tuned_run_shows_both_and_says_which_is_which(tmp_path: Path) -> None:
+    """The row of a run named "tuned" is no untuned accuracy."""
+    tuned = [
+        tuned_accuracy(name, "digits", level(mean), 0.01) for name, mean in (("lif", 96), ("clif", 99), ("if", 90))
+    ]
+    rows = [accuracy(name, "digits", level(mean)) for name, mean in (("lif", 95), ("clif", 41), ("if", 90))]
+    make_run(tmp_path / "tuned", *rows, *tuned)
+    untouched, after = places_of("clif", published_runs(tmp_path))
+    assert (untouched.title, untouched.told, untouched.tuned) == ("digits, as it is", "rank 3 of 3", False)
+    assert (after.title, after.told, after.tuned) == ("digits, tuned", "best of 3", True)
+    assert (untouched.mean, after.mean) == (pytest.approx(41), pytest.approx(99))
+    page = {path.stem: path.read_text() for path in make_cards(tmp_path / "models", tmp_path, ["clif"])}["clif"]
+    assert "judged on validation" in page
+    assert '<th scope="row">digits, tuned</th><td>99' in page
 
 
 def test_runs_lead_to_the_cards_that_are_there(published: Path, pages: dict[str, str]) -> None:
