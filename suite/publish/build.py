@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import argparse
-import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,7 +23,6 @@ from suite.report.tables import makers
 from suite.runs import groups
 from suite.runs.store import read_provenance, read_results
 from suite.studies import page as paper
-from tasks import MAIN_TASKS
 
 BASELINE = "lif"
 ENDINGS = {*FORMATS, "png", "svg", "pdf"}
@@ -110,22 +107,6 @@ def _tables(rows: pd.DataFrame, baseline: str, report: Path, parts: Parts) -> li
             table.save(report / "tables")
             found.append(table)
     return found
-
-
-def reproduce(commands: Sequence[Sequence[str]], wanted: Sequence[str]) -> list[str]:
-    """The lines that measure again what a table shows: the run's own commands, for the table's tasks alone."""
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--tasks", type=lambda text: [name.strip() for name in text.split(",") if name.strip()])
-    lines = []
-    for command in commands:
-        words = list(command)
-        start = words.index("suite") + 1 if "suite" in words else 0
-        if not wanted or words[start : start + 1] != ["run"]:
-            continue
-        options, others = parser.parse_known_args(words[start + 1 :])
-        if set(options.tasks or MAIN_TASKS) & set(wanted):
-            lines.append(shlex.join([*words[: start + 1], *others, "--tasks", ",".join(wanted)]))
-    return list(dict.fromkeys(lines))
 
 
 def choose_baseline(rows: pd.DataFrame, wanted: str | None) -> str:

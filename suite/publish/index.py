@@ -16,6 +16,7 @@ from suite.publish.content import FIGURES, figure_of, is_published_run, tables_o
 from suite.publish.names import link
 from suite.report import closing
 from suite.report.links import CARDS
+from suite.report.result_page import cores
 from suite.runs.store import RunError, read_provenance, write_atomically
 
 HEADER = ("run", "finding", "date", "commit", "machine", "shown in")
@@ -23,6 +24,8 @@ MARKS = {"README.md": "finding | date | commit | machine |", "index.html": 'aria
 """The files of the index, and what stands in no other: without it, a file of that name is somebody's own."""
 OTHERWISE = {"README.md": "published-runs.md", "index.html": "published-runs.html"}
 """What the files are called where one of the names above is taken."""
+ORDER = ("accuracy", *(name for name in FIGURES if name != "accuracy"))
+"""By which picture stands for it a run comes earlier: as they are, then tuned, then what FIGURES lists."""
 UNKNOWN = "unknown"
 TITLES = {"index": "results", "paper": "claims", "explorer": "accuracy against cost"}
 """What pages are called where their file's name says little."""
@@ -155,12 +158,12 @@ def _described(folder: Path) -> PublishedRun:
         str(told["question"]),
         str(told["sentence"]),
         link(folder.name, *figure.split("/")) if figure else "",
-        FIGURES.index(Path(figure).stem) if figure else len(FIGURES),
+        ORDER.index(Path(figure).stem) if figure else len(ORDER),
     )
 
 
 def _order(run: PublishedRun) -> tuple[int, str]:
-    """Runs that compare neurons first, then claims, packages and times; those of one kind by name."""
+    """Runs that compare neurons first, as they are and tuned, then claims, packages and times; of one kind by name."""
     return run.place, run.name
 
 
@@ -190,4 +193,4 @@ def _machine(known: Any) -> str:
     if not isinstance(known, dict) or not known.get("cpu"):
         return UNKNOWN
     gpu = [str(known["gpu"])] if known.get("gpu") else []
-    return ", ".join([str(known["cpu"]), f"{known.get('cores', '?')} cores", *gpu])
+    return ", ".join([str(known["cpu"]), cores(known), *gpu])

@@ -24,6 +24,7 @@ MOST_LEADS = 24
 MOST_NAMED = 3
 """Neurons that a clause names; more are counted."""
 QUESTION = "Which neuron model, and at what cost?"
+QUESTION_OF_TUNING = "Which neuron model, when all are tuned alike?"
 QUESTION_OF_TIME = "How long does a layer take, by neuron and backend?"
 
 
@@ -38,7 +39,7 @@ def answer(rows: pd.DataFrame, baseline: str) -> Answer:
     named = name_conditions(rows)
     both = sides(named)
     if both:
-        return Answer(QUESTION, fitted(_of_tuning(both), moved(both)))
+        return Answer(QUESTION_OF_TUNING, fitted(_of_tuning(both), moved(both)))
     known = outcomes(named)
     if known:
         where = known[0].where

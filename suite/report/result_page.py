@@ -105,15 +105,29 @@ def machine(provenance: Mapping[str, Any]) -> list[str]:
         return []
     cpu = str(known["cpu"]).replace("(R)", "").replace("(TM)", "")
     return [
-        f"{' '.join(cpu.split())}, {known.get('cores', '?')} cores",
+        f"{' '.join(cpu.split())}, {cores(known)}",
         *([str(known["gpu"])] if known.get("gpu") else []),
     ]
 
 
+def cores(machine: Mapping[str, Any]) -> str:
+    """ "2 cores" """
+    count = machine.get("cores")
+    return counted(count, "core") if isinstance(count, int) else "? cores"
+
+
 def _lines(provenance: Mapping[str, Any]) -> list[str]:
-    """All commands of the run."""
+    """All commands of the run, as anybody may repeat them: where it wrote to is left out."""
     commands = provenance.get("commands") or [provenance.get("command") or ["python", "-m", "suite", "run"]]
-    return list(dict.fromkeys(shlex.join(map(str, words)) for words in commands))
+    return list(dict.fromkeys(shlex.join(_repeated(list(map(str, words)))) for words in commands))
+
+
+def _repeated(words: Sequence[str]) -> list[str]:
+    return [
+        word
+        for before, word in zip(["", *words], words, strict=False)
+        if word != "--out" and before != "--out" and not word.startswith("--out=")
+    ]
 
 
 def bibtex(provenance: Mapping[str, Any]) -> str:

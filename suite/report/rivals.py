@@ -57,10 +57,9 @@ def first_finding(today: pd.DataFrame) -> str:
     if own.empty:
         return ""
     ordered = own.sort_values("neuron_time_over_baseline")
-    told = [f"{row.who} {row.neuron_time_over_baseline:.3g}" for row in ordered.itertuples()]
-    return f"In Open Neuromorphic's setting, n = {width:,}, LIF takes this many times the fused kernel's time: " + (
-        f"{', '.join(told)}."
-    )
+    told = [f"{row.neuron_time_over_baseline:.3g} ({row.who})" for row in ordered.itertuples()]
+    ends = " to ".join(told[:1] + told[1:][-1:])
+    return f"In Open Neuromorphic's setting, n = {width:,}, LIF takes {ends} times the fused kernel's time."
 
 
 def who_was_right(found: pd.DataFrame, folder: Path = PAPER) -> str:

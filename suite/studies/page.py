@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -11,10 +11,12 @@ from typing import Any, get_args
 
 import pandas as pd
 
+from suite.report import names
 from suite.report.conditions import over_seeds
 from suite.report.page import Page
 from suite.report.parts import Parts
 from suite.report.table import Entry, Table, format_estimate
+from suite.runs import text
 from suite.runs.conditions import IDENTITY, identified
 from suite.runs.groups import Groups
 from suite.runs.store import write_atomically
@@ -58,9 +60,9 @@ def build(report: Path, rows: pd.DataFrame, groups: Groups, parts: Parts) -> Pag
         return None
     findings = judge(evidence)
     shown = [section["study"] for section in sections]
-    told = _Told.of(shown, findings)
-    names = {study.name for study in shown}
-    untested = [claim for claim in claims().values() if claim.study not in names and claim.origin in told.origins]
+    told = _Told.of(shown, findings, _data_sets(section["rows"] for section in sections))
+    run = {study.name for study in shown}
+    untested = [claim for claim in claims().values() if claim.study not in run and claim.origin in told.origins]
     counts, verdicts = counts_table(findings, untested), verdicts_table(findings)
     for table in (counts, verdicts, checks_table(findings), untested_table(untested, refused)):
         table.save(report / "tables")
@@ -99,13 +101,18 @@ class _Told:
     question: str
 
     @classmethod
-    def of(cls, shown: Sequence[Study], findings: Sequence[Finding]) -> _Told:
+    def of(cls, shown: Sequence[Study], findings: Sequence[Finding], where: Collection[str]) -> _Told:
         found = {finding.claim.origin for finding in findings}
         origins = [origin for origin in get_args(Origin) if origin in found] or ["paper"]
         title = TITLES[origins[0]]
         if origins == ["suite"] and len(shown) == 1 and shown[0].title.endswith("?"):
             return cls(origins, shown[0].title.removesuffix("?"), shown[0].title)
-        return cls(origins, title, f"Do {title[0].lower()}{title[1:]} hold?")
+        place = f" on {names.dataset(next(iter(where)))}" if len(where) == 1 else ""
+        return cls(origins, title, f"Do {title[0].lower()}{title[1:]} hold{place}?")
+
+
+def _data_sets(rows: Iterable[pd.DataFrame]) -> set[str]:
+    return {str(name) for own in rows for name in own.dataset.dropna().unique()}
 
 
 def sentence_of(findings: Sequence[Finding], untested: Sequence[Claim]) -> str:
@@ -113,8 +120,9 @@ def sentence_of(findings: Sequence[Finding], untested: Sequence[Claim]) -> str:
     tested, listed = _verdicts_of(findings, untested, "paper")
     own, own_listed = _verdicts_of(findings, untested, "suite")
     if own and not tested:
-        return f"Of {own} claims of the suite's own: {own_listed}."
-    sentence = f"Of {tested} claims of the CLIF paper that were tested at this scale: {listed or 'none'}."
+        return f"Of {text.counted(own, 'claim')} of the suite's own: {own_listed}."
+    paper = f"{text.counted(tested, 'claim')} of the CLIF paper that {'was' if tested == 1 else 'were'} tested"
+    sentence = f"Of {paper} at this scale: {listed or 'none'}."
     return f"{sentence} Of {own} of the suite's own: {own_listed}." if own else sentence
 
 

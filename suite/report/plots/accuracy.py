@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -15,7 +16,7 @@ from suite.report import costs, names, style, timings
 from suite.report.conditions import name_conditions
 from suite.report.outcomes import Outcome, order, outcomes
 from suite.report.plots.base import Plot
-from suite.report.plots.panels import label_points, logarithmic, panels, point_looks, points, row_panels
+from suite.report.plots.panels import Segment, label_points, logarithmic, panels, point_looks, points, row_panels
 from suite.statistics import SIGNIFICANCE, Estimate
 
 ACROSS = 5
@@ -246,11 +247,23 @@ def _draw_cost(data: pd.DataFrame) -> Figure:
             transform = axes.get_yaxis_transform()
             axes.text(place, level, "chance", transform=transform, fontsize=style.SMALL, va="bottom", ha=side)
     for where, own in data.groupby("where", sort=False):
-        label_points(
-            found[str(where)],
-            {str(p.who): (p.times, p.accuracy) for p in points(own) if p.named and math.isfinite(p.accuracy)},
-        )
+        axes = found[str(where)]
+        places = {str(p.who): (p.times, p.accuracy) for p in points(own) if p.named and math.isfinite(p.accuracy)}
+        label_points(axes, places, _segments(axes))
     return figure
+
+
+def _segments(axes: Axes) -> list[Segment]:
+    """What is drawn in the panel as lines across or up, bars and front; levels go from edge to edge."""
+    found: list[Segment] = []
+    for line in axes.lines:
+        x, y = (np.asarray(own, dtype=float) for own in line.get_data())
+        if line.get_transform() != axes.transData:
+            x = np.array(axes.get_xlim())
+        if line.get_drawstyle() == "steps-post":
+            x, y = np.repeat(x, 2)[1:], np.repeat(y, 2)[:-1]
+        found += [((a, b), (c, d)) for a, b, c, d in zip(x[:-1], y[:-1], x[1:], y[1:], strict=True)]
+    return found
 
 
 def _free_place(own: pd.DataFrame, level: float) -> tuple[float, str]:

@@ -23,6 +23,8 @@ ROW = 0.15
 LEGEND_ROW = 0.14
 LETTER = 0.052
 """Inches of a row of a legend, and of a letter of SMALL text."""
+LETTER_OF_TEXT = 0.057
+"""Inches of a letter of TEXT, on average."""
 POINT = 1 / 72
 DECADE = 10
 
@@ -67,7 +69,7 @@ def panels(
             axes.set_ylabel(ylabel)
         if place + across >= len(titles):
             axes.tick_params(axis="x", labelbottom=True)
-    figure.supxlabel(xlabel, fontsize=style.TEXT)
+    figure.supxlabel(textwrap.fill(xlabel, int(width / LETTER_OF_TEXT)), fontsize=style.TEXT)
     return figure, found
 
 
@@ -163,13 +165,24 @@ def label_ends(axes: Axes, ends: Mapping[str, tuple[float, float]], colours: Map
         )
 
 
-def label_points(axes: Axes, places: Mapping[str, tuple[float, float]]) -> None:
-    """A name beside each point, at the side where it covers least of the others."""
+Segment = tuple[tuple[float, float], tuple[float, float]]
+
+
+def label_points(axes: Axes, places: Mapping[str, tuple[float, float]], lines: Sequence[Segment] = ()) -> None:
+    """A name beside each point, at the side where it covers least of the others and of the lines.
+
+    Args:
+        lines: across or up, each by its ends: bars of the points, a level.
+    """
     axes.figure.canvas.draw()
     transform = axes.transData.transform
     pixels = {name: transform(place) for name, place in places.items()}
     scale = axes.figure.dpi / 72
     taken = [(x - 3 * scale, y - 3 * scale, x + 3 * scale, y + 3 * scale) for x, y in pixels.values()]
+    for ends in lines:
+        (left, low), (right, high) = (transform(end) for end in ends)
+        edge = LINE * scale
+        taken.append((min(left, right) - edge, min(low, high) - edge, max(left, right) + edge, max(low, high) + edge))
     frame = axes.get_window_extent()
     for name, (x, y) in sorted(pixels.items(), key=lambda own: (own[1][0], own[1][1])):
         width, height = len(shown(name)) * 4.2 * scale, 7.5 * scale
@@ -193,6 +206,8 @@ def label_points(axes: Axes, places: Mapping[str, tuple[float, float]]) -> None:
         )
 
 
+LINE = 1.0
+"""Points to each side of a line that a name keeps clear of."""
 _SIDES = [(5, 0), (-5, 0), (0, 8), (0, -8), (5, 7), (5, -7), (-5, 7), (-5, -7), (0, 15), (0, -15), (9, 13), (9, -13)]
 """Where a label may stand, in points from its mark, the best first."""
 

@@ -14,6 +14,7 @@ from matplotlib.image import AxesImage
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from suite.report import rivals_rows, style
+from suite.report.answer import joined
 from suite.report.plots.base import Plot
 from suite.report.plots.panels import legend, line_looks, points, titled
 from suite.report.rivals_rows import SIZE
@@ -79,16 +80,14 @@ def _panel(axes: Axes, own: pd.DataFrame) -> AxesImage | None:
 
 
 def _map_finding(data: pd.DataFrame) -> str:
-    above = data[data.neuron_share > HALF]
-    return (
-        f"The neurons are more than half of the layer at {len(above)} of {len(data)} measured sizes: "
-        + "; ".join(f"{who} {_count(own)}" for who, own in data.groupby("who", sort=False))
-        + "."
-    )
-
-
-def _count(own: pd.DataFrame) -> str:
-    return f"at {(own.neuron_share > HALF).sum()} of {len(own)}"
+    """In how many measurements neurons are the larger part, and in whose they never are."""
+    above = data.neuron_share > HALF
+    counts = above.groupby(data.who, sort=False).sum()
+    never = [titled(str(who)) for who, count in counts.items() if count == 0]
+    told = f"The neurons are more than half of the layer in {above.sum()} of {len(data)} measurements"
+    if 0 < len(never) < len(counts):
+        told += f", never in those of {joined(never)}"
+    return f"{told}."
 
 
 def _lengths_data(rows: pd.DataFrame) -> pd.DataFrame | None:

@@ -173,7 +173,9 @@ def _draw_roofline(data: pd.DataFrame) -> Figure:
     axes.set_yscale("log")
     axes.set_xlabel("operations a byte (counted)")
     axes.set_ylabel("Gop/s, forward + backward")
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.set_minor_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     largest = data[data["size"] == all_sizes[-1]]
     label_points(
         axes,

@@ -14,8 +14,8 @@ import pandas as pd
 import pytest
 from matplotlib.lines import Line2D
 
-from suite.publish.build import build, reproduce
-from suite.report import style
+from suite.publish.build import build
+from suite.report import result_page, style
 from suite.report.plots import PLOTS, gradient, learning
 from suite.runs import groups
 from suite.runs.store import write_results
@@ -236,14 +236,12 @@ def test_figures_grow_with_the_number_of_neurons(count: int) -> None:
         assert sizes[name][1] >= 0.13 * count
 
 
-def test_the_lines_that_reproduce_are_read_by_their_options() -> None:
+def test_the_lines_that_repeat_a_run_leave_out_where_it_wrote_to() -> None:
     run = ["python", "-m", "suite", "run"]
-    assert reproduce([[*run, "--tasks=throughput"]], ("accuracy",)) == []
-    assert reproduce([[*run, "--tasks=throughput,accuracy", "--seeds", "3"]], ("accuracy",)) == [
-        "python -m suite run --seeds 3 --tasks accuracy"
-    ]
-    assert reproduce([["python", "-m", "suite", "study", "all", "--out", "run"]], ("accuracy",)) == []
-    assert reproduce([[*run, "--out", "study"]], ("accuracy",)) == ["python -m suite run --out study --tasks accuracy"]
+    commands = [[*run, "--out", "/mine", "--seeds", "3"], [*run, "--seeds", "3", "--out=/yours"], [*run, "--tune", "2"]]
+    lines = result_page._lines({"commands": commands})
+    assert lines == ["python -m suite run --seeds 3", "python -m suite run --tune 2"]
+    assert result_page._lines({}) == ["python -m suite run"]
 
 
 def test_a_significant_difference_is_bold_and_keeps_its_star(run: Run) -> None:

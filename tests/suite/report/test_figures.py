@@ -15,6 +15,7 @@ from suite.report import style
 from suite.report.data_facts import chance
 from suite.report.plots import PLOTS, Plot, of_baseline
 from suite.report.plots.accuracy import MOST_NAMED
+from suite.report.plots.panels import label_points
 from suite.statistics import Estimate
 from suite.studies.claims import claims
 from suite.studies.forest import forest_of
@@ -43,7 +44,7 @@ def drawn(plot: Plot | str, *records: list[Record]) -> Figure:
 
 def labels(figure: Figure) -> tuple[str, list[str]]:
     """What stands below all panels, and beside those at the left."""
-    return figure.get_supxlabel(), [axes.get_ylabel() for axes in figure.axes if axes.get_ylabel()]
+    return figure.get_supxlabel().replace("\n", " "), [axes.get_ylabel() for axes in figure.axes if axes.get_ylabel()]
 
 
 Place = tuple[float, ...]
@@ -60,6 +61,30 @@ def lines(axes: Axes) -> list[tuple[Place, Place]]:
 
 def heads(axes: Axes) -> list[str]:
     return [text.get_text() for text in axes.get_yticklabels()]
+
+
+@pytest.mark.parametrize("datasets", [["digits"], ["digits", "mnist5k"], ["digits", "mnist5k", "mnist1d"]])
+@pytest.mark.parametrize("name", ["accuracy", "differences"])
+def test_what_stands_below_the_panels_lies_within_the_figure(name: str, datasets: list[str]) -> None:
+    plot = of_baseline("lif") if name == "differences" else name
+    eight = [90.0 + seed for seed in range(8)]
+    figure = drawn(plot, *(accuracy(who, own, eight) for who in ("lif", "clif") for own in datasets))
+    figure.canvas.draw()
+    (below,) = [text for text in figure.texts if text.get_text() == figure.get_supxlabel()]
+    place = below.get_window_extent()
+    assert 0 <= place.x0 < place.x1 <= figure.bbox.width
+
+
+@pytest.mark.parametrize(("ends", "side"), [((2.0, 5.0), "right"), ((5.0, 8.0), "left")])
+def test_a_name_stands_beside_the_bar_of_its_point(ends: tuple[float, float], side: str) -> None:
+    """On the side to which the bar does not reach; above or below it where it reaches to both."""
+    _, axes = plt.subplots()
+    axes.plot([0, 10], [0, 10], linestyle="")
+    label_points(axes, {"lif": (5.0, 5.0)}, [((ends[0], 5.0), (ends[1], 5.0))])
+    label_points(axes, {"clif": (5.0, 5.0)}, [((2.0, 5.0), (8.0, 5.0))])
+    beside, above = axes.texts
+    assert beside.get_ha() == {"right": "left", "left": "right"}[side]
+    assert above.get_position()[1] != 0
 
 
 def gradients(neuron: str, spatial: list[float], by_lag: list[float]) -> list[Record]:

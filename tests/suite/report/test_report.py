@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from pylatexenc.latexwalker import LatexWalker
 
-from suite.publish.build import build, reproduce
+from suite.publish.build import build
 from suite.report import packages
 from suite.report.comparison import differences
 from suite.report.conditions import name_conditions
@@ -204,21 +204,6 @@ def test_two_settings_are_never_averaged() -> None:
         "clif": ["91.0", "—"],
     }
     assert set(name_conditions(plain).dataset) == {"digits"}
-
-
-def test_the_lines_that_reproduce_a_table() -> None:
-    run = ["python", "-m", "suite", "run"]
-    commands = [
-        [*run, "--tasks", "memory,accuracy", "--set", "neuron.tau=1.5 2"],
-        [*run, "--tasks", "memory"],
-        run,
-        ["python", "-m", "suite", "study", "all"],
-    ]
-    assert reproduce(commands, ["accuracy"]) == [
-        "python -m suite run --set 'neuron.tau=1.5 2' --tasks accuracy",
-        "python -m suite run --tasks accuracy",
-    ]
-    assert reproduce(commands, []) == []
 
 
 def test_all_formats_of_a_published_run(tmp_path: Path) -> None:

@@ -74,7 +74,9 @@ def test_the_published_setting_today() -> None:
     assert texts["snntorch.leaky"][5] == "50.0 % (predicted)"
     assert texts["norse.lifbox"][2] == "unavailable: norse fails: OSError: no library"
     assert table.footnotes == ["n = 1,024: unavailable: no memory"]
-    assert rivals.first_finding(rivals_rows.published_setting(found)).endswith("time: snntorch.leaky 15.")
+    assert rivals.first_finding(rivals_rows.published_setting(found)).endswith(
+        "LIF takes 15 (snntorch.leaky) times the fused kernel's time."
+    )
 
 
 def test_the_first_finding_is_of_the_largest_size_of_several_rounds() -> None:
@@ -117,7 +119,9 @@ def test_who_was_right() -> None:
     assert "1 of 4 measurements change sides of the half." in told
     data = MAP.data(rows(measured("lif", "cpu", 0.6, **MAP_SIZE), measured("lif", "cpu", 0.5, **wide)))
     assert data is not None
-    assert MAP.finding(data).startswith("The neurons are more than half of the layer at 1 of 2 measured sizes")
+    assert MAP.finding(data) == "The neurons are more than half of the layer in 1 of 2 measurements."
+    both = pd.concat([data, data.assign(who="PLIF, fused", neuron_share=0.1)])
+    assert MAP.finding(both).endswith("in 1 of 4 measurements, never in those of PLIF, fused.")
 
 
 def test_the_fastest_without_a_reset_by_length() -> None:

@@ -95,6 +95,7 @@ def test_tuned_settings_are_one_condition_whatever_was_chosen(run: pd.DataFrame)
 
 
 def test_the_answer_is_that_of_the_tuned(run: pd.DataFrame) -> None:
+    assert answer(run, "lif").question == "Which neuron model, when all are tuned alike?"
     sentence = answer(run, "lif").sentence
     assert sentence.startswith("Each with the best of 4 settings, CLIF leads on digits (99.0 %).")
     assert sentence.endswith("CLIF gains most by it, 58.0 points on digits.")

@@ -56,7 +56,7 @@ def test_tables_of_a_page() -> None:
 def test_claims_of_the_suite_are_not_counted_as_the_papers() -> None:
     found = list(findings_of("delayed_recall", recall_rows()).values())
     assert [f.claim.origin for f in found] == ["suite", "suite", "paper"]
-    expected = "Of 1 claims of the CLIF paper that were tested at this scale: 1 supported. Of 2 of the suite's own: "
+    expected = "Of 1 claim of the CLIF paper that was tested at this scale: 1 supported. Of 2 of the suite's own: "
     assert sentence_of(found, []) == expected + "2 supported."
     counts = {name: [entry.text for entry in entries] for name, entries in counts_table(found, []).rows}
     assert counts["supported"] == ["1", "2"]
