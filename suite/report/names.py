@@ -54,6 +54,13 @@ def dataset(name: str) -> str:
     )
 
 
+def known(text: str) -> str:
+    """A registered neuron or a data set as papers write it; any other text as it is."""
+    if registry.registered(text) is not None:
+        return neuron(text)
+    return dataset(text) if text in datasets.SOURCES else text
+
+
 def condition(text: str) -> str:
     """A text that begins with the name of a data set, as a column or a panel is called."""
     for name in sorted(datasets.SOURCES, key=len, reverse=True):

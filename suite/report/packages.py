@@ -345,7 +345,7 @@ PLOTS = [
         "package_times",
         "Time of a layer",
         "Grey squares: the package; black dots: the suite's kernel of the model that it is held against, in the same "
-        "rounds; bars: 20th to 80th percentile. Panels: 2^15, 2^19 and 2^23 neurons × steps.",
+        "rounds; bars: 20th to 80th percentile. small, cache, large: 2¹⁵, 2¹⁹, 2²³ neurons × steps.",
         _times_data,
         _draw_times,
         _finding,

@@ -233,12 +233,12 @@ def logarithmic(axes: Axes) -> None:
 
 
 def fitted(figure: Figure) -> Figure:
-    """A figure of seaborn's at a paper's width: its legend above, no text smaller than SMALL."""
+    """A figure of seaborn's at a paper's width: its legend above, names as papers write them, no text below SMALL."""
     width, height = figure.get_size_inches()
     target = style.COLUMN if width <= NARROWEST_OF_PAGE else style.PAGE
     figure.set_size_inches(target, min(height, max(LOWEST, height * target / width)))
     for own in list(figure.legends):
-        handles, texts = own.legend_handles, [text.get_text() for text in own.get_texts()]
+        handles, texts = own.legend_handles, [names.known(text.get_text()) for text in own.get_texts()]
         own.remove()
         longest = max((len(text) for text in texts), default=1)
         columns = max(1, int(target / (0.45 + 0.065 * longest)))
@@ -248,6 +248,12 @@ def fitted(figure: Figure) -> Figure:
                 handle.set_label(text)
         kept = [handle for handle in handles if handle is not None]
         figure.legend(handles=kept, loc="outside upper center", ncol=columns, columnspacing=1.2)
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            written = [text.get_text() for text in axis.get_ticklabels()]
+            wanted = [names.known(text) for text in written]
+            if wanted != written:
+                axis.set_ticks(axis.get_ticklocs(), wanted)
     figure.set_layout_engine("constrained")
     for shown_text in figure.findobj(Text):
         size = shown_text.get_fontsize()

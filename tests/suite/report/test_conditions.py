@@ -73,7 +73,7 @@ def test_a_seed_measured_twice_is_no_second_sample() -> None:
         ({"a": 1, "b": 2}, {"b": 2, "a": 1}),
         ({}, {"bptt_steps": None}),
         ({"sizes": [1, 2]}, {"sizes": [1.0, 2.0]}),
-        ({}, {"precision": "float32", "neuron_learning_rate_factor": 1.0}),
+        ({}, {"precision": "float32", "compile": "off"}),
     ],
 )
 def test_one_condition_written_in_two_ways_is_one(first: dict[str, Any], second: dict[str, Any]) -> None:

@@ -71,7 +71,7 @@ def test_what_is_not_told_is_said() -> None:
 
 
 def test_a_sentence_says_what_each_needs_and_what_is_not_told() -> None:
-    told = "LIF needs the gradient through time on delayed recall and binary adding; state alone on MNIST rows; "
+    told = "LIF needs the gradient through time on delayed recall and Binary adding; state alone on MNIST rows; "
     assert temporal_need.says(need_rows()) == told + "neither on digits."
     alike = need_rows({"digits": (96, 96, 95)})
     noisy = alike.assign(value=alike.value + 20 * (alike.seed % 2) * alike.settings.str.contains("none"))

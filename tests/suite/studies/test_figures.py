@@ -8,7 +8,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
+from suite.report.names import known
 from suite.studies import studies
 from tests.suite.studies.test_one_condition import MADE, one_condition
 
@@ -72,6 +74,9 @@ def test_axes_and_means(name: str) -> None:
     try:
         names = [(axes.get_xlabel(), axes.get_ylabel()) for axes in figure.axes]
         assert (max(x for x, _ in names), max(y for _, y in names)) == AXES[name]
+        figure.canvas.draw()
+        words = {text.get_text() for text in figure.findobj(Text)}
+        assert {word for word in words if known(word) != word} == set(), "neurons and data sets as papers write them"
         if name == "truncation":
             texts = [text.get_text() for text in figure.axes[0].texts]
             assert texts == [f"{value:.1f}" for value in data.pivot(index="tau", columns="k", values="value").stack()]

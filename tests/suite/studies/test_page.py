@@ -76,7 +76,7 @@ def built(folder: Path, **rows: pd.DataFrame) -> tuple[Page, str]:
     page = build(folder, pd.concat(named, ignore_index=True), groups, Parts())
     assert page is not None
     environment = Environment(loader=PackageLoader("suite.report"), autoescape=True)
-    return page, environment.get_template("paper.html").render(run="r", pages=[page], **page.context)
+    return page, environment.get_template("paper.html").render(run="r", pages=[page], provenance={}, **page.context)
 
 
 def test_a_page_asks_for_whose_claims_it_tests(tmp_path: Path) -> None:
