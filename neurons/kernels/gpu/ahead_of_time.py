@@ -132,7 +132,8 @@ def _bytes_moved(text: str, steps: int, together: int, blocks: int) -> tuple[int
 
     Counted on the compiler's intermediate representation (TTIR), where a value that all threads share is one load as
     it is one for the memory. The loop over time has `together` steps in its body, whose last may not exist: accesses
-    to the input, the output and their gradients are left out then. The first block has no checkpoint.
+    to the input, the output and their gradients are left out then. Inputs that are loaded before the loop are those
+    that its last turn does not load for a turn after it. The first block has no checkpoint.
     """
     origin: dict[str, str] = {}
     turns = -(-steps // together)
@@ -148,7 +149,7 @@ def _bytes_moved(text: str, steps: int, together: int, blocks: int) -> tuple[int
             elif argument.startswith(("%coefficient", "%partial")):
                 others += 1
                 moved += size * (turns if depth else 1)
-            else:
+            elif depth:
                 moved += size * steps / together
         depth += line.count("scf.for") - (depth > 0 and line.startswith("    }"))
     return round(moved), others

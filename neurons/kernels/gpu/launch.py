@@ -33,13 +33,15 @@ TILE_NEURONS = 512
 LANES = 64 if torch.version.hip else 32
 """Threads of a warp on the device at hand."""
 TOGETHER = 4
-"""Steps whose inputs forward loads together."""
+"""Steps that inputs of forward and gradients of backward are loaded ahead."""
 A_THREAD = 4
 """Neurons of a thread: 16 bytes of float32 in one access."""
 HISTORY = 32
 """Inputs, and each of the states, that a thread of backward holds in registers: steps times neurons, less its sums."""
 MOST = 4
 """States and sums of a thread of backward that owns A_THREAD neurons."""
+LONG = 80
+"""Lines of a generated step, forward and adjoint, whose values leave a thread no registers for A_THREAD neurons."""
 SHORTEST_BLOCK = 8
 """Steps; checkpoints of shorter blocks would be more than a tenth of the least bytes."""
 WIDE = 32
@@ -135,8 +137,9 @@ class Layout:
 
 
 def neurons_of_a_thread(source: KernelSource) -> int:
-    """Of backward: half as many where states or sums would leave no registers for as many steps as are needed."""
+    """Of backward: half as many where states, sums or the step would leave no registers for the steps of a block."""
     many = len(source.states) > 2 or len(source.states) + len(source.sums) > MOST
+    many = many or source.triton_text.count("\n") > LONG
     return A_THREAD // 2 if many or any(total.per == "step_channel" for total in source.sums) else A_THREAD
 
 
@@ -185,7 +188,12 @@ class TritonKernel:
     def backward_constants(self, steps: int, save: bool) -> dict[str, Any]:
         """The compile-time arguments of the backward kernel; `save`: checkpoints are read."""
         interval = interval_of(self.source, steps)
-        chosen = {"INTERVAL": interval, "SAVE": save, "EVEN": steps % interval == 0}
+        chosen = {
+            "INTERVAL": interval,
+            "SAVE": save,
+            "TOGETHER": min(TOGETHER, interval),
+            "EVEN": steps % interval == 0,
+        }
         return {"STEP": self.module.step_forward, **self._adjoint_constants(), **chosen}
 
     def _model_constants(self) -> dict[str, Any]:

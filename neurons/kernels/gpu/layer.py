@@ -6,8 +6,9 @@ one number of the program; else channels lie along the columns. What gradients o
 neurons of a channel before it is written: one partial sum a program, added up outside, the same in every run.
 
 A memory address is one number of the program, which moves with the time step, and the tile's offsets, which do not: all
-tensors keep one layout in registers, so nothing is exchanged between threads in the loop over time. Inputs of several
-steps are loaded together, so that enough of them are on their way.
+tensors keep one layout in registers, so nothing is exchanged between threads in the loop over time. An input is loaded
+TOGETHER steps before it is used, right after the output of a step is stored: compilers move no load across a store, so
+that many are on their way whatever the step computes.
 
 Backward takes the time steps in blocks of INTERVAL, the last first. It starts a block from the states that forward
 left at its beginning (none for the first block: they are zero), computes the states of the block again, and runs the
@@ -113,11 +114,11 @@ def _at(t, lasting, pointers, channel, inside, stride, GRANULARITY: tl.constexpr
 
 @triton.jit
 def _inputs(pointer, first, steps, elements, offset, inside, COUNT: tl.constexpr, EVEN: tl.constexpr):
-    """The inputs of COUNT steps from the step `first` on."""
+    """The inputs of COUNT steps from the step `first` on, as they lie in memory."""
     xs = ()
     for k in tl.static_range(COUNT):
         there = inside if EVEN else inside & (first + k < steps)
-        xs = xs + (tl.load(pointer + k * elements + offset, mask=there, other=0.0).to(tl.float32),)
+        xs = xs + (tl.load(pointer + k * elements + offset, mask=there, other=0.0),)
     return xs
 
 
@@ -146,13 +147,14 @@ def forward_kernel(
 ):
     """Output of all time steps; with SAVE also the states before steps INTERVAL, 2·INTERVAL …
 
-    The inputs of TOGETHER steps are loaded before the first of them is used; INTERVAL is a multiple of it.
+    INTERVAL is a multiple of TOGETHER.
     """
     columns = tl.cast(units, tl.int64) * UNIT
     base, offset, inside, channel, elements = _tile(rows, columns, channels, inner, CHANNELS, ROWS, COLUMNS)
     stride = columns if CHANNELS == ARE_COLUMNS else channels
     states = _zeros(STATES, ROWS, COLUMNS)
     lasting = _lasting_coefficients(coefficient_ptrs, channel, inside, GRANULARITY, CHANNELS)
+    xs = _inputs(x_ptr + base, 0, steps, elements, offset, inside, TOGETHER, True)
     for first in range(0, steps, TOGETHER):
         if SAVE:
             if (first > 0) & (first % INTERVAL == 0):
@@ -160,13 +162,17 @@ def forward_kernel(
                 for s in tl.static_range(STATES):
                     tl.store(saved + s * elements + offset, states[s], mask=inside)
         start = base + tl.cast(first, tl.int64) * elements
-        xs = _inputs(x_ptr + start, first, steps, elements, offset, inside, TOGETHER, EVEN)
+        following = ()
         for k in tl.static_range(TOGETHER):
             there = inside if EVEN else inside & (first + k < steps)
             t = first + k if EVEN else tl.minimum(first + k, steps - 1)
             coefficients = _at(t, lasting, coefficient_ptrs, channel, inside, stride, GRANULARITY, CHANNELS)
-            output, states = STEP(xs[k], states, coefficients)
+            output, states = STEP(xs[k].to(tl.float32), states, coefficients)
             tl.store(output_ptr + start + k * elements + offset, output, mask=there)
+            ahead = first + TOGETHER if EVEN else first + TOGETHER + k
+            place = x_ptr + start + (TOGETHER + k) * elements + offset
+            following = following + (tl.load(place, mask=inside & (ahead < steps), other=0.0),)
+        xs = following
 
 
 @triton.jit
@@ -188,8 +194,10 @@ def _states_of_block(
     """The inputs of a block of steps, and the states before each of them."""
     base, offset, inside, channel, elements = tile
     start = x_ptr + base + tl.cast(first, tl.int64) * elements
-    xs = _inputs(start, first, steps, elements, offset, inside, INTERVAL, EVEN)
-    history = (states,)
+    loaded = _inputs(start, first, steps, elements, offset, inside, INTERVAL, EVEN)
+    xs, history = (), (states,)
+    for k in tl.static_range(INTERVAL):
+        xs = xs + (loaded[k].to(tl.float32),)
     for k in tl.static_range(INTERVAL - 1):
         t = first + k if EVEN else tl.minimum(first + k, steps - 1)
         coefficients = _at(t, lasting, coefficient_ptrs, channel, inside, stride, GRANULARITY, CHANNELS)
@@ -220,11 +228,15 @@ def backward_kernel(
     UNIT: tl.constexpr,
     INTERVAL: tl.constexpr,
     SAVE: tl.constexpr,
+    TOGETHER: tl.constexpr,
     EVEN: tl.constexpr,
     ROWS: tl.constexpr,
     COLUMNS: tl.constexpr,
 ):
-    """Gradient of the input, and each program's part of the gradients of the coefficients."""
+    """Gradient of the input, and each program's part of the gradients of the coefficients.
+
+    The output's gradients are loaded TOGETHER steps before they are used, the first of a block before its inputs.
+    """
     columns = tl.cast(units, tl.int64) * UNIT
     tile = _tile(rows, columns, channels, inner, CHANNELS, ROWS, COLUMNS)
     stride = columns if CHANNELS == ARE_COLUMNS else channels
@@ -235,6 +247,11 @@ def backward_kernel(
     blocks = (steps + INTERVAL - 1) // INTERVAL
     for done in range(blocks):
         first = (blocks - 1 - done) * INTERVAL
+        start = base + tl.cast(first, tl.int64) * elements
+        grads = ()
+        for k in tl.static_range(INTERVAL - 1, INTERVAL - 1 - TOGETHER, -1):
+            there = inside if EVEN else inside & (first + k < steps)
+            grads = grads + (tl.load(grad_output_ptr + start + k * elements + offset, mask=there, other=0.0),)
         states = _zeros(STATES, ROWS, COLUMNS)
         if SAVE:
             saved = checkpoint_ptr + base + tl.cast(blocks - 2 - done, tl.int64) * STATES * elements
@@ -245,15 +262,18 @@ def backward_kernel(
                 first, states, x_ptr, tile, lasting, coefficient_ptrs, stride, steps,
                 STEP, GRANULARITY, CHANNELS, INTERVAL, EVEN,
             )  # fmt: skip
-        start = base + tl.cast(first, tl.int64) * elements
         for k in tl.static_range(INTERVAL - 1, -1, -1):
             exists = True if EVEN else first + k < steps
             t = first + k if EVEN else tl.minimum(first + k, steps - 1)
             there, at = inside & exists, start + k * elements
-            grad = tl.load(grad_output_ptr + at + offset, mask=there, other=0.0).to(tl.float32)
+            grad = grads[INTERVAL - 1 - k].to(tl.float32)
             coefficients = _at(t, lasting, coefficient_ptrs, channel, inside, stride, GRANULARITY, CHANNELS)
             grad_x, new_grad_states, parts = ADJOINT(xs[k], history[k], coefficients, grad, grad_states)
             tl.store(grad_x_ptr + at + offset, grad_x, mask=there)
+            if k >= TOGETHER:
+                there = inside if EVEN else inside & (first + k - TOGETHER < steps)
+                place = grad_output_ptr + at - TOGETHER * elements + offset
+                grads = grads + (tl.load(place, mask=there, other=0.0),)
             grad_states = new_grad_states if EVEN else _choose(exists, new_grad_states, grad_states, STATES)
             sums = _added(sums, parts, partial_ptrs, there, exists, t, steps, beside, SUMS, CHANNELS, False)
     _store_sums(partial_ptrs, sums, beside, SUMS, CHANNELS)

@@ -47,9 +47,13 @@ class MachineCode:
     registers: int
     spills: int
 
+    def loops(self) -> list[tuple[int, int]]:
+        """First and last position of each loop."""
+        return [(at.jump, at.place) for at in self.instructions if at.jump is not None and at.jump < at.place]
+
     def barriers_in_loops(self) -> int:
         """Barriers that are met again and again."""
-        loops = [(at.jump, at.place) for at in self.instructions if at.jump is not None and at.jump < at.place]
+        loops = self.loops()
         return sum(any(a <= at.place <= b for a, b in loops) for at in self.instructions if at.barrier)
 
     def widths(self) -> list[int]:
@@ -57,19 +61,39 @@ class MachineCode:
         return [at.width for at in self.instructions if at.width]
 
     def loads_in_flight(self, width: int) -> int:
-        """The most loads of at least `width` bytes that a thread has on their way before it waits for one of them."""
-        waiting: list[Registers] = []
+        """The most loads of at least `width` bytes that a thread has on their way before it waits for one of them.
+
+        In the innermost loop that has such loads, entered with what its last turn left on its way; where none has, in
+        the whole.
+        """
+        wide = [at.place for at in self.instructions if at.load and at.width >= width]
+        loops = [(first, last) for first, last in self.loops() if any(first <= place <= last for place in wide)]
+        if not loops:
+            return _most_waiting(self.instructions, [], width)
         most = 0
-        for at in self.instructions:
-            touched = at.reads | at.writes
-            for index in reversed(range(len(waiting))):
-                if waiting[index] & touched:
-                    del waiting[: index + 1]
-                    break
-            if at.load and at.width >= width:
-                waiting.append(at.writes)
-            most = max(most, len(waiting))
+        for first, last in loops:
+            if any(own != (first, last) and first <= own[0] and own[1] <= last for own in loops):
+                continue
+            body = [at for at in self.instructions if first <= at.place <= last]
+            waiting: list[Registers] = []
+            _most_waiting(body, waiting, width)
+            most = max(most, _most_waiting(body, waiting, width))
         return most
+
+
+def _most_waiting(instructions: Sequence[Instruction], waiting: list[Registers], width: int) -> int:
+    """The most loads on their way at a time; `waiting`: those that are at the beginning, then those at the end."""
+    most = len(waiting)
+    for at in instructions:
+        touched = at.reads | at.writes
+        for index in reversed(range(len(waiting))):
+            if waiting[index] & touched:
+                del waiting[: index + 1]
+                break
+        if at.load and at.width >= width:
+            waiting.append(at.writes)
+        most = max(most, len(waiting))
+    return most
 
 
 def of_cuda(cubin: bytes) -> MachineCode:
@@ -92,9 +116,6 @@ def _tool(cubin: bytes, option: str) -> str:
         file.write(cubin)
         file.flush()
         return subprocess.run([str(tool), option, file.name], capture_output=True, text=True, check=True).stdout
-
-
-SASS_WIDTH = {"U8": 1, "S8": 1, "U16": 2, "S16": 2, "64": 8, "128": 16}
 
 
 def _of_sass(place: int, text: str) -> Instruction:

@@ -60,15 +60,37 @@ SASS = """
 
 
 def test_machine_code_of_nvidia(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two wide loads, the first awaited, a third, the second awaited: two on their way at most; one barrier of two."""
+    """Two wide loads, the first awaited, a third, the second awaited: two on their way at most; one barrier of two.
+
+    The third is still on its way when the loop begins again.
+    """
     said = {"-sass": SASS, "--dump-resource-usage": "REG:42 STACK:8 SHARED:0 LOCAL:16"}
     monkeypatch.setattr(machine_code, "_tool", lambda cubin, option: said[option])
     code = machine_code.of_cuda(b"")
     assert (code.registers, code.spills) == (42, 24)
     assert code.widths() == [16, 16, 4, 16, 16, 4]
     assert code.barriers_in_loops() == 1
-    assert code.loads_in_flight(16) == 2
-    assert code.loads_in_flight(4) == 3
+    assert code.loads_in_flight(16) == 3
+    assert code.loads_in_flight(4) == 4
+
+
+AHEAD = """
+ /*0000*/ LDG.E.128 R8, desc[UR18][R16.64] ;
+ /*0010*/ LDG.E.128 R12, desc[UR18][R16.64+0x10] ;
+ /*0020*/ LDG.E.128 R20, desc[UR18][R16.64+0x20] ;
+ /*0030*/ FADD R0, R0, R8 ;
+ /*0040*/ LDG.E.128 R8, desc[UR18][R16.64] ;
+ /*0050*/ FADD R0, R0, R12 ;
+ /*0060*/ LDG.E.128 R12, desc[UR18][R16.64] ;
+ /*0070*/ @P1 BRA 0x30 ;
+"""
+
+
+def test_what_is_loaded_for_the_next_turn_is_in_flight(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two of the loop, whatever is loaded before it; each awaited before the next but one."""
+    said = {"-sass": AHEAD, "--dump-resource-usage": "REG:42"}
+    monkeypatch.setattr(machine_code, "_tool", lambda cubin, option: said[option])
+    assert machine_code.of_cuda(b"").loads_in_flight(16) == 2
 
 
 GCN = """
@@ -98,6 +120,7 @@ def test_machine_code_of_amd() -> None:
 
 TTIR = """
     %c = tt.load %coefficient_ptrs.0 : !tt.ptr<f32>
+    %x0 = tt.load %x_ptr : tensor<1x8x!tt.ptr<f16>>
     %states.0 = scf.for %first = %c0_i32 to %steps step %c4_i32 iter_args(%a = %b) -> (tensor<1x8xf32>)  : i32 {
       scf.if %15 {
         %saved = tt.addptr %checkpoint_ptr, %s : !tt.ptr<f32>, i64

@@ -1,7 +1,8 @@
 """Random steps of the known operations: each computes what the reference does, or is refused by name and line.
 
 Every example runs the traced graphs (by torch, in float64); one in five also the C kernel. NEURON_SUITE_FUZZ=2000 asks
-for as many examples, then C in float32 too; with TRITON_INTERPRET=1 Triton's interpreter takes the place of C.
+for as many examples, then C in float32 too. With TRITON_INTERPRET=1 Triton's interpreter takes the place of C, for all
+examples, in float32, float16 and bfloat16; `test_triton.py` has it run a share.
 """
 
 from __future__ import annotations
@@ -25,8 +26,11 @@ from neurons.kernels.torch_printer import _function as print_function
 from neurons.kernels.trace import Program, program_of
 from neurons.reference import step_loop
 
-WIDE = "NEURON_SUITE_FUZZ" in os.environ
-EXAMPLES = int(os.environ.get("NEURON_SUITE_FUZZ", "200"))
+USUAL = 200
+EXAMPLES = int(os.environ.get("NEURON_SUITE_FUZZ", USUAL))
+WIDE = EXAMPLES > USUAL
+TRITON = os.environ.get("TRITON_INTERPRET") == "1"
+HALVES = (torch.float16, torch.bfloat16)
 T, N, C = 4, 12, 3
 
 NAMES = ["u", "m", "mask", "state", "filter", "double", "register", "short", "vec", "tl", "input", "output", "truth"]
@@ -214,7 +218,7 @@ def by_graphs(program: Program, neuron: Neuron, parameters: dict[str, Tensor], x
 
 def by_kernel(layer: NeuronLayer, parameters: dict[str, Tensor], x: Tensor, gradient: Tensor) -> Results:
     x = x.clone().requires_grad_()
-    layer.to(x.dtype)
+    layer.to(torch.float32 if x.dtype in HALVES else x.dtype)
     for name, value in parameters.items():
         getattr(layer, name).data.copy_(value)
     output = layer(x)
@@ -249,7 +253,7 @@ def test_random_steps(drawn: tuple[str, type[Neuron]], seed: int) -> None:
         assert "step, line" in refusal
         return
     assert_same(by_graphs(program, neuron, parameters, x, gradient), right, 1e-9, text)
-    if seed % 5 == 0:
+    if TRITON or seed % 5 == 0:
         _by_kernels(cls, parameters, x, gradient, right, text)
 
 
@@ -258,13 +262,13 @@ def _by_kernels(
 ) -> None:
     flags = cpu_library.FLAGS
     cpu_library.FLAGS = tuple(flag.replace("-O3", "-O0") for flag in flags)
-    triton = os.environ.get("TRITON_INTERPRET") == "1"
     try:
-        if not triton:
+        if not TRITON:
             assert_same(by_kernel(NeuronLayer(cls(T), C, "cpu"), parameters, x, gradient), right, 1e-9, text)
-        if WIDE or triton:  # float32 meets other sides of jumps: the layer's own comparison allows for these
-            layer = NeuronLayer(cls(T), C, "triton" if triton else "cpu")
-            by_kernel(layer, parameters, x.float(), gradient.float())
+        # these meet other sides of jumps: the layer's own comparison, before its kernel is used, allows for that
+        for dtype in (torch.float32, *HALVES) if TRITON else (torch.float32,) if WIDE else ():
+            layer = NeuronLayer(cls(T), C, "triton" if TRITON else "cpu")
+            by_kernel(layer, parameters, x.to(dtype), gradient.to(dtype))
     except BackendUnavailable as error:
         if not re.search("cannot be told|cannot be fused", str(error)):
             raise AssertionError(f"{error}\n{text}") from error

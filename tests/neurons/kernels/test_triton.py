@@ -20,7 +20,6 @@ from neurons.kernels.gpu.cards import CARDS
 from neurons.kernels.gpu.launch import A_THREAD, TritonKernel, neurons_of_a_thread
 from neurons.kernels.programs import Program
 from neurons.kernels.source import source_of
-from neurons.kernels.trace import program_of
 from tests.neurons.kernels.cases import MODELS, STANDARD
 
 CASES = [(name, target, steps) for name in STANDARD for target in CARDS for steps in (8, 100)]
@@ -28,10 +27,13 @@ CASES += [(name, "cuda:90", 8) for name in MODELS if name not in STANDARD]
 
 
 @pytest.mark.slow
-def test_conformance_in_the_interpreter() -> None:
-    cases = Path(__file__).with_name("triton_cases.py")
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(cases)]
-    environment = {**os.environ, "TRITON_INTERPRET": "1", "CUDA_VISIBLE_DEVICES": ""}
+@pytest.mark.parametrize("cases", ["triton_cases.py", "test_fuzz.py"])
+def test_conformance_in_the_interpreter(cases: str) -> None:
+    """All shapes and dtypes of conformance, and random steps."""
+    path = Path(__file__).with_name(cases)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(path)]
+    alone = {"TRITON_INTERPRET": "1", "CUDA_VISIBLE_DEVICES": "", "NEURON_SUITE_FUZZ": "30"}
+    environment = {**os.environ, **alone}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=1200)
     assert done.returncode == 0, done.stdout[-4000:]
     assert " passed" in done.stdout
@@ -41,28 +43,22 @@ NARROW = {name for name in MODELS if neurons_of_a_thread(source_of(neurons.get(n
 """Whose backward has to hold too much for whole accesses."""
 
 
-PARKED = {("klif", "cuda:100", 8): 8}
-"""Bytes that NVIDIA's compiler parks in local memory though registers are free: it stops at 64 of 255."""
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "target", "steps"), CASES)
 def test_ahead_of_time(name: str, target: str, steps: int) -> None:
-    """No spill, no barrier in the loop over time, whole accesses, at most 1.1 times the least bytes, on every target.
-
-    Where a step has exponentials, NVIDIA's compiler loads later than it could.
+    """No spill, no barrier in the loop over time, whole accesses, four loads in flight, at most 1.1 times the least
+    bytes, on every target.
     """
     source = source_of(neurons.get(name)(steps))
-    plain = cost.operations(program_of(neurons.get(name)(steps)).forward)["transcendental"] == 0
     moved = least = 0.0
     for kernel in ("forward", "backward"):
         found = ahead_of_time.compile_kernel(source, kernel, target, steps)
         assert found.barriers == 0
-        assert found.spills <= PARKED.get((name, target, steps), 0)
+        assert found.spills == 0
         assert 0 < found.registers <= (255 if target.startswith("cuda") else 512)
         assert found.access_bytes == (8 if kernel == "backward" and name in NARROW else 16)
-        if name in STANDARD:  # a step of many exponentials, as AR-LIF's, may be bound by them
-            assert found.loads_in_flight >= (3 if plain else 2)
+        assert found.loads_in_flight >= 4
+        if name in STANDARD:
             assert found.predicted_ps <= (1.25 if name == "lif" else 3) * found.limit_ps
         moved += found.bytes_per_element_step
         least += cost.least_bytes(kernel, item_size=4)
@@ -77,6 +73,7 @@ def test_halves_are_read_in_whole_accesses(name: str, kernel: str) -> None:
         source_of(neurons.get(name)(1024)), kernel, "cuda:90", 1024, dtype=torch.bfloat16
     )
     assert (found.access_bytes, found.spills, found.barriers) == (8, 0, 0)
+    assert found.loads_in_flight >= 4
 
 
 @pytest.mark.slow
@@ -86,6 +83,7 @@ def test_channels_along_columns_have_no_barrier_either(name: str) -> None:
         found = ahead_of_time.compile_kernel(source_of(neurons.get(name)(20)), kernel, "cuda:90", 20, shape=(64, 64))
         assert (found.spills, found.barriers) == (0, 0)
         assert found.access_bytes >= 8
+        assert found.loads_in_flight >= 4
 
 
 def test_needs_a_gpu() -> None:
