@@ -64,6 +64,9 @@ class FusedRunner:
             fresh = [torch.full((), number, dtype=dtype, device=x.device) for number in numbers]
             return fused_forward(x, [*own, *fresh], program.handle, needed)[0]
         stored = [as_stored(value) for value in own]
+        if not x.is_contiguous() and (places := _channels_last(x)) is not None:
+            output = _FusedFunction.apply(as_stored(places.flatten(1, -2)), program, needed, constants, self, *stored)
+            return output.view(places.shape).movedim(-1, 2)
         return _FusedFunction.apply(as_stored(x), program, needed, constants, self, *stored)
 
     def prepared(self, x: Tensor) -> tuple[Program, list[Tensor]]:
@@ -140,6 +143,14 @@ def is_plain(tensors: Iterable[Tensor]) -> bool:
         if type(tensor) not in PLAIN or tensor.is_meta:
             return False
     return True
+
+
+def _channels_last(x: Tensor) -> Tensor | None:
+    """x as [T, N, *features, C] if it lies so in memory, as convolutions leave it: their format is kept, uncopied."""
+    if x.ndim < 4:
+        return None
+    places = x.movedim(2, -1)
+    return places if places.is_contiguous() else None
 
 
 def _parameters_wanted(ctx: Any, runner: FusedRunner) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import neurons
 from neurons import Learnable, Neuron, NeuronLayer
+from neurons.kernels.programs import Program
 from neurons.kernels.source import KernelSource, source_of
 
 T, N, C = 5, 6, 4
@@ -153,3 +155,35 @@ def test_changes_that_torch_does_not_count_are_seen() -> None:
         width.fill_(4.0)
         after = source.prologue([width])
     assert all(not torch.equal(one, other) for one, other in zip(before, after, strict=True))
+
+
+@pytest.mark.parametrize("features", [(3, 5), (7,), (2, 3, 2)])
+@pytest.mark.parametrize("name", ["lif", "glif", "width as gain"])
+def test_the_format_of_a_convolution_is_kept_without_a_copy(
+    name: str, features: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Channels last in memory: so are output and gradient, with the values of the usual format."""
+    plain = (0.7 + 0.6 * torch.randn(T, N, C, *features)).requires_grad_()
+    x = plain.detach().movedim(2, -1).contiguous().movedim(-1, 2).requires_grad_()
+    assert not x.is_contiguous()
+    gradient = torch.randn(plain.shape)
+    given: list[int] = []
+    run = Program.forward_with
+
+    def watched(program: Program, own: Tensor, *rest: Any) -> tuple[Tensor, Tensor]:
+        given.append(own.data_ptr())
+        return run(program, own, *rest)
+
+    monkeypatch.setattr(Program, "forward_with", watched)
+    outputs, gradients = [], []
+    for own in (plain, x):
+        layer = make(name)
+        outputs.append(layer(own))
+        gradients.append(torch.autograd.grad(outputs[-1], [own, *layer.parameters()], gradient))
+    assert given == [plain.data_ptr(), x.data_ptr()]
+    assert outputs[1].movedim(2, -1).is_contiguous()
+    assert gradients[1][0].movedim(2, -1).is_contiguous()
+    assert torch.equal(*outputs)
+    assert torch.equal(gradients[0][0], gradients[1][0])
+    for one, other in zip(gradients[0][1:], gradients[1][1:], strict=True):
+        assert torch.allclose(one, other, rtol=1e-5, atol=1e-5)
