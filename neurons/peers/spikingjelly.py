@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import torch
@@ -221,6 +221,68 @@ class CLIFStep(CLIF):
     kernel_on_cards = False
 
 
+_ITS_STEP = "FlexSN: the step written in torch for it, its kernel made by the package"
+
+
+class LIFFlexSN(LIF):
+    name = "spikingjelly.lif_flexsn"
+    class_name = "FlexSN"
+    usual = False
+    call = _ITS_STEP
+
+    def arguments(self, channels: int) -> dict[str, Any]:
+        return {"core": _lif_step(self), "num_states": 1}
+
+
+class CLIFFlexSN(CLIF):
+    name = "spikingjelly.clif_flexsn"
+    class_name = "FlexSN"
+    usual = False
+    call = _ITS_STEP
+
+    def arguments(self, channels: int) -> dict[str, Any]:
+        return {"core": _clif_step(self), "num_states": 2}
+
+
+def _spike_of_flexsn(neuron: Neuron) -> Callable[[Tensor], Tensor]:
+    """Its steps may hold numbers, but no module, as which the package's surrogates otherwise come."""
+    from spikingjelly.activation_based import surrogate
+
+    function, alpha = getattr(surrogate, _SURROGATES[neuron.surrogate][0].lower()), _surrogate(neuron).alpha
+
+    def spike(x: Tensor) -> Tensor:
+        fired: Tensor = function.apply(x, alpha)
+        return fired
+
+    return spike
+
+
+def _lif_step(neuron: Neuron) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:
+    spike, tau, v_th = _spike_of_flexsn(neuron), float(neuron.tau), float(neuron.v_th)
+    soft, v_reset = neuron.reset == "soft", float(neuron.v_reset)
+    decay_input, detach = neuron.decay_input, neuron.detach_reset
+
+    def step(x: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
+        u = u + (x - u) / tau if decay_input else u - u / tau + x
+        fired = spike(u - v_th)
+        reset = fired.detach() if detach else fired
+        return fired, u - reset * (v_th if soft else u - v_reset)
+
+    return step
+
+
+def _clif_step(neuron: Neuron) -> Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]:
+    spike, tau, v_th = _spike_of_flexsn(neuron), float(neuron.tau), float(neuron.v_th)
+
+    def step(x: Tensor, u: Tensor, m: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        u = u - u / tau + x
+        fired = spike(u - v_th)
+        m = m * torch.sigmoid(u / tau) + fired
+        return fired, u - fired * (v_th + torch.sigmoid(m)), m
+
+    return step
+
+
 class QIF(Node):
     name = "spikingjelly.qif"
     class_name, model = "QIFNode", "qif"
@@ -320,5 +382,6 @@ class PSN(Node):
 
 PEERS: tuple[type[Peer], ...] = (
     *(IF, LIF, PLIF, KLIF, GLIF, CLIF, IFStep, LIFStep, PLIFStep, KLIFStep, CLIFStep, PSN),
+    *(LIFFlexSN, CLIFFlexSN),
     *(QIF, EIF, Izhikevich, CUBA, ILIF),
 )

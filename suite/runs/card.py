@@ -22,6 +22,8 @@ LARGEST = 1 << 30
 """Of these but LIF and CLIF have room beside each other: 4 GiB an input."""
 BEYOND_32_BITS = (1 << 31) + 1
 FEW = ("lif", "clif")
+FLEXIBLE = ("spikingjelly.lif_flexsn", "spikingjelly.clif_flexsn")
+"""The same two as steps from which spikingjelly makes its own kernels."""
 CIFAR_SIZED: dict[str, Any] = {
     **{"dataset": "random_images", "network": "resnet18", "width": 64, "batch_size": 64, "timesteps": 4},
     "rounds": 5,
@@ -70,6 +72,9 @@ def _training(device: str) -> Iterator[Cell]:
         for backend in (_fused(neuron, device), "reference", "compile", *peers.beside_torch()):
             for task in ("training_speed", "training_memory"):
                 yield _cell(task, neuron, backend, device, **CIFAR_SIZED)
+    for peer in FLEXIBLE:
+        for task in ("training_speed", "training_memory"):
+            yield _cell(task, peer, "spikingjelly", device, **CIFAR_SIZED)
 
 
 def _networks(device: str, models: Sequence[str], seeds: int) -> Iterator[Cell]:
