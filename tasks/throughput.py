@@ -22,6 +22,7 @@ from neurons.normalized import NormalizedLayer
 from tasks.base import Cell, InterleavedTask, Metric, Range, Value
 from tasks.measuring import devices
 from tasks.measuring.executed import Executed, check, executed
+from tasks.measuring.predicted import predicted_time
 from tasks.measuring.timing import CARD_METRICS, COPY_WORK, CardWatch, Spread, add_baseline, interleave, spread_values
 from tasks.measuring.workload import DTYPE_RANGE, NORM_RANGE, LayerWorkload
 
@@ -47,7 +48,10 @@ class Throughput(InterleavedTask):
         "protocol": "controlled",
     }
     ranges: ClassVar[dict[str, Range]] = {**DTYPE_RANGE, **NORM_RANGE}
-    sources = ("measuring/workload.py", "measuring/timing.py", "measuring/executed.py", "measuring/devices.py")
+    sources = (
+        *("measuring/workload.py", "measuring/timing.py", "measuring/executed.py", "measuring/devices.py"),
+        "measuring/predicted.py",
+    )
     metrics = {
         "forward_time": Metric("ns/element-step", "forward without gradient, median of rounds", "lower"),
         "forward_time_p20": Metric("ns/element-step", "20th percentile of the rounds", "lower"),
@@ -81,6 +85,9 @@ class Throughput(InterleavedTask):
         ),
         "forward_backward_graph_time_p20": Metric("ns/element-step", "20th percentile of the rounds", "lower"),
         "forward_backward_graph_time_p80": Metric("ns/element-step", "80th percentile of the rounds", "lower"),
+        "forward_backward_predicted_time": Metric(
+            "ns/element-step", "predicted for this card from the machine code of both kernels; no measurement"
+        ),
         **CARD_METRICS,
         "copy_bandwidth": Metric("GB/s", "bytes read and written by a copy of the input, same rounds"),
         "operations": Metric(
@@ -192,6 +199,8 @@ def _layer_values(
         apart = times[index, "norm_apart"]
         yield from spread_values("norm_apart_time", apart, 1e9 / workload.element_steps)
         yield from spread_values("norm_apart_over_inside", apart.over(times[index, "forward_backward"]))
+    if (predicted := predicted_time(workload)) is not None:
+        yield Value("forward_backward_predicted_time", predicted[0], detail=predicted[1])
     yield Value("copy_bandwidth", 2 * workload.x.nbytes / copy / 1e9, detail=missing)
 
 

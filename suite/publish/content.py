@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from suite.report import closing
+from suite.report import closing, gpus
 from suite.report.links import link_cards
 from suite.runs.store import RunError
 
@@ -22,8 +22,8 @@ ROWS = ("results.parquet", "provenance.json", "groups.json", "plan.json", "forma
 REPORT = "report"
 FIGURES = ("tuned", "accuracy", "claims", "package_times", "neuron_share", "layer_time")
 """Pictures of a run, the most telling first; the first that there is stands for the run."""
-TABLES = ("board", "tuned", "tuned_settings", "verdicts", "relations", "onm_today")
-"""Tables that say what a run found: of neurons, of their tuning, of claims, of packages, of a published setting."""
+TABLES = ("board", "tuned", "tuned_settings", "verdicts", "relations", "onm_today", gpus.NAME)
+"""Tables that say what a run found: of neurons, their tuning, claims, packages, a published setting, GPUs."""
 OWN = (*ROWS, REPORT)
 """What belongs to a run in its folder; anything else there is somebody's own."""
 
@@ -49,7 +49,8 @@ def published_files(run: Path) -> list[Path]:
     figure = figure_of(run, "png")
     figures = [figure, figure.replace(".png", ".csv")] if figure is not None else []
     found = []
-    for place in (*ROWS, f"{REPORT}/{closing.FILE}", *figures, *tables_of(run)):
+    of_gpus = f"{REPORT}/tables/{gpus.NAME}.csv"  # the index joins those of all runs
+    for place in (*ROWS, f"{REPORT}/{closing.FILE}", *figures, *tables_of(run), of_gpus):
         path = run / place
         for own in (*reversed(path.parents[: place.count("/")]), path):
             if own.is_symlink():

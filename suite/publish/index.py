@@ -14,12 +14,13 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 
 from suite.publish.content import FIGURES, figure_of, is_published_run, tables_of
 from suite.publish.names import link
-from suite.report import closing
+from suite.report import closing, gpus
 from suite.report.links import CARDS
 from suite.report.result_page import cores
 from suite.runs.store import RunError, read_provenance, write_atomically
 
 HEADER = ("run", "finding", "date", "commit", "machine", "shown in")
+GPU_HEADER = (*gpus.HEADER, "run")
 MARKS = {"README.md": "finding | date | commit | machine |", "index.html": 'aria-label="Published runs"'}
 """The files of the index, and what stands in no other: without it, a file of that name is somebody's own."""
 OTHERWISE = {"README.md": "published-runs.md", "index.html": "published-runs.html"}
@@ -81,10 +82,11 @@ def write_index(root: Path, pages: bool = False) -> list[Path]:
     withdrawn = _withdrawn(root / "withdrawn.csv")
     environment = Environment(loader=PackageLoader("suite.report"), autoescape=select_autoescape())
     cards = link(CARDS, "index.html") if (root / CARDS / "index.html").is_file() else ""
-    texts = {"README.md": _markdown(runs, withdrawn, pages)}
+    measured = [[*line, folder.name] for folder in folders if is_published_run(folder) for line in gpus.read(folder)]
+    texts = {"README.md": _markdown(runs, withdrawn, measured, pages)}
     if pages:
         texts["index.html"] = environment.get_template("published.html").render(
-            runs=runs, withdrawn=withdrawn, cards=cards
+            runs=runs, withdrawn=withdrawn, cards=cards, gpu_header=GPU_HEADER, gpus=measured, about_gpus=gpus.CAPTION
         )
     ours = all(_ours(root / name, MARKS[name]) for name in texts)
     names = {name: name if ours else OTHERWISE[name] for name in texts}
@@ -103,9 +105,20 @@ def _ours(path: Path, mark: str) -> bool:
     return path.is_file() and not path.is_symlink() and mark in path.read_text(encoding="utf-8", errors="replace")
 
 
-def _markdown(runs: Sequence[PublishedRun], withdrawn: Sequence[Withdrawn], pages: bool) -> str:
+def _markdown(
+    runs: Sequence[PublishedRun], withdrawn: Sequence[Withdrawn], measured: Sequence[Sequence[str]], pages: bool
+) -> str:
     lines = ["# Published results", ""] if pages else ["# Published results", "", ROWS_ALONE, ""]
     lines += _table(HEADER, map(_line, runs))
+    if measured:
+        lines += [
+            "",
+            "## GPUs",
+            "",
+            gpus.CAPTION,
+            "",
+            *_table(GPU_HEADER, ([*map(_escaped, line)] for line in measured)),
+        ]
     if withdrawn:
         facts = ([entry.date, entry.run, entry.said, entry.why] for entry in withdrawn)
         lines += ["", "## Withdrawn", ""]

@@ -8,7 +8,7 @@ from functools import partial
 
 import pandas as pd
 
-from suite.report import beside, timings
+from suite.report import beside, gpus, timings
 from suite.report.comparison import differences, improvements, mean_ranks, tests
 from suite.report.conditions import mean_over_layers, of_task
 from suite.report.over_datasets import aggregate
@@ -54,6 +54,7 @@ def makers(rows: pd.DataFrame, baseline: str) -> dict[str, Make]:
         "throughput": partial(layer_throughput, rows),
         "training_speed": partial(training_speed, rows),
         "devices": partial(beside.table, rows),
+        gpus.NAME: partial(gpus.table, rows),
         "firing_rate": partial(firing_rate, rows),
         "problems": partial(problems, rows),
     }

@@ -53,6 +53,11 @@ class Device(ABC):
         """Versions of what runs it beside torch, by name: they decide values, as torch's does."""
         return {}
 
+    def target(self, device: torch.device) -> str | None:
+        """What kernels are compiled for to run there, such as "cuda:90"; None where none are."""
+        del device
+        return None
+
     def use(self, device: torch.device) -> None:
         """Make it the one that is meant where nobody says which: kernels of other packages go there."""
         del device
@@ -142,6 +147,12 @@ class Cuda(Device):
     def versions(self) -> dict[str, str]:
         built = {"cuda": torch.version.cuda, "rocm": torch.version.hip, "driver": nvml.driver_version()}
         return {name: version for name, version in built.items() if version}
+
+    def target(self, device: torch.device) -> str | None:
+        if torch.version.hip:
+            return f"hip:{torch.cuda.get_device_properties(device).gcnArchName.partition(':')[0]}"
+        major, minor = torch.cuda.get_device_capability(device)
+        return f"cuda:{major}{minor}"
 
     def use(self, device: torch.device) -> None:
         torch.cuda.set_device(device)

@@ -14,6 +14,7 @@ class Card:
     """A GPU by its data sheet and programming guide.
 
     Attributes:
+        name: the product whose data sheet it is.
         bandwidth: of its memory, in B/s.
         latency: seconds from a load to its value with memory under load; an assumption, about twice what is published
             for an idle card (Luo et al. 2024 measure 480 cycles on H100).
@@ -23,6 +24,7 @@ class Card:
         shared_bytes: of a processor.
     """
 
+    name: str
     target: GPUTarget
     bandwidth: float
     latency: float
@@ -51,12 +53,11 @@ class Card:
 
 
 CARDS = {
-    "cuda:80": Card(GPUTarget("cuda", 80, 32), 2.0e12, 0.7e-6, 108, 65_536, 8, 64, 32, 164 << 10),
-    "cuda:90": Card(GPUTarget("cuda", 90, 32), 3.35e12, 0.7e-6, 132, 65_536, 8, 64, 32, 228 << 10),
-    "cuda:100": Card(GPUTarget("cuda", 100, 32), 8.0e12, 0.9e-6, 148, 65_536, 8, 64, 32, 228 << 10),
-    "hip:gfx942": Card(GPUTarget("hip", "gfx942", 64), 5.3e12, 1.2e-6, 304, 131_072, 8, 32, 32, 64 << 10),
+    "cuda:80": Card("A100 80GB SXM", GPUTarget("cuda", 80, 32), 2.0e12, 0.7e-6, 108, 65_536, 8, 64, 32, 164 << 10),
+    "cuda:90": Card("H100 SXM", GPUTarget("cuda", 90, 32), 3.35e12, 0.7e-6, 132, 65_536, 8, 64, 32, 228 << 10),
+    "cuda:100": Card("B200", GPUTarget("cuda", 100, 32), 8.0e12, 0.9e-6, 148, 65_536, 8, 64, 32, 228 << 10),
+    "hip:gfx942": Card("MI300X", GPUTarget("hip", "gfx942", 64), 5.3e12, 1.2e-6, 304, 131_072, 8, 32, 32, 64 << 10),
 }
-"""A100 80GB SXM, H100 SXM, B200, MI300X."""
 
 
 def card_of(name: str) -> Card:
