@@ -20,11 +20,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from platformdirs import user_cache_path
-
+from neurons import user_folders
 from neurons.errors import BackendUnavailable
 
-APPLICATION = "neuron-suite"
 HASH_DIGITS = 16
 STALE_SECONDS = 24 * 3600
 """Age at which what an interrupted process left half made is removed."""
@@ -87,7 +85,7 @@ class DiskCache:
 
     def _folders(self) -> list[Path]:
         """Where to look and write, the user's cache first."""
-        user, temporary = Path(user_cache_path(APPLICATION)), _temporary_root()
+        user, temporary = user_folders.cache(), _temporary_root()
         if not user.is_absolute():  # a relative XDG_CACHE_HOME, or no home at all: it would lie in the current folder
             _say(f"the cache '{user}' is not an absolute path; a temporary folder is used; set XDG_CACHE_HOME to one")
         roots = [root for root in (user, temporary) if root is not None and root.is_absolute()]
@@ -97,7 +95,7 @@ class DiskCache:
 @contextmanager
 def working_folder() -> Iterator[Path]:
     """An empty folder to make something in, removed at the end (that of a killed process: by a later one)."""
-    root = _temporary_root() or Path(user_cache_path(APPLICATION))
+    root = _temporary_root() or user_folders.cache()
     try:
         root.mkdir(parents=True, exist_ok=True)
         _tidy(root)
@@ -116,7 +114,8 @@ def _temporary_root() -> Path | None:
     """A folder of this user alone below the system's temporary one: kernels that another user wrote are never run."""
     try:
         root = (
-            Path(tempfile.gettempdir()) / f"{APPLICATION}-{os.getuid() if hasattr(os, 'getuid') else getpass.getuser()}"
+            Path(tempfile.gettempdir())
+            / f"{user_folders.PROJECT}-{os.getuid() if hasattr(os, 'getuid') else getpass.getuser()}"
         )
         root.mkdir(mode=0o700, exist_ok=True)
         found = root.lstat()

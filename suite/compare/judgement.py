@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy import stats
 
 from suite.compare.pairs import Pair
 from suite.statistics import SIGNIFICANCE, holm
+from suite.statistics.lazily import stats
 
 FEWEST_SEEDS = 3
 TIMING_CHANGE = 0.1

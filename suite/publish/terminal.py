@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shlex
 import shutil
@@ -13,15 +14,21 @@ from rich.console import Console
 from suite.publish.build import build
 from suite.report import closing
 from suite.runs import groups
-from suite.runs.files import StorageError
+from suite.runs.files import RunError, StorageError
 
 SHOWN = ("problems", "claims", "outcomes", "relations")
 """Tables that a terminal shows beside the first."""
+STATISTICS = "scipy"
+"""Every interval and test of a report comes from it; to measure, it is not needed."""
 PUBLISHED = Path("results/published")
 
 
 def print_report(out: Path, baseline: str | None = None) -> None:
     """Make the report; print its first table, what went wrong, the answer, the path of the page and what to do next."""
+    if importlib.util.find_spec(STATISTICS) is None:
+        again = f"{invocation()} report {shlex.quote(str(out))}"
+        told = f"the report needs the package {STATISTICS}, which is not installed"
+        raise RunError(f"{told}; all rows are kept, and `{again}` makes it where it is")
     try:
         page, tables = build(out, baseline)
     except OSError as error:

@@ -14,15 +14,13 @@ import secrets
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from multiprocessing import resource_tracker
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
-
-import psutil
 
 from suite.runs import guardian
 from suite.runs.interrupt import SIGNALS
@@ -135,21 +133,33 @@ def end(process: BaseProcess, grace: float = 0.0) -> None:
 
 def _family(process: BaseProcess) -> list[int]:
     """The ids of a worker, if it lives, of its descendants, and of what is left of its session."""
+    there = guardian.ids()
     family: set[int] = set()
-    if process.exitcode is None:  # else its id may be another's by now
-        with contextlib.suppress(psutil.Error):
-            leader = psutil.Process(process.pid)
-            family = {leader.pid, *(each.pid for each in leader.children(recursive=True))}
-    for each in psutil.pids():
+    if process.exitcode is None and process.pid in there:  # else its id may be another's by now
+        family = _descendants(process.pid, there)
+    for each in there:
         with contextlib.suppress(OSError):
             if os.getsid(each) == process.pid:
                 family.add(each)
     return list(family)
 
 
+def _descendants(leader: int, there: Iterable[int]) -> set[int]:
+    """A process and all that it started, and these started, of those that are there."""
+    started: dict[int | None, list[int]] = {}
+    for each in there:
+        started.setdefault(guardian.parent(each), []).append(each)
+    family, open_ones = {leader}, [leader]
+    while open_ones:
+        new = set(started.get(open_ones.pop(), ())) - family
+        family |= new
+        open_ones += new
+    return family
+
+
 def started_by(process: BaseProcess) -> bool:
     """Whether something else of a worker's session lives: what it started and did not end."""
-    for each in psutil.pids():
+    for each in guardian.ids():
         with contextlib.suppress(OSError):
             if each != process.pid and os.getsid(each) == process.pid:
                 return True
@@ -159,12 +169,7 @@ def started_by(process: BaseProcess) -> bool:
 def end_strays() -> None:
     """While no worker runs: end what workers left behind, even if it took a session of its own."""
     own = os.getpid()
-    strays = []
-    for each in guardian.marked(_mark()):
-        with contextlib.suppress(psutil.Error):
-            if each.ppid() != own:
-                strays.append(each)
-    guardian.kill(iter(strays))
+    guardian.kill([each for each in guardian.marked(_mark()) if guardian.parent(each) != own])
 
 
 def cause_of_death(exit_code: int | None, kills_before: int) -> str:

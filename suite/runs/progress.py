@@ -16,8 +16,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from suite.runs.cell_files import CellFiles
 from suite.runs.durations import Durations, Open
 from suite.runs.files import RunError, read_json
@@ -159,6 +157,16 @@ def _note(root: Path) -> dict[str, Any] | None:
         return None
     if time.time() - known["date"] > STALE:
         return None
-    if known["host"] == socket.gethostname() and not psutil.pid_exists(known["process"]):
+    if known["host"] == socket.gethostname() and not _lives(known["process"]):
         return None
     return known
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # of another user
+        return True
+    return True

@@ -8,7 +8,6 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from scipy.stats import qmc
 
 import neurons
 import tasks
@@ -178,6 +177,10 @@ def _settings(cell: Cell, spans: Mapping[str, tuple[int, Span]], count: int) -> 
 @cache
 def _points(count: int) -> np.ndarray:
     """The first `count` points of Sobol's sequence, scrambled alike in every run (Owen 1998)."""
+    try:
+        from scipy.stats import qmc
+    except ModuleNotFoundError as error:
+        raise InvalidValue(f"--tune needs the package {error.name}, which is not installed") from error
     drawn = qmc.Sobol(DIMENSIONS, scramble=True, rng=np.random.default_rng(0))
     return drawn.random_base2((max(count, 1) - 1).bit_length())[:count]
 

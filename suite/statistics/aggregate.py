@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from suite.statistics.estimate import CONFIDENCE
+from suite.statistics.lazily import stats
 
 FEWEST_DATASETS = 8
 """Below it half of the runs of two or three data sets would decide (Agarwal et al. 2021 have 26 and more)."""

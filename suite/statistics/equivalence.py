@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import optimize, stats
+
+from suite.statistics.lazily import optimize, stats
 
 POWER = 0.8
 

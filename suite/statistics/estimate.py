@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+
+from suite.statistics.lazily import stats
 
 CONFIDENCE = 0.95
 RESAMPLES = 4999

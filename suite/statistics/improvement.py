@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from suite.statistics.estimate import CONFIDENCE, settled
+from suite.statistics.lazily import stats
 
 RESAMPLES = 1999
 FEWEST_FOR_INTERVAL = 8

@@ -10,9 +10,9 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from suite.statistics.estimate import Estimate, equal, settled
+from suite.statistics.lazily import stats
 from suite.statistics.step_down import step_down_p_values
 
 SIGNIFICANCE = 0.05

@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import stats
 
 from suite.statistics.equivalence import POWER
 from suite.statistics.estimate import equal
+from suite.statistics.lazily import stats
 from suite.statistics.paired import SEEDS_TO_CLAIM, SIGNIFICANCE
 
 MOST_SEEDS = 1000

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from suite.statistics.estimate import CONFIDENCE, settled
+from suite.statistics.lazily import stats
 from suite.statistics.paired import SIGNIFICANCE
 
 FEWEST_DATASETS = 2
@@ -59,11 +59,14 @@ def rank_over_datasets(table: pd.DataFrame) -> Ranks | None:
     ranks = each.mean().sort_values(kind="stable")
     tied = (each.nunique(axis=1) == 1).all()
     p = 1.0 if tied else float(stats.friedmanchisquare(*(whole[name] for name in whole)).pvalue)
-    import scikit_posthocs  # not where ranks are not asked for: a bare machine measures without it
-
-    pairwise = scikit_posthocs.posthoc_nemenyi_friedman(whole)
-    quantile = stats.studentized_range.ppf(1 - SIGNIFICANCE, models, math.inf) / math.sqrt(2)
-    difference = quantile * math.sqrt(models * (models + 1) / (6 * datasets))
+    error = math.sqrt(models * (models + 1) / (12 * datasets))
+    apart = each.mean().to_numpy()
+    pairwise = pd.DataFrame(
+        stats.studentized_range.sf(np.abs(apart[:, None] - apart) / error, models, math.inf),
+        whole.columns,
+        whole.columns,
+    )
+    difference = error * stats.studentized_range.ppf(1 - SIGNIFICANCE, models, math.inf)
     left_out = [*table.columns.difference(whole.columns, sort=False), *table.index.difference(whole.index, sort=False)]
     names = tuple(map(str, whole.index))
     return Ranks(ranks, p, pairwise, float(difference), datasets, names, tuple(map(str, left_out)))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy import stats
 
 from suite.statistics.estimate import CONFIDENCE
+from suite.statistics.lazily import stats
 
 
 def sampling_half_width(answers: np.ndarray, shared: bool) -> float:

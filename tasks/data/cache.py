@@ -18,8 +18,8 @@ from typing import Any
 
 import filelock
 import numpy as np
-from platformdirs import user_cache_path
 
+from neurons import user_folders
 from tasks.data.dataset import Arrays, DataCorrupted
 
 IN_ONE_PROCESS = 256
@@ -30,7 +30,7 @@ TOLD_EVERY = 10.0
 
 def folder() -> Path:
     """Where arrays are kept; `XDG_CACHE_HOME` says where the cache is."""
-    return Path(user_cache_path("neuron-suite")) / "datasets"
+    return user_folders.cache() / "datasets"
 
 
 def cached_arrays(name: str, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:

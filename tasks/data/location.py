@@ -8,9 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from platformdirs import user_data_path
-
-from neurons import BackendUnavailable
+from neurons import BackendUnavailable, user_folders
 
 VARIABLE = "NEURON_SUITE_DATA"
 """The environment variable that says where; `--data-dir` sets it for a run and its processes."""
@@ -42,7 +40,7 @@ class Download:
 def directory() -> Path:
     """The data directory: of `NEURON_SUITE_DATA`, else of this user. It is read, never written."""
     named = os.environ.get(VARIABLE)
-    return Path(named).expanduser() if named else Path(user_data_path("neuron-suite"))
+    return Path(named).expanduser() if named else user_folders.data()
 
 
 def places(download: Download) -> list[Path]:

@@ -7,7 +7,6 @@ than those of the authors' file, and as many.
 from __future__ import annotations
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
 
 from tasks.data.dataset import Arrays, Card, Source, held_out
 
@@ -58,6 +57,8 @@ def sample_of(points: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     signal = stretched(np.concatenate([points + 1e-8, silence]), STRETCHED)
     signal *= 1 + SCALE * (generator.random() - 0.5)
     signal = np.roll(signal, int(generator.integers(FARTHEST)))
+    from scipy.ndimage import gaussian_filter1d
+
     background = gaussian_filter1d(SMOOTH_NOISE * generator.standard_normal(STRETCHED), SMOOTHNESS)
     signal = np.where(signal != 0, signal, background) + NOISE * generator.standard_normal(STRETCHED)
     signal -= SHEAR * (generator.random() - 0.5) * np.linspace(-0.5, 0.5, STRETCHED)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from dataclasses import dataclass, replace
+from pathlib import Path
 
-import psutil
 import torch
 from torch import Tensor, nn
 
@@ -96,11 +97,22 @@ def check_memory(shape: tuple[int, int, int], place: torch.device) -> None:
     """Refuse a size for which the device has too little free memory, before anything of it is made."""
     free = devices.of(place).free_bytes(place)
     if free is None:
-        free = psutil.virtual_memory().available
+        free = _available_bytes()
+    if free is None:
+        return
     asked = 4 * (HELD * math.prod(shape) + WEIGHTS * shape[2] ** 2)
     if asked > free:
         told = f"{asked / 2**30:.1f} GiB are asked for, {free / 2**30:.1f} GiB are free"
         raise BackendUnavailable(f"{told}; a smaller width, batch_size or timesteps needs less")
+
+
+def _available_bytes() -> int | None:
+    """What the machine could give to processes without swapping; None where no kernel tells (it is Linux that does)."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) << 10
+    return None
 
 
 @dataclass

@@ -19,7 +19,7 @@ def _usable(python: str) -> bool:
     """Whether that interpreter is installed here and has what the package imports."""
     if shutil.which(python) is None:
         return False
-    probe = subprocess.run([python, "-c", "import torch, platformdirs"], capture_output=True, check=False)
+    probe = subprocess.run([python, "-c", "import torch"], capture_output=True, check=False)
     return probe.returncode == 0
 
 

@@ -153,7 +153,7 @@ def test_files_kept_in_a_cache_that_became_read_only_are_used(tmp_path: Path, mo
 
 def test_without_a_home_nothing_is_made_in_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A user id without a home: the cache would be a folder named "~"."""
-    monkeypatch.setattr(disk_cache, "user_cache_path", lambda name: Path("~/.cache") / name)
+    monkeypatch.setattr(disk_cache.user_folders, "cache", lambda: Path("~/.cache/neuron-suite"))
     monkeypatch.chdir(tmp_path)
     with pytest.warns(RuntimeWarning, match="not an absolute path"):
         path = DiskCache("things").store("a.bin", CONTENT)

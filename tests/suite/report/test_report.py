@@ -235,7 +235,7 @@ def test_a_report_of_100000_rows_needs_little(tmp_path: Path) -> None:
     shutil.copy(PUBLISHED / "quick/provenance.json", tmp_path)
     code = (
         "import pathlib, sys, time; from suite.publish.build import build; from tasks.memory import _process_bytes;"
-        "import matplotlib.pyplot, pyarrow.parquet, scipy.stats, scikit_posthocs, seaborn;"
+        "import matplotlib.pyplot, pyarrow.parquet, scipy.stats, seaborn;"
         "begun, before = time.perf_counter(), _process_bytes('VmRSS'); build(pathlib.Path(sys.argv[1]));"
         "print(time.perf_counter() - begun, (_process_bytes('VmHWM') - before) / 2**20)"  # ru_maxrss: the parent's
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import time
@@ -76,10 +77,19 @@ def runner(tmp_path: Path) -> Runner:
     return Runner(tmp_path)
 
 
+def strays() -> list[psutil.Process]:
+    """All that carry the mark but the server and the tracker."""
+    found = []
+    for each in guardian.marked(processes._mark()):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            found += [psutil.Process(each)] if guardian.parent(each) != os.getpid() else []
+    return found
+
+
 def left_over() -> list[psutil.Process]:
-    """Processes of workers that still live: all that carry the mark but the server and the tracker."""
+    """Processes of workers that still live."""
     time.sleep(0.1)
-    return [each for each in guardian.marked(processes._mark()) if each.ppid() != os.getpid()]
+    return strays()
 
 
 def lives(process: psutil.Process) -> bool:
@@ -158,7 +168,7 @@ def test_a_cell_of_its_own_begins_when_nothing_of_the_one_before_is_left(mode: s
         if event == "started":
             stayed.extend(each for each in present if lives(each))
         else:
-            present[:] = [each for each in guardian.marked(processes._mark()) if each.ppid() != os.getpid()]
+            present[:] = strays()
 
     runner.watch = watch
     results = runner.run(cells(mode, 3, "fake_alone"))
