@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -33,14 +33,36 @@ def identity(cell: Cell) -> str:
     """
     known: str | None = vars(cell).get(IDENTITY)
     if known is None:
-        asked = {name: value for name, value in plain_settings(cell.settings).items() if value is not None}
-        known = _digest([cell.task, cell.neuron, cell.backend, devices.kind_of(cell.device), cell.seed, asked])
+        others = [cell.task, cell.neuron, cell.backend, devices.kind_of(cell.device), cell.seed]
+        known = _digest_of(f"{json.dumps(others)[:-1]}, {_asked(cell.settings)}]")
         object.__setattr__(cell, IDENTITY, known)
     return known
 
 
 IDENTITY = "_identity"
 """Where a cell, which never changes, keeps its identity: a run asks for it at every step."""
+
+
+class Latest:
+    """What was last made of settings: the cells of a grid share one mapping and come after each other."""
+
+    def __init__(self, make: Callable[[Mapping[str, Any]], str]) -> None:
+        self.make = make
+        self._known: tuple[Mapping[str, Any] | None, Mapping[str, Any], str] = (None, {}, "")
+
+    def __call__(self, settings: Mapping[str, Any]) -> str:
+        last, copy, made = self._known
+        if settings is not last or settings != copy:
+            made = self.make(settings)
+            self._known = settings, dict(settings), made
+        return made
+
+
+@Latest
+def _asked(settings: Mapping[str, Any]) -> str:
+    """The settings that are set, as JSON free of order."""
+    asked = {name: value for name, value in plain_settings(settings).items() if value is not None}
+    return json.dumps(asked, sort_keys=True)
 
 
 def plain_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -74,19 +96,20 @@ class Keys:
     """The keys of a run's cells: what many of them share (code, versions, machine) is found out once."""
 
     def __init__(self) -> None:
-        self._shared: dict[tuple[object, ...], list[object]] = {}
+        self._shared: dict[tuple[object, ...], str] = {}
 
     def __call__(self, cell: Cell) -> str:
-        behind = (cell.task, cell.neuron, cell.backend, cell.device, _deciding(cell))
+        behind = (cell.task, cell.neuron, cell.backend, cell.device, _deciding(cell.settings))
         if behind not in self._shared:
-            self._shared[behind] = _decided_by(cell)
-        return _digest([identity(cell), *self._shared[behind]])
+            self._shared[behind] = json.dumps(_decided_by(cell), sort_keys=True)
+        return _digest_of(f"[{json.dumps(identity(cell))}, {self._shared[behind][1:]}")
 
 
-def _deciding(cell: Cell) -> str:
+@Latest
+def _deciding(settings: Mapping[str, Any]) -> str:
     """The settings that decide what code is behind a cell."""
-    chosen = [(name, cell.settings.get(name)) for name in DECIDING]
-    own = [(name, value) for name, value in cell.settings.items() if name.startswith(OF_NEURON)]
+    chosen = [(name, settings.get(name)) for name in DECIDING]
+    own = [(name, value) for name, value in settings.items() if name.startswith(OF_NEURON)]
     return repr((chosen, own))
 
 
@@ -167,4 +190,8 @@ def _file_hash(path: Path) -> str:
 
 
 def _digest(value: object) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:20]
+    return _digest_of(json.dumps(value, sort_keys=True))
+
+
+def _digest_of(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:20]

@@ -47,7 +47,10 @@ def identified(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _shared(column: pd.Series, written: Callable[[Any], str | None]) -> pd.Series:
     """Long texts of which few are distinct: each is held once, however many rows, and copies of them, there are."""
-    numbers, distinct = pd.factorize(column.map(lambda value: value if isinstance(value, Hashable) else _text(value)))
+    try:
+        numbers, distinct = pd.factorize(column)
+    except TypeError:  # not texts alone
+        numbers, distinct = pd.factorize(column.map(lambda own: own if isinstance(own, Hashable) else _text(own)))
     texts = np.array([*(written(value) for value in distinct), written(None)], dtype=object)
     return pd.Series(texts[numbers], index=column.index, dtype=object)
 

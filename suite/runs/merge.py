@@ -18,15 +18,14 @@ import pandas as pd
 from suite.runs import groups
 from suite.runs.conditions import IDENTITY, PLACE, codes, identified
 from suite.runs.folders import replacing_folder
+from suite.runs.plan_file import Plan, read_plan, write_plan
 from suite.runs.provenance import origin_of
 from suite.runs.record import FORMAT, MEASURED
 from suite.runs.store import (
     RunError,
-    read_plan,
     read_provenance,
     read_results,
     write_atomically,
-    write_plan,
     write_results,
 )
 from suite.runs.table import as_table, questions
@@ -117,14 +116,14 @@ def _choose(answers: pd.DataFrame) -> tuple[pd.DataFrame, Successors]:
     return kept, {cell: list(now) for cell, now in successors.items()}
 
 
-def _plan(runs: Sequence[Path], successors: Successors) -> dict[str, dict[str, Any]]:
+def _plan(runs: Sequence[Path], successors: Successors) -> Plan:
     """The plans of all runs in one: what none of them measured stays unmeasured."""
-    merged: dict[str, dict[str, Any]] = {}
+    merged: Plan = {}
     for run in runs:
         for question, entry in read_plan(run).items():
-            measured = successors.get(entry["key"])
+            measured = successors.get(entry.key)
             if measured:
-                merged[question] = {**entry, "key": measured[0]}
+                merged[question] = entry._replace(key=measured[0])
             else:
                 merged.setdefault(question, entry)
     return merged

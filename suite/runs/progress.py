@@ -20,7 +20,6 @@ from suite.runs.cell_files import CellFiles
 from suite.runs.durations import Durations, Open
 from suite.runs.files import RunError, read_json
 from suite.runs.plan_file import read_plan
-from suite.runs.record import BrokenRecord, cell_from_json
 from suite.runs.table import statuses
 from tasks import TASKS, Cell
 
@@ -115,21 +114,20 @@ def read(root: Path) -> Status:
     parts: dict[tuple[str, str], Part] = {}
     left: list[Cell] = []
     durations = Durations()
-    for entry in plan.values():
-        cell = _cell(entry)
+    for key, cell in plan.values():
         part = parts.setdefault((cell.task, cell.neuron) if cell else ("", ""), Part())
         part.cells += 1
-        status = ended.get(entry["key"])
-        if entry["key"] in running:
+        status = ended.get(key)
+        if key in running:
             part.running += 1
         elif status is not None:
             part.done += status in GOOD
             part.failed += status not in GOOD
         if cell is None or cell.task not in TASKS:
             continue
-        if status is not None and seconds.get(entry["key"]):
-            durations.saw(cell, seconds[entry["key"]])
-        if entry["key"] in running or status is None:
+        if status is not None and seconds.get(key):
+            durations.saw(cell, seconds[key])
+        if key in running or status is None:
             left.append(cell)
     remaining = Open(left).seconds(durations, note["jobs"]) if note is not None and durations.seen else None
     return Status(parts, f"process {note['process']} on {note['host']}" if note else None, remaining)
@@ -141,13 +139,6 @@ def _ended(root: Path) -> tuple[dict[str, str], dict[str, float]]:
     ended = {key: outcome.status for key, outcome in outcomes.items()}
     ended = statuses(root / "results.parquet") | ended
     return ended, {key: outcome.seconds for key, outcome in outcomes.items()}
-
-
-def _cell(entry: Mapping[str, Any]) -> Cell | None:
-    try:
-        return cell_from_json(entry.get("cell"))
-    except BrokenRecord:
-        return None
 
 
 def _note(root: Path) -> dict[str, Any] | None:

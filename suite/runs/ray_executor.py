@@ -30,6 +30,7 @@ from suite.runs.execute import TICK, Orders, batches
 from suite.runs.files import RunError
 from suite.runs.record import Result, result_from_json
 from tasks import Cell
+from tasks.data import location
 
 MOST_LOSSES = 5
 """Nodes that a batch may lose before its cells count as failed: it may be what ends them."""
@@ -136,8 +137,8 @@ class RayExecutor(Orders):
             node = next(node for node in _nodes() if node["NodeID"] == flight.node)
             options["num_cpus"] = _cores(node)
             options["scheduling_strategy"] = NodeAffinitySchedulingStrategy(flight.node, soft=False)
-        limit, wanted = self.time_limit, versions()
-        return _remote().options(**options).remote(flight.cells, texts, limit, flight.node is not None, wanted)
+        order = ray_node.Order(self.time_limit, flight.node is not None, versions(), os.environ.get(location.VARIABLE))
+        return _remote().options(**options).remote(flight.cells, texts, order)
 
     def _take(self, reference: Any, flight: Flight) -> list[Sequence[Cell]]:
         """Report the results of a batch; what is to be run again."""
@@ -177,10 +178,10 @@ def _remote() -> Any:
     return ray.remote(_measure)
 
 
-def _measure(cells: Sequence[Cell], texts: Any, limit: float, alone: bool, wanted: dict[str, str]) -> Any:
+def _measure(cells: Sequence[Cell], texts: ray_node.Texts, order: ray_node.Order) -> Any:
     """The results, or why there are none: an exception might be of a kind that only the node knows."""
     try:
-        return ray_node.measure(ray_node.Batch(cells, texts, limit, alone, wanted))
+        return ray_node.measure(cells, texts, order)
     except Exception as error:
         return f"{type(error).__name__}: {error}", traceback.format_exc()
 

@@ -10,6 +10,7 @@ import atexit
 import contextlib
 import hashlib
 import itertools
+import os
 import socket
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -25,6 +26,7 @@ from suite.runs.provenance import machine_in_words
 from suite.runs.record import Result, result_to_json
 from suite.runs.user_files import UserFiles
 from tasks import Cell
+from tasks.data import location
 
 Texts = Mapping[str, Sequence[tuple[str, str]]]
 """The user's files by what they add: the name and the text of each."""
@@ -35,19 +37,19 @@ class OtherVersions(Exception):
 
 
 @dataclass(frozen=True)
-class Batch:
-    """What a node is given.
+class Order:
+    """How a node is to measure a batch of cells.
 
     Attributes:
         alone: nothing else runs on the node meanwhile.
         wanted: the versions of the packages that decide values, of the machine that keeps the rows.
+        data_dir: where files of data sets lie on every node; None where each node says so itself.
     """
 
-    cells: Sequence[Cell]
-    files: Texts
     time_limit: float
     alone: bool
     wanted: Mapping[str, str]
+    data_dir: str | None
 
 
 def texts_of(files: UserFiles) -> Texts:
@@ -56,18 +58,24 @@ def texts_of(files: UserFiles) -> Texts:
     return {name: [(Path(path).name, Path(path).read_text(encoding="utf-8")) for path in own[name]] for name in own}
 
 
-def measure(batch: Batch) -> list[dict[str, Any]]:
-    """The result of each cell of a batch, in their order, as `result_to_json` has them."""
-    if versions() != batch.wanted:
-        raise OtherVersions(f"{socket.gethostname()} has {_told(versions())}; the run is of {_told(batch.wanted)}")
+def measure(cells: Sequence[Cell], files: Texts, order: Order) -> list[dict[str, Any]]:
+    """The result of each cell of a batch, in their order, as `result_to_json` has them.
+
+    Raises:
+        OtherVersions: this node has other packages than the run.
+    """
+    if versions() != order.wanted:
+        raise OtherVersions(f"{socket.gethostname()} has {_told(versions())}; the run is of {_told(order.wanted)}")
+    if order.data_dir is not None:
+        os.environ[location.VARIABLE] = order.data_dir  # before the first worker of this process is started
     found: dict[int, Result] = {}
-    places = {id(cell): place for place, cell in enumerate(batch.cells)}
-    executor = _executor(_written(batch.files))
-    executor.time_limit = batch.time_limit
-    executor.keep_workers = not batch.alone
+    places = {id(cell): place for place, cell in enumerate(cells)}
+    executor = _executor(_written(files))
+    executor.time_limit = order.time_limit
+    executor.keep_workers = not order.alone
     executor.finished = lambda cell, result: found.update({places[id(cell)]: _of_here(result)})
-    executor.run(batch.cells)
-    return [result_to_json(found[place]) for place in range(len(batch.cells))]
+    executor.run(cells)
+    return [result_to_json(found[place]) for place in range(len(cells))]
 
 
 def _told(packages: Mapping[str, str]) -> str:
@@ -77,7 +85,12 @@ def _told(packages: Mapping[str, str]) -> str:
 def _of_here(result: Result) -> Result:
     """The result with the machine that it is of; what is not available is so on this node."""
     where = f" (on {socket.gethostname()})" if result.status == "unavailable" else ""
-    return replace(result, detail=result.detail + where, machine=machine_in_words(machine.describe()) or "")
+    return replace(result, detail=result.detail + where, machine=_machine())
+
+
+@cache
+def _machine() -> str:
+    return machine_in_words(machine.describe()) or ""
 
 
 _numbers = itertools.count()

@@ -38,12 +38,11 @@ from suite.runs.files import (
     make_folder,
     read_json,
     remove_leftovers,
-    replacing,
     set_aside,
     write_atomically,
 )
 from suite.runs.packs import Outcome
-from suite.runs.plan_file import entry_of, planned_keys, read_plan, write_plan
+from suite.runs.plan_file import Entry, planned_keys, read_plan, write_plan
 from suite.runs.provenance import origin_of
 from suite.runs.record import FORMAT, MEASURED, Record, Result
 from suite.runs.table import COLUMNS
@@ -118,7 +117,7 @@ class Store:
         self._upgrade()
         self._pack()
         known = read_plan(self.root)
-        planned = {**known, **{identity(cell): entry_of(cell, self.key(cell)) for cell in cells}}
+        planned = {**known, **{identity(cell): Entry(self.key(cell), cell) for cell in cells}}
         if planned != known:
             write_plan(self.root, planned)
 
@@ -204,12 +203,9 @@ class Store:
 
     def table(self) -> pd.DataFrame:
         """The tidy table: the rows of all cells, and those rows of results.parquet whose cells are not there."""
-        planned = {entry["key"]: place for place, entry in enumerate(read_plan(self.root).values())}
+        planned = {entry.key: place for place, entry in enumerate(read_plan(self.root).values())}
         facts: dict[str, tuple[str, str]] = {}
-        parts = [
-            tables.as_arrow([row for name, record in several for row in tables.rows_of(self.root.name, name, record)])
-            for several in _noted(self.files.records(), facts)
-        ]
+        parts = [tables.rows_of(self.root.name, several) for several in _noted(self.files.records(), facts)]
         place = {
             name: number for number, name in enumerate(sorted(facts, key=lambda n: (planned.get(n, len(planned)), n)))
         }
@@ -284,9 +280,9 @@ class Store:
 
 def write_results(table: pd.DataFrame, root: Path, cells: str = "") -> None:
     """Write results.parquet and results.csv, each whole or not at all; `cells` is the state of the cells behind it."""
-    tables.write_parquet(table, root / "results.parquet", cells)
-    with replacing(root / "results.csv") as temporary:
-        table.to_csv(temporary, index=False)
+    whole = tables.as_arrow(table)
+    tables.write_parquet(whole, root / "results.parquet", cells)
+    tables.write_csv(whole, root / "results.csv")
 
 
 def read_results(root: Path) -> pd.DataFrame:
@@ -373,7 +369,8 @@ def _latest(rows: pd.DataFrame, kept: int, later: Mapping[str, tuple[bool, str]]
     last = each.drop_duplicates(["question", "measured"], keep="last")
     best = last[last.measured].set_index("question").order
     counts = last.measured | (last.order > last.question.map(best).fillna(-1))
-    return rows[answer.isin(last.index[counts])].reset_index(drop=True)
+    counted = answer.isin(last.index[counts])
+    return rows if counted.all() else rows[counted].reset_index(drop=True)
 
 
 def _dirty(rows: pd.DataFrame) -> bool | None:

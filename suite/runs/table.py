@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pyarrow import csv
 
 import tasks
 from suite.runs.cell_key import plain_settings
@@ -63,6 +63,15 @@ SCHEMA = pa.schema(
         for name in COLUMNS
     ]
 )
+TEXTS = tuple(name for name in COLUMNS if SCHEMA.field(name).type == pa.string())
+ENCODED = pa.schema(
+    [pa.field(own.name, pa.dictionary(pa.int32(), own.type) if own.name in TEXTS else own.type) for own in SCHEMA]
+)
+"""SCHEMA with each text held once: the rows of a run share most of theirs."""
+TEXT = pd.StringDtype("python", na_value=np.nan)
+"""How pandas holds texts here: as references. Arrow's own copy each text into each row, half a kilobyte of settings."""
+ROW_GROUP = 50_000
+"""Rows that are written at a time."""
 FORMAT_KEY, CELLS_KEY = b"neuron_suite.format", b"neuron_suite.cells"
 OWN_COLUMNS = ("dataset", "network", "protocol", "dtype")
 """Settings that have a column of their own; the others stand in `settings` as JSON.
@@ -74,43 +83,62 @@ DEFAULTS = {"dtype": "float32"}
 
 
 QUESTION = (
-    *("task", "dataset", "network", "neuron", "backend", "protocol", "device", "dtype", "timesteps", "seed"),
+    *("task", "dataset", "network", "neuron", "backend", "protocol", "device", "dtype", "timesteps"),
     "settings",
 )
-"""Columns that say what a cell asks."""
+"""Columns that say what a cell asks, but for its seed."""
 
 
-def rows_of(run: str, key: str, record: Record) -> Iterator[dict[str, Any]]:
-    """The rows of a record: one a value, or one that says why there is none."""
+def rows_of(run: str, records: Sequence[tuple[str, Record]]) -> pa.Table:
+    """The rows of records with their keys, in Arrow's columns: one a value, or one that says why there is none."""
+    cells = zip(*(_of_cell(run, key, record) for key, record in records), strict=True)
+    owners = np.repeat(np.arange(len(records)), [len(record.result.values) or 1 for _, record in records])
+    values = zip(*(row for _, record in records for row in _of_values(record)), strict=True)
+    own = {name: _array(name, column).take(pa.array(owners)) for name, column in zip(OF_CELL, cells, strict=True)}
+    own |= {name: _array(name, column) for name, column in zip(OF_VALUE, values, strict=True)}
+    return pa.Table.from_arrays([own[name] for name in COLUMNS], schema=ENCODED)
+
+
+OF_CELL = (
+    *("run", "task", "neuron", "backend", "device", "timesteps", "seed", "settings", "cell"),
+    *(*ORIGIN, *OWN_COLUMNS),
+)
+OF_VALUE = ("metric", "layer", "step", "lag", "value", "unit", "status", "detail")
+
+
+def _of_cell(run: str, key: str, record: Record) -> tuple[Any, ...]:
+    """What all rows of a record share: the columns OF_CELL."""
     cell, result = record.cell, record.result
-    metrics = tasks.get(cell.task).metrics if cell.task in tasks.TASKS else {}
     settings = plain_settings(cell.settings)
     others = {name: value for name, value in settings.items() if name not in OWN_COLUMNS}
     if others.get("timesteps") == result.timesteps:
         others.pop("timesteps", None)
-    common = {
-        "run": run,
-        "task": cell.task,
-        "neuron": cell.neuron,
-        "backend": cell.backend,
-        "device": result.device,
-        "timesteps": result.timesteps,
-        "seed": cell.seed,
-        "settings": json.dumps(others, sort_keys=True),
-        "status": result.status,
-        "detail": result.detail,
-        "cell": key,
-        **{name: record.origin.get(name) for name in ORIGIN},
-        **{name: settings.get(name, DEFAULTS.get(name)) for name in OWN_COLUMNS},
-    }
-    for value in result.values:
-        metric = metrics.get(value.metric)
-        row = {**common, **asdict(value), "status": "ok", "unit": metric.unit if metric else None}
+    asked = json.dumps(others, sort_keys=True)
+    return (
+        *(run, cell.task, cell.neuron, cell.backend, result.device, result.timesteps, cell.seed, asked, key),
+        *(record.origin.get(name) for name in ORIGIN),
+        *(settings.get(name, DEFAULTS.get(name)) for name in OWN_COLUMNS),
+    )
+
+
+def _of_values(record: Record) -> Iterator[tuple[Any, ...]]:
+    """The columns OF_VALUE of each row of a record."""
+    task = tasks.TASKS.get(record.cell.task)
+    for value in record.result.values:
+        metric = task.metrics.get(value.metric) if task else None
+        status, detail = "ok", value.detail
         if not math.isfinite(value.value):
-            row |= {"status": "nonfinite", "detail": value.detail or f"{value.metric} is {value.value}"}
-        yield row
-    if not result.values:
-        yield common
+            status, detail = "nonfinite", detail or f"{value.metric} is {value.value}"
+        unit = metric.unit if metric else None
+        yield value.metric, value.layer, value.step, value.lag, value.value, unit, status, detail
+    if not record.result.values:
+        yield None, None, None, None, None, None, record.result.status, record.result.detail
+
+
+def _array(name: str, column: Sequence[Any]) -> pa.Array:
+    """A column of plain values, NaN as missing, texts each once."""
+    array = pa.array(column, SCHEMA.field(name).type, from_pandas=True)
+    return array.dictionary_encode() if name in TEXTS else array
 
 
 def as_table(rows: pd.DataFrame | Sequence[dict[str, Any]]) -> pd.DataFrame:
@@ -121,27 +149,54 @@ def as_table(rows: pd.DataFrame | Sequence[dict[str, Any]]) -> pd.DataFrame:
 def as_arrow(rows: pd.DataFrame | Sequence[dict[str, Any]]) -> pa.Table:
     """The same as Arrow has it, which takes less room."""
     frame = pd.DataFrame(rows).reindex(columns=COLUMNS)
-    return pa.Table.from_pandas(frame.astype(_types()), schema=SCHEMA, preserve_index=False)
+    arrays = [_encoded(frame[name]) if name in TEXTS else _numbers(frame[name]) for name in COLUMNS]
+    return pa.Table.from_arrays(arrays, schema=ENCODED)
+
+
+def _encoded(column: pd.Series) -> pa.Array:
+    numbers, distinct = pd.factorize(column)
+    indices = pa.array(numbers.astype(np.int32), mask=numbers < 0)
+    return pa.DictionaryArray.from_arrays(indices, pa.array(list(distinct), pa.string()))
+
+
+def _numbers(column: pd.Series) -> pa.Array:
+    name = str(column.name)
+    typed = column.astype("Int64") if name in WHOLE_NUMBERS else column.astype("float64")
+    return pa.Array.from_pandas(typed, type=SCHEMA.field(name).type)
 
 
 def in_order(parts: Sequence[pa.Table], places: Mapping[str, int]) -> pd.DataFrame:
     """The rows of several tables in one, by the place of their cell; those of one cell stay in their order."""
     if not parts:
         return as_table([])
-    whole = pa.concat_tables(parts)
-    cells = whole["cell"].combine_chunks().dictionary_encode()
+    whole = _whole(pa.concat_tables(parts))
+    cells = whole["cell"].chunk(0)
     place = np.array([places[name] for name in cells.dictionary.to_pylist()])[cells.indices.to_numpy()]
     return _to_pandas(whole if (np.diff(place) >= 0).all() else whole.take(np.argsort(place, kind="stable")))
 
 
-def _types() -> dict[str, str]:
-    return {**dict.fromkeys(WHOLE_NUMBERS, "Int64"), "value": "float64"}
+def _whole(table: pa.Table) -> pa.Table:
+    """A table in one piece."""
+    return table.unify_dictionaries().combine_chunks()
 
 
 def _to_pandas(table: pa.Table) -> pd.DataFrame:
-    frame: pd.DataFrame = table.to_pandas(ignore_metadata=True)
-    whole = {name: frame[name].astype("Int64") for name in WHOLE_NUMBERS}
-    return frame.assign(**whole)
+    """A table of ENCODED as pandas has it; rows point to the same text, which is held once."""
+    if not len(table):
+        table = ENCODED.empty_table()
+    table = _whole(table)
+    columns = {name: _column(name, table[name].combine_chunks()) for name in COLUMNS}
+    return pd.DataFrame(columns, copy=False)
+
+
+def _column(name: str, array: pa.Array) -> Any:
+    if name in TEXTS:
+        distinct = np.array([*array.dictionary.to_pylist(), None], dtype=object)
+        return pd.array(distinct[array.indices.fill_null(-1).to_numpy()], dtype=TEXT)
+    if name in WHOLE_NUMBERS:
+        mask = array.is_null().to_numpy(zero_copy_only=False)
+        return pd.arrays.IntegerArray(array.fill_null(0).to_numpy(zero_copy_only=False, writable=True), mask)
+    return array.to_numpy(zero_copy_only=False, writable=True)
 
 
 def questions(rows: pd.DataFrame) -> pd.Series:
@@ -150,16 +205,26 @@ def questions(rows: pd.DataFrame) -> pd.Series:
     Settings count as numbers (2 is 2.0) and where they are set; one that the task had not yet is its default. Of tasks
     that measure the machine, the machine counts.
     """
+    parts = pd.DataFrame({"question": _seedless(rows), "seed": rows.seed})
+    codes = parts.groupby(["question", "seed"], dropna=False, sort=False).ngroup()
+    distinct = parts[~codes.duplicated()]
+    texts = [f"{question}\n{seed}" for question, seed in distinct.itertuples(index=False, name=None)]
+    return codes.map(dict(enumerate(texts))).astype(object)
+
+
+def answerers(rows: pd.DataFrame) -> pd.Series:
+    """A number for what each row's cell asks, with the machine and the versions that answered."""
+    parts = rows[["seed", "machine", "versions"]].assign(question=_seedless(rows))
+    return parts.groupby(["question", "seed", "machine", "versions"], dropna=False, sort=False).ngroup()
+
+
+def _seedless(rows: pd.DataFrame) -> pd.Series:
+    """What the cell of each row asks but for its seed: few texts, however many rows there are."""
     columns = [*QUESTION, "machine"]
     codes = rows.groupby(columns, dropna=False, sort=False).ngroup()
     distinct = rows[columns].astype(object).where(rows[columns].notna(), None)[~codes.duplicated()]
     texts = [_question(own) for own in distinct.to_dict("records")]
     return codes.map(dict(enumerate(texts))).astype(object)
-
-
-def answerers(rows: pd.DataFrame) -> pd.Series:
-    """What each row's cell asks, with the machine and the versions that answered."""
-    return questions(rows) + "\n" + rows.machine.fillna("") + "\n" + rows.versions.fillna("")
 
 
 def _question(own: dict[Any, Any]) -> str:
@@ -174,12 +239,26 @@ def _question(own: dict[Any, Any]) -> str:
     return json.dumps([*map(str, own.values()), plain_settings(asked), timed], sort_keys=True)
 
 
-def write_parquet(table: pd.DataFrame, path: Path, cells: str = "") -> None:
+def write_parquet(table: pd.DataFrame | pa.Table, path: Path, cells: str = "") -> None:
     """Write a table with the one schema and the format version; `cells` names the state of the cells behind it."""
-    whole = pa.Table.from_pandas(table.reindex(columns=COLUMNS).astype(_types()), schema=SCHEMA, preserve_index=False)
+    whole = as_arrow(table) if isinstance(table, pd.DataFrame) else table
     known = {FORMAT_KEY: str(FORMAT).encode(), CELLS_KEY: cells.encode()}
-    with replacing(path) as temporary:
-        pq.write_table(whole.replace_schema_metadata(known), temporary)
+    with replacing(path) as temporary, pq.ParquetWriter(temporary, SCHEMA.with_metadata(known)) as writer:
+        for part in _parts(whole):
+            writer.write_table(part)
+
+
+def write_csv(table: pa.Table, path: Path) -> None:
+    """Write a table as comma-separated text, its texts in quotes."""
+    with replacing(path) as temporary, csv.CSVWriter(temporary, SCHEMA) as writer:
+        for part in _parts(table):
+            writer.write_table(part)
+
+
+def _parts(table: pa.Table) -> Iterator[pa.Table]:
+    """The rows of a table of ENCODED as SCHEMA has them, some at a time."""
+    for begin in range(0, len(table), ROW_GROUP):
+        yield table.slice(begin, ROW_GROUP).cast(SCHEMA)
 
 
 def cells_behind(path: Path) -> str | None:
@@ -193,10 +272,16 @@ def cells_behind(path: Path) -> str | None:
 def statuses(path: Path) -> dict[str, str]:
     """How each cell of a file ended; empty if it cannot be read."""
     try:
-        rows = pq.ParquetFile(path).read(["cell", "status"]).to_pandas()
-    except (OSError, pa.ArrowException):
+        rows = pq.ParquetFile(path, read_dictionary=["cell", "status"]).read(["cell", "status"])
+    except (OSError, pa.ArrowException, KeyError):
         return {}
-    return dict(zip(rows.cell, rows.status, strict=True))
+    if not len(rows):
+        return {}
+    cells, statuses = (column.chunk(0) for column in _whole(rows).columns)
+    last = np.empty(len(cells.dictionary), dtype=int)
+    last[cells.indices.to_numpy()] = statuses.indices.to_numpy()
+    names = statuses.dictionary.to_pylist()
+    return {cell: names[number] for cell, number in zip(cells.dictionary.to_pylist(), last, strict=True)}
 
 
 def read_parquet(path: Path, provenance: dict[str, Any]) -> pd.DataFrame | None:
@@ -208,7 +293,9 @@ def read_parquet(path: Path, provenance: dict[str, Any]) -> pd.DataFrame | None:
         RunError: a later version wrote it, or it is another table.
     """
     try:
-        table = pq.ParquetFile(path).read()  # `read_table` imports clients of remote file systems
+        named = set(pq.read_schema(path).names)
+        file = pq.ParquetFile(path, read_dictionary=[name for name in TEXTS if name in named])
+        table = file.read()  # `read_table` imports clients of remote file systems
     except (OSError, pa.ArrowException) as error:
         set_aside(path, str(error).splitlines()[0] if str(error) else type(error).__name__)
         return None
@@ -218,9 +305,9 @@ def read_parquet(path: Path, provenance: dict[str, Any]) -> pd.DataFrame | None:
     lacking = [name for name in COLUMNS if name not in table.column_names and name not in ORIGIN]
     if lacking:
         raise RunError(f"{path} is no table of a run: it has no column {lacking[0]}")
-    if table.schema.equals(SCHEMA) and not any(table[name].null_count for name in ORIGIN):
+    if table.schema.equals(ENCODED) and not any(table[name].null_count for name in ORIGIN):
         return _to_pandas(table)
-    frame = table.to_pandas()
+    frame = pq.ParquetFile(path).read().to_pandas()
     if written < FORMAT:
         log.warning(
             "%s is of format %s: commit, machine and versions are taken from its provenance.json", path, written

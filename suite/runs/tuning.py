@@ -16,6 +16,7 @@ from neurons.span import Span
 from suite.runs import plan
 from suite.runs.cell_key import identity, model_hash
 from suite.runs.files import log
+from suite.runs.plan_file import Plan
 from suite.runs.record import Result
 from tasks import Cell
 from tasks.training.recipe import USUAL
@@ -193,7 +194,7 @@ def _check(trial: Cell) -> None:
         raise InvalidValue(f"{trial.neuron}: tuning: {error}") from error
 
 
-def superseded(planned: Mapping[str, Mapping[str, Any]], current: Sequence[Cell]) -> list[str]:
+def superseded(planned: Plan, current: Sequence[Cell]) -> list[str]:
     """Keys of tuned cells of a run directory's plan whose question is answered by other settings now.
 
     That happens where a trial could not be measured at first.
@@ -201,11 +202,11 @@ def superseded(planned: Mapping[str, Mapping[str, Any]], current: Sequence[Cell]
     tuned = [cell for cell in current if cell.settings.get("tuning") == TUNED]
     asked, kept = {_question(cell) for cell in tuned}, {identity(cell) for cell in tuned}
     found = []
-    for name, entry in planned.items():
-        known = entry.get("cell", {})
-        tuned_before = known.get("settings", {}).get("tuning") == TUNED and name not in kept
-        if tuned_before and _question(Cell(**known)) in asked:
-            found.append(str(entry["key"]))
+    for name, (key, cell) in planned.items():
+        if cell is None or cell.settings.get("tuning") != TUNED or name in kept:
+            continue
+        if _question(cell) in asked:
+            found.append(key)
     return found
 
 

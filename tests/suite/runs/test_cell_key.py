@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import inspect
 import re
 from importlib import metadata
@@ -18,6 +20,27 @@ def test_order_of_settings_does_not_matter() -> None:
     one = Cell("accuracy", "lif", "reference", 0, {"epochs": 3, "dataset": "digits"})
     other = Cell("accuracy", "lif", "reference", 0, {"dataset": "digits", "epochs": 3})
     assert cell_key.key(one) == cell_key.key(other)
+
+
+def test_many_keys_are_those_of_each_alone() -> None:
+    """Where cells share settings, and where settings change under the hands of who makes the cells."""
+    shared = {"epochs": 3, "dataset": "digits", "none": None, "lr": 2.0}
+    keys = cell_key.Keys()
+    made = [Cell("accuracy", name, "reference", seed, shared) for name in ("lif", "clif") for seed in (0, 1)]
+    known = [keys(cell) for cell in made]
+    shared["epochs"] = 4
+    made.append(Cell("accuracy", "lif", "reference", 0, shared))
+    known.append(keys(made[-1]))
+    assert len(set(known)) == 5
+    shared["epochs"] = 3
+    assert known == [*(cell_key.key(dataclasses.replace(cell)) for cell in made[:4]), known[4]]
+
+
+def test_an_identity_is_a_hash_of_its_parts() -> None:
+    """Keys of what was measured before hold: the text that is hashed is JSON, sorted, without what is not set."""
+    cell = Cell("accuracy", "lif", "reference", 7, {"b": 2.0, "a": [1.0, {"c": 0.5}], "none": None}, "cuda:1")
+    text = '["accuracy", "lif", "reference", "cuda", 7, {"a": [1, {"c": 0.5}], "b": 2}]'
+    assert cell_key.identity(cell) == hashlib.sha256(text.encode()).hexdigest()[:20]
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,13 +14,16 @@ import pandas as pd
 import pytest
 
 import tasks
-from neurons import InvalidValue, UnknownName
+from neurons import BackendUnavailable, InvalidValue, UnknownName
 from suite.cli import main
-from suite.runs import executors
+from suite.runs import executors, ray_node
+from suite.runs.cell_key import versions
 from suite.runs.execute import LocalExecutor
 from suite.runs.record import Result, measured, result_to_json
 from suite.runs.user_files import UserFiles
-from tasks import Cell, Value
+from suite.runs.worker import as_result
+from tasks import Cell, Value, data
+from tasks.data import location
 from tests.conftest import Suite
 
 needs_ray = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="ray is not installed")
@@ -70,12 +74,13 @@ class Cluster:
         self.answers = list(answers)
         self.nodes = [{"NodeID": name, "Alive": True, "Resources": {"CPU": 2.0}} for name in ("a" * 56, "b" * 56)]
         self.sent: list[tuple[Sequence[Cell], dict[str, Any]]] = []
+        self.orders: list[ray_node.Order] = []
         self.flying: dict[int, Any] = {}
-        self.most: dict[str, int] = {}
 
     def options(self, **options: Any) -> SimpleNamespace:
-        def remote(cells: Sequence[Cell], *_: Any) -> int:
+        def remote(cells: Sequence[Cell], _: Any, order: ray_node.Order) -> int:
             self.sent.append((cells, options))
+            self.orders.append(order)
             own = [result_to_json(measured([Value("value", 1.0)], 1.0)) for _ in cells]
             self.flying[len(self.sent)] = self.answers.pop(0) if self.answers else own
             return len(self.sent)
@@ -182,3 +187,37 @@ def test_what_a_node_prints_is_kept_here(run: Run, tmp_path: Path) -> None:
     assert (tmp_path / "0.log").read_text() == "text of the cell\n"
     assert result.machine == "Another CPU"
     assert os.listdir(tmp_path) == ["0.log"]
+
+
+def test_every_node_looks_for_data_where_the_run_says(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    for named in (None, "/data/of/all"):
+        monkeypatch.delenv(location.VARIABLE, raising=False)
+        if named:
+            monkeypatch.setenv(location.VARIABLE, named)
+        cluster = Cluster()
+        run(cluster, accuracy(1))
+        assert [order.data_dir for order in cluster.orders] == [named]
+
+
+class Here:
+    """Stands for a node's executor: the cells read their data in this process."""
+
+    finished: Callable[[Cell, Result], None]
+
+    def run(self, cells: Sequence[Cell]) -> None:
+        for cell in cells:
+            try:
+                data.load(str(cell.dataset))
+            except BackendUnavailable as error:
+                self.finished(cell, as_result(error, 0.0))
+
+
+def test_data_that_a_node_lacks_are_unavailable_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv(location.VARIABLE, "/elsewhere")
+    monkeypatch.setattr(ray_node, "_executor", lambda files: Here())
+    monkeypatch.setattr(socket, "gethostname", lambda: "node-7")
+    order = ray_node.Order(1.0, False, versions(), str(tmp_path))
+    (known,) = ray_node.measure([Cell("accuracy", "lif", "cpu", 0, {"dataset": "cifar10"})], {}, order)
+    assert known["status"] == "unavailable"
+    assert known["detail"].startswith(f"data set cifar10: {tmp_path}")
+    assert known["detail"].endswith("(on node-7)")

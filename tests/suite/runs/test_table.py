@@ -116,3 +116,39 @@ def test_dirty_rows_keep_a_directory_dirty(tmp_path: Path) -> None:
     clean.write_provenance(clean.table())
     assert read_provenance(tmp_path / "clean")["dirty"] is False
     assert own.root != clean.root
+
+
+def test_rows_share_their_texts_and_are_written_in_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    filled(tmp_path, "lif", "clif", "if", "plif", "relu")
+    monkeypatch.setattr(table, "ROW_GROUP", 2)
+    rows = read_results(tmp_path)
+    write_results(rows, tmp_path)
+    assert pq.ParquetFile(tmp_path / "results.parquet").num_row_groups == 3
+    again = table.read_parquet(tmp_path / "results.parquet", {})
+    pd.testing.assert_frame_equal(again, rows)
+    for name in ("settings", "versions", "machine", "metric"):
+        assert len({id(text) for text in again[name]}) == 1, "one text, however many rows"
+    assert table.statuses(tmp_path / "results.parquet") == dict.fromkeys(rows.cell, "ok")
+
+
+def test_the_table_as_text_says_the_same(tmp_path: Path) -> None:
+    whole = filled(tmp_path, "lif", "clif", value=1 / 3).table()
+    steps = pd.array([2**53 + 1, None], dtype="Int64")
+    odd = whole.assign(value=[1 / 3, float("inf")], detail=['a "quoted", text\nof two lines', ""], step=steps)
+    write_results(odd, tmp_path)
+    read = pd.read_csv(tmp_path / "results.csv", dtype={"step": "Int64"}, keep_default_na=False, na_values={"step": ""})
+    assert list(read.columns) == list(odd.columns)
+    assert list(read.value) == list(odd.value)
+    assert list(read.detail) == list(odd.detail)
+    assert list(read.step.dropna()) == [2**53 + 1]
+    assert list(read.settings) == list(odd.settings)
+
+
+def test_answers_are_told_apart_by_seed_machine_and_versions(tmp_path: Path) -> None:
+    (one,) = (filled(tmp_path, "lif").table(),)
+    rows = pd.concat(
+        [one, one.assign(seed=1), one.assign(machine="B"), one.assign(versions=None), one.assign(value=2.0)],
+        ignore_index=True,
+    )
+    assert table.answerers(rows).tolist() == [0, 1, 2, 3, 0]
+    assert table.questions(rows).nunique() == 2

@@ -18,6 +18,7 @@ from suite.report.outcomes import outcomes
 from suite.runs import plan, tuning
 from suite.runs.cell_key import identity
 from suite.runs.plan import Request
+from suite.runs.plan_file import Entry
 from suite.runs.record import Result
 from tasks import Cell, Value
 from tests.conftest import Suite
@@ -137,10 +138,7 @@ def test_another_choice_supersedes_the_first() -> None:
     search = searches_of("lif", tune=3)["lif"]
     first = search.tuned(measured([(90, 1.0), (95, 2.0), None], search))
     later = search.tuned(measured([(90, 1.0), (95, 2.0), (96, 2.0)], search))
-    planned = {
-        identity(cell): {"key": f"key of {cell.seed}", "cell": dataclasses.asdict(cell)}
-        for cell in [*search.cells, *first]
-    }
+    planned = {identity(cell): Entry(f"key of {cell.seed}", cell) for cell in [*search.cells, *first]}
     assert tuning.superseded(planned, first) == []
     assert tuning.superseded(planned, search.cells) == []
     assert tuning.superseded(planned, later) == [f"key of {cell.seed}" for cell in first]
