@@ -8,6 +8,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+import scikit_posthocs
 from scipy import stats
 
 from suite.runs.plan import SEEDS
@@ -104,6 +105,15 @@ def test_ranks_by_hand() -> None:
     # Demšar 2006, table 5: q(0.05) for three models is 2.343
     assert ranks.critical_difference == pytest.approx(2.343 * math.sqrt(3 * 4 / (6 * 4)), rel=1e-3)
     assert rank_over_datasets(table.iloc[:1]) is None
+
+
+def test_pairs_of_ranks_as_scikit_posthocs_has_them() -> None:
+    table = pd.DataFrame(np.random.default_rng(0).normal(size=(6, 4)).round(1), columns=list("abcd"))
+    ranks = rank_over_datasets(table)
+    assert ranks is not None
+    right = scikit_posthocs.posthoc_nemenyi_friedman(table)
+    assert np.allclose(ranks.pairwise, right.loc[ranks.pairwise.index, ranks.pairwise.columns], atol=1e-9)
+    assert (ranks.pairwise.to_numpy() < 1).any()
 
 
 def test_probability_of_improvement_by_hand() -> None:
