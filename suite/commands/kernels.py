@@ -20,9 +20,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--tile",
         type=int,
         choices=(128, 256, 512),
-        default=512,
         metavar="N",
-        help="neurons of a program at most: 128, 256 or 512 (default)",
+        help="neurons of a program at most: 128, 256 or 512; default: the most with which no thread spills",
     )
     parser.add_argument("--json", action="store_true", help="a JSON list of objects")
     parser.add_argument("--source", action="store_true", help="show the generated C and Triton source")

@@ -14,7 +14,7 @@ from neurons.kernels.trace import program_of
 from suite.inspection.listing import print_listing
 
 
-def resources(names: Sequence[str], targets: Sequence[str], steps: int, tile: int) -> list[dict[str, Any]]:
+def resources(names: Sequence[str], targets: Sequence[str], steps: int, tile: int | None) -> list[dict[str, Any]]:
     """One object for each model, kernel and target, from the compiler's output; times are predictions."""
     for target in targets:
         card_of(target)
@@ -31,6 +31,7 @@ def resources(names: Sequence[str], targets: Sequence[str], steps: int, tile: in
                         "kernel": kernel,
                         "target": target,
                         "timesteps": steps,
+                        "tile": found.tile,
                         "registers": found.registers,
                         "spills": found.spills,
                         "shared_bytes": found.shared_bytes,

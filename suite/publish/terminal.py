@@ -27,8 +27,8 @@ def print_report(out: Path, baseline: str | None = None) -> None:
     """Make the report; print its first table, what went wrong, the answer, the path of the page and what to do next."""
     if importlib.util.find_spec(STATISTICS) is None:
         again = f"{invocation()} report {shlex.quote(str(out))}"
-        told = f"the report needs the package {STATISTICS}, which is not installed"
-        raise RunError(f"{told}; all rows are kept, and `{again}` makes it where it is")
+        lacks = f"the report needs the package {STATISTICS}, which is not installed"
+        raise RunError(f"{lacks}; all rows are kept, and `{again}` makes it where it is")
     try:
         page, tables = build(out, baseline)
     except OSError as error:

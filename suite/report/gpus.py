@@ -32,7 +32,10 @@ def table(rows: pd.DataFrame) -> Table | None:
     named = _largest(in_order(name_conditions(chosen)))
     found = over_seeds(named, ["device", "who", "timesteps", "elements", "where", "metric"])
     places = [place[:-1] for place in found if place[-1] == MEASURED]
-    lines = [_line(place, *(found.get((*place, name)) for name in (MEASURED, PREDICTED, COPY))) for place in places]
+    lines = [
+        _line(place, found[*place, MEASURED], found.get((*place, PREDICTED)), found.get((*place, COPY)))
+        for place in places
+    ]
     made = Table(NAME, "GPUs, measured beside predicted.", CAPTION, HEADER, lines)
     made.tasks = ["throughput"]
     return made

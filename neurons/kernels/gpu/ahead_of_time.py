@@ -19,7 +19,7 @@ from neurons.errors import InvalidValue
 from neurons.kernels.gpu import layer as triton_layer
 from neurons.kernels.gpu import machine_code
 from neurons.kernels.gpu.cards import card_of
-from neurons.kernels.gpu.launch import TILE_NEURONS, TOGETHER, Layout, TritonKernel, interval_of
+from neurons.kernels.gpu.launch import TILES, TOGETHER, Layout, TritonKernel, interval_of
 from neurons.kernels.source import KernelSource
 
 REPORTED_SHAPE = (64, 64, 16, 16)
@@ -32,6 +32,7 @@ class Resources:
     """What the compiler's output says of one kernel.
 
     Attributes:
+        tile: neurons of a program at most.
         registers: of a thread.
         spills: bytes that a thread keeps in memory because its registers do not suffice.
         shared_bytes: of a program.
@@ -44,6 +45,7 @@ class Resources:
         predicted_ps: with the latency of memory (Little's law), in ps.
     """
 
+    tile: int
     registers: int
     spills: int
     shared_bytes: int
@@ -61,13 +63,30 @@ def compile_kernel(
     kernel: str,
     target: str,
     steps: int,
-    tile: int = TILE_NEURONS,
+    tile: int | None = None,
     shape: tuple[int, ...] = REPORTED_SHAPE,
     dtype: torch.dtype = torch.float32,
 ) -> Resources:
-    """Compile the "forward" or "backward" kernel of a neuron for a target and inputs [steps, *shape]."""
+    """Compile the "forward" or "backward" kernel of a neuron for a target and inputs [steps, *shape].
+
+    Args:
+        tile: neurons of a program at most; None for the largest with which no thread spills. (NVIDIA's compiler parks
+            a few bytes in memory to stay below a step of its registers, which depends on the threads of a program. On
+            a card the fastest tile is measured.)
+    """
     if steps < 1:
         raise InvalidValue(f"a kernel needs at least 1 time step, not {steps}")
+    compiled = []
+    for own in [tile] if tile else sorted(TILES, reverse=True):
+        compiled.append(_compiled(source, kernel, target, steps, own, shape, dtype))
+        if not compiled[-1].spills:
+            return compiled[-1]
+    return compiled[0]
+
+
+def _compiled(
+    source: KernelSource, kernel: str, target: str, steps: int, tile: int, shape: tuple[int, ...], dtype: torch.dtype
+) -> Resources:
     card = card_of(target)
     layout = Layout.of(source, kernel, (steps, *shape), tile, card.target.warp_size)
     compilable = _source(TritonKernel(source, tile), kernel, steps, layout, POINTERS[dtype])
@@ -83,6 +102,7 @@ def compile_kernel(
     in_flight = code.loads_in_flight(width)
     resident = card.resident_warps(code.registers, layout.warps, compiled.metadata.shared)
     return Resources(
+        tile,
         code.registers,
         code.spills,
         compiled.metadata.shared,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -174,8 +175,22 @@ def test_times_follow_from_what_the_compiler_said(
     monkeypatch.setattr(ahead_of_time, "_bytes_moved", lambda *own: (counted.append(own), (512 * 8 * moved, 1))[1])
     found = ahead_of_time.compile_kernel(source_of(neurons.get("lif")(8)), kernel, "cuda:90", 8, tile=512)
     assert counted == [("text", 8, 4 if kernel == "forward" else 8, 1)]
+    assert found.tile == 512
     assert (found.registers, found.spills, found.shared_bytes, found.barriers) == (registers, 3, 6, 5)
     assert (found.access_bytes, found.loads_in_flight, found.occupancy) == (4, in_flight, occupancy)
     assert found.bytes_per_element_step == moved
     assert found.limit_ps == pytest.approx(1e12 * moved / 3.35e12)
     assert found.predicted_ps == pytest.approx(1e12 * predicted)
+
+
+@pytest.mark.parametrize(("spilling", "tile"), [((), 512), ((512,), 256), ((512, 256), 128), ((512, 256, 128), 512)])
+def test_a_smaller_tile_is_taken_where_a_larger_spills(
+    spilling: tuple[int, ...], tile: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def compiled(*own: Any) -> Any:
+        return SimpleNamespace(tile=own[4], spills=8 if own[4] in spilling else 0)
+
+    monkeypatch.setattr(ahead_of_time, "_compiled", compiled)
+    source = source_of(neurons.get("lif")(8))
+    assert ahead_of_time.compile_kernel(source, "backward", "cuda:90", 8).tile == tile
+    assert ahead_of_time.compile_kernel(source, "backward", "cuda:90", 8, tile=512).tile == 512

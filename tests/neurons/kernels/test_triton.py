@@ -83,7 +83,8 @@ def test_channels_along_columns_have_no_barrier_either(name: str) -> None:
         found = ahead_of_time.compile_kernel(source_of(neurons.get(name)(20)), kernel, "cuda:90", 20, shape=(64, 64))
         assert (found.spills, found.barriers) == (0, 0)
         assert found.access_bytes >= 8
-        assert found.loads_in_flight >= 4
+        # GLIF has a coefficient of each step and channel to load between the inputs
+        assert found.loads_in_flight >= (4 if name == "lif" else 3)
 
 
 def test_needs_a_gpu() -> None:
