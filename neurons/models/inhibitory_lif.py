@@ -12,8 +12,8 @@ class InhibitoryLIF(Neuron):
 
     u = γ·u + x − relu(i); s = Θ(u − v_th); u is reset where it spiked; m = m + s·u; u −= s·σ(m);
     i = share·(i + x·s), which inhibits the next step. Read in the authors' code (`InhibitoryLIFNeuron`, which its
-    trainings use; another class there, `ILIFSpike`, is CLIF). Gradients pass where i = 0, as by the clamp of their torch.
-    No relation to `i_lif`, whose spikes are whole numbers.
+    trainings use; another class there, `ILIFSpike`, is CLIF). Gradients pass where i = 0, as by their torch's clamp. No
+    relation to `i_lif`, whose spikes are whole numbers.
     """
 
     name = "inhibitory_lif"

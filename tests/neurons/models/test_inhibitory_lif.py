@@ -25,7 +25,8 @@ def test_spikes_inhibit_the_potential_at_once_and_the_current_of_the_next_step()
 def test_an_inhibitory_current_never_excites() -> None:
     # with v_th = −1 an input of −0.5 fires: i = −0.5 is clipped, and the next potential is LIF's, u₁/2 − 3
     first, second = trace("inhibitory_lif", [-0.5, -3.0], v_th=-1.0, share=1.0)
-    assert first[0] == 1 and first[3] == pytest.approx(-0.5)
+    assert first[0] == 1
+    assert first[3] == pytest.approx(-0.5)
     assert second[:2] == pytest.approx((0, first[1] / 2 - 3.0))
 
 
