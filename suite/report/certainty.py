@@ -9,6 +9,7 @@ import pandas as pd
 
 from suite.report import names, timings
 from suite.report.conditions import name_conditions, of_each_seed, of_task
+from suite.report.once import once
 from suite.report.outcomes import Outcome, order
 from suite.report.table import Entry, Table
 from suite.report.timings import sizes
@@ -55,6 +56,7 @@ def _needed(own: Outcome, who: str, base: str) -> Entry:
     return Entry(f"> {MOST_SEEDS:,}" if math.isinf(seeds) else f"{seeds:,.0f}")
 
 
+@once
 def not_converged(rows: pd.DataFrame) -> dict[str, list[str]]:
     """By condition, the neurons whose validation accuracy still rose by STILL_RISING points over the last quarter.
 

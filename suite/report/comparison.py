@@ -9,6 +9,7 @@ import pandas as pd
 from suite.report.conditions import in_order, name_conditions, same_for_all
 from suite.report.names import written
 from suite.report.numbers import MISSING, format_p, format_value
+from suite.report.once import once
 from suite.report.ranking import Variant, chosen_variant
 from suite.report.style import ordered
 from suite.report.table import Entry, Table, format_estimate
@@ -26,6 +27,7 @@ METRIC = "accuracy_selected"
 TASKS = ("accuracy",)
 
 
+@once
 def accuracies(rows: pd.DataFrame) -> pd.DataFrame:
     """The accuracies of a run as named rows: one value a condition and seed."""
     named = name_conditions(rows)
@@ -37,6 +39,7 @@ def rank_matrix(rows: pd.DataFrame) -> pd.DataFrame:
     return chosen_variant(accuracies(rows)).matrix
 
 
+@once
 def _comparisons(rows: pd.DataFrame, baseline: str) -> dict[str, dict[str, Comparison]]:
     """By condition and neuron, where the baseline was measured: only what differs in the neuron alone is compared."""
     found = {}

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 import tasks
+from suite.report.once import once
 from suite.runs.conditions import IDENTITY, PLACE, RAN, asked, codes, differences, identified
 from suite.statistics import Estimate
 from tasks import data
@@ -205,6 +206,7 @@ def _natural(text: str) -> tuple[tuple[float, str], ...]:
     return tuple((float(part), "") if place % 2 else (-1.0, part) for place, part in enumerate(parts))
 
 
+@once
 def of_task(rows: pd.DataFrame, task: str) -> pd.DataFrame:
     """The rows of a task, named and in the order of tables."""
     named = name_conditions(rows)

@@ -10,6 +10,7 @@ import pandas as pd
 
 from suite.report import names, timings
 from suite.report.conditions import in_order, mean_over_layers, of_task, over_seeds
+from suite.report.once import once
 from suite.report.timings import sizes
 from suite.statistics import Estimate
 
@@ -52,6 +53,7 @@ class Cost:
     absolute: Mapping[str, float]
 
 
+@once
 def costs(rows: pd.DataFrame, baseline: str, where: str | None = None) -> list[Cost]:
     """The costs that a run measured, over the neuron `baseline`.
 
@@ -68,6 +70,7 @@ def costs(rows: pd.DataFrame, baseline: str, where: str | None = None) -> list[C
     return [cost for cost in found if cost is not None]
 
 
+@once
 def layer_time(rows: pd.DataFrame, baseline: str) -> Cost | None:
     """Forward and backward of a layer at the first size, as ratios of the same interleaved rounds."""
     own = sizes(rows)
@@ -97,6 +100,7 @@ def _is(who: str, neuron: str) -> bool:
     return who.partition(" (")[0] == neuron
 
 
+@once
 def peak_memory(rows: pd.DataFrame, baseline: str) -> Cost | None:
     """Peak bytes of forward and backward of a layer for each neuron and step, at the fewest steps measured."""
     own = of_task(rows, "memory")

@@ -1,7 +1,8 @@
 """Tables for papers: LaTeX with the package booktabs alone, in plain ASCII, so that any engine compiles it.
 
 Numbers stand with their points below each other. A table fits one column of a two-column paper, or both (`table*`);
-what is wider still is set in parts below each other, each with the names of the rows.
+what is wider still is set in parts below each other, each with the names of the rows. What is longer than a page goes
+on in further tables.
 """
 
 from __future__ import annotations
@@ -70,6 +71,8 @@ COLUMN, PAGE = 44, 100
 """Characters in \\footnotesize that fit one column of a paper, and both."""
 LONGEST_HEAD = 10
 """Characters of a line of a head."""
+MOST_LINES = 52
+"""Lines of \\footnotesize that a page has below a caption."""
 GAP = 2.5
 """Characters between two columns."""
 PREAMBLE = r"% needs \usepackage{booktabs}"
@@ -78,25 +81,47 @@ PREAMBLE = r"% needs \usepackage{booktabs}"
 def latex_table(
     title: str, caption: str, name: str, header: Sequence[str], rows: Sequence[Sequence[Cell]], notes: Sequence[str]
 ) -> str:
-    """A `table` environment with caption, label, rules and notes; `table*` where it is wider than a column."""
+    """A `table` environment with caption, label, rules and notes; `table*` where it is wider than a column.
+
+    Rows that one page does not hold go on in another environment, which says so.
+    """
     widths = [_width(header, rows, place) for place in range(len(header))]
     parts = _parts(widths)
     whole = max(sum(widths[place] + GAP for place in (0, *part)) for part in parts)
     wide = whole > COLUMN
     environment = "table*" if wide else "table"
-    lines = [
-        PREAMBLE,
-        rf"\begin{{{environment}}}",
-        r"\centering",
-        rf"\caption{{{escape(title)} {escape(caption)}}}",
-        rf"\label{{tab:{name.replace('_', '-')}}}",
-        r"\footnotesize\setlength{\abovecaptionskip}{4pt}\setlength{\belowcaptionskip}{4pt}\setlength{\tabcolsep}{4pt}",
-    ]
-    for number, part in enumerate(parts):
-        lines += [r"\par\smallskip"] if number else []
-        lines += _tabular(header, rows, [0, *part], widths, PAGE if wide else COLUMN)
-    lines += [*(rf"\par {escape(note)}" for note in notes), rf"\end{{{environment}}}"]
+    lines = [PREAMBLE]
+    pages = _pages(rows, parts)
+    for number, blocks in enumerate(pages):
+        more = rf"Continues Table~\ref{{tab:{name.replace('_', '-')}}}: {escape(title)}"
+        lines += [
+            rf"\begin{{{environment}}}",
+            r"\centering",
+            rf"\caption{{{more if number else f'{escape(title)} {escape(caption)}'}}}",
+            *([] if number else [rf"\label{{tab:{name.replace('_', '-')}}}"]),
+            r"\footnotesize\setlength{\abovecaptionskip}{4pt}\setlength{\belowcaptionskip}{4pt}\setlength{\tabcolsep}{4pt}",
+        ]
+        for place, (part, own) in enumerate(blocks):
+            lines += [r"\par\smallskip"] if place else []
+            lines += _tabular(header, own, [0, *part], widths, PAGE if wide else COLUMN)
+        lines += [*(rf"\par {escape(note)}" for note in notes if blocks is pages[-1]), rf"\end{{{environment}}}"]
     return "\n".join(lines) + "\n"
+
+
+def _pages(
+    rows: Sequence[Sequence[Cell]], parts: Sequence[Sequence[int]]
+) -> list[list[tuple[Sequence[int], Sequence[Sequence[Cell]]]]]:
+    """Columns and rows of the blocks that stand on each page, as even as they come; one page where all fit."""
+    count = max(1, -(-len(rows) // MOST_LINES))
+    size = max(1, -(-len(rows) // count))
+    pages: list[list[tuple[Sequence[int], Sequence[Sequence[Cell]]]]] = [[]]
+    for start in range(0, max(len(rows), 1), size):
+        for part in parts:
+            own = rows[start : start + size]
+            if pages[-1] and sum(len(block) for _, block in pages[-1]) + len(own) > MOST_LINES:
+                pages.append([])
+            pages[-1].append((part, own))
+    return pages
 
 
 def _width(header: Sequence[str], rows: Sequence[Sequence[Cell]], place: int) -> float:

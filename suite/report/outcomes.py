@@ -12,6 +12,7 @@ import pandas as pd
 
 from suite.report import data_facts
 from suite.report.comparison import accuracies
+from suite.report.once import once
 from suite.report.ranking import chosen_variant
 from suite.report.style import ordered
 from suite.statistics import (
@@ -90,6 +91,7 @@ class Outcome:
         return {own.name: own for own in compare_with_baseline(self.values, baseline)}
 
 
+@once
 def outcomes(rows: pd.DataFrame) -> list[Outcome]:
     """One a data set, in the variant of conditions that is ranked; those that tell most neurons apart first."""
     scored = accuracies(rows)

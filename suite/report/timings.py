@@ -16,6 +16,7 @@ import pandas as pd
 
 from suite.report.conditions import in_order, name_conditions, of_task, over_seeds, same_for_all
 from suite.report.numbers import MISSING, format_spread
+from suite.report.once import once
 from suite.report.pivot import failures, row_order, with_failures
 from suite.report.table import Entry, Table
 from suite.statistics import Estimate
@@ -68,6 +69,7 @@ Key = tuple[str, str]
 """Row of a table, and size."""
 
 
+@once
 def sizes(rows: pd.DataFrame) -> pd.DataFrame:
     """The rows of `throughput` with the column `size`: T, number of neurons, and the settings that differ."""
     own = of_task(rows, "throughput")

@@ -16,6 +16,9 @@ from suite.report.ranking import chosen_variant
 from suite.report.table import Entry, Table
 from suite.statistics import Estimate
 
+MOST_NAMED = 4
+"""Who beats a neuron, by name; of more the first, as the board has them."""
+
 
 def frontier(rows: pd.DataFrame, baseline: str) -> Table | None:
     """By data set, who is beaten by no other in accuracy and every cost that was measured, by their means."""
@@ -26,15 +29,18 @@ def frontier(rows: pd.DataFrame, baseline: str) -> Table | None:
     shown = [own for own in known if kept[own.where]]
     if not shown:
         return None
+    ranked = order(named, known)
     points = {
         own.where: {
-            who: (-own.estimates[who].mean, *(_ratio(cost, who) for cost in kept[own.where])) for who in own.values
+            who: (-own.estimates[who].mean, *(_ratio(cost, who) for cost in kept[own.where]))
+            for who in ranked
+            if who in own.values
         }
         for own in shown
     }
     lines = [
         (who, [_entry(who, points[own.where]) for own in shown])
-        for who in order(named, known)
+        for who in ranked
         if any(who in own.values for own in shown)
     ]
     told = ", ".join(dict.fromkeys(cost.title for found in kept.values() for cost in found))
@@ -65,7 +71,9 @@ def _entry(who: str, points: Mapping[str, tuple[float, ...]]) -> Entry:
     if who not in points:
         return Entry(MISSING)
     better = _beating(who, points)
-    text = f"by {', '.join(names.neuron(other) for other in better)}" if better else "on the front"
+    listed = ", ".join(names.neuron(other) for other in better[:MOST_NAMED])
+    more = f" and {len(better) - MOST_NAMED} more" if len(better) > MOST_NAMED else ""
+    text = f"by {listed}{more}" if better else "on the front"
     return Entry(text, best=not better)
 
 

@@ -83,23 +83,34 @@ def corrected_p_values(
     """
     if not pairs:
         return {}
-    series = [_differences_by_seed(values[first], values[second]) for first, second in pairs]
-    table = pd.concat(series, axis=1).sort_index()
-    return dict(zip(pairs, step_down_p_values(table.to_numpy(dtype=float).T).tolist(), strict=True))
+    table = _by_seed({name: values[name] for pair in pairs for name in pair})
+    places = {name: place for place, name in enumerate(table.columns)}
+    numbers = table.to_numpy(dtype=float).T
+    first, second = (numbers[[places[pair[side]] for pair in pairs]] for side in (0, 1))
+    return dict(zip(pairs, step_down_p_values(_differences(first, second)).tolist(), strict=True))
 
 
 def paired_differences(first: pd.Series, second: pd.Series) -> list[float]:
     """first − second over the seeds for which both have a finite value, without the rounding of the sums behind."""
-    return _differences_by_seed(first, second).tolist()
+    common = first.index.intersection(second.index, sort=False)
+    numbers = (own.reindex(common).to_numpy(dtype=float)[None] for own in (first, second))
+    found = _differences(*numbers)[0]
+    return found[np.isfinite(found)].tolist()
 
 
-def _differences_by_seed(first: pd.Series, second: pd.Series) -> pd.Series:
-    """See `paired_differences`; indexed by seed."""
-    table = pd.concat([first, second], axis=1, join="inner")
-    both = table.to_numpy(dtype=float)
-    finite = np.isfinite(both).all(axis=1)
-    exact = settled(both[finite])
-    return pd.Series(settled(exact[:, 0] - exact[:, 1]), index=table.index[finite], dtype=float)
+def _by_seed(values: Mapping[str, pd.Series]) -> pd.DataFrame:
+    """Seeds down, rising, names across; NaN where a name lacks a seed."""
+    return pd.DataFrame(dict(values)).sort_index()
+
+
+def _differences(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """first − second, [pairs, seeds], each pair by itself without the rounding of sums; NaN where one is not finite."""
+    found = np.full(first.shape, np.nan)
+    for place, (one, other) in enumerate(zip(first, second, strict=True)):
+        finite = np.isfinite(one) & np.isfinite(other)
+        exact = settled(np.stack([one[finite], other[finite]]))
+        found[place, finite] = settled(exact[0] - exact[1])
+    return found
 
 
 def not_told_from_best(values: Mapping[str, pd.Series], better: Literal["higher", "lower"]) -> set[str]:

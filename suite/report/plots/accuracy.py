@@ -16,6 +16,7 @@ from suite.report import costs, names, style, timings
 from suite.report.conditions import name_conditions
 from suite.report.outcomes import Outcome, order, outcomes
 from suite.report.plots.base import Plot
+from suite.report.plots.chosen import MOST, chosen, of_more
 from suite.report.plots.panels import Segment, label_points, logarithmic, panels, point_looks, points, row_panels
 from suite.statistics import SIGNIFICANCE, Estimate
 
@@ -24,6 +25,7 @@ MOST_COST_PANELS = 3
 MOST_NAMED = 14
 """Points of a panel beside which names still have room."""
 UNNAMED: dict[str, Any] = {"color": style.GREY, "marker": ".", "linestyle": "", "markersize": 4}
+FIRST = f"the first {MOST} of the board"
 BAND = 0.45
 TICK = 0.2
 """Opacity of an interval's bar, and half the height of a seed's tick."""
@@ -48,7 +50,8 @@ def _seeds(rows: pd.DataFrame) -> pd.DataFrame | None:
 
 
 def _draw_seeds(data: pd.DataFrame) -> Figure:
-    titles, whos = list(dict.fromkeys(data["where"])), list(dict.fromkeys(data.who))
+    titles, whos = list(dict.fromkeys(data["where"])), chosen(list(dict.fromkeys(data.who)))
+    data = data[data.who.isin(whos)]
     figure, found = row_panels(titles, whos, _axis_of_seeds(data), ACROSS)
     colours = style.colours(whos)
     for (where, who), own in data.groupby(["where", "who"], sort=False):
@@ -133,7 +136,8 @@ def _differences(rows: pd.DataFrame, baseline: str) -> pd.DataFrame | None:
 
 
 def _draw_differences(data: pd.DataFrame) -> Figure:
-    titles, whos = list(dict.fromkeys(data["where"])), list(dict.fromkeys(data.who))
+    titles, whos = list(dict.fromkeys(data["where"])), chosen(list(dict.fromkeys(data.who)))
+    data = data[data.who.isin(whos)]
     baseline = names.written(str(data.baseline.iloc[0]))
     xlabel = f"accuracy minus {baseline}'s on the same seeds (points); hollow: not distinguished"
     figure, found = row_panels(titles, whos, xlabel, ACROSS)
@@ -294,7 +298,7 @@ def of_baseline(baseline: str) -> Plot:
         "differences",
         f"Differences from {names.written(baseline)}",
         "Paired over seeds, with 95 % intervals; a filled mark is a difference that the permutation test finds, "
-        "corrected over the data set's neurons (step-down max-T).",
+        f"corrected over the data set's neurons (step-down max-T).{of_more(FIRST)}",
         lambda rows: _differences(rows, baseline),
         _draw_differences,
         _finding_of_differences,
@@ -306,7 +310,7 @@ PLOTS = [
         "accuracy",
         "Accuracy by data set",
         "Test accuracy at the best validation epoch: a dot is the mean, the bar its 95 % interval, each tick a seed; "
-        "grey neurons are told from the best by the paired test; dotted: guessing.",
+        f"grey neurons are told from the best by the paired test; dotted: guessing.{of_more(FIRST)}",
         _seeds,
         _draw_seeds,
         _finding_of_seeds,

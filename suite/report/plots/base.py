@@ -91,6 +91,8 @@ class Plot:
         )
         texts.to_csv(folder / f"{self.name}.csv", index=False)
         with _alike():
+            figure.draw_without_rendering()
+            figure.set_layout_engine("none")  # one layout for all formats: it takes longer than to draw
             for ending in FORMATS:
                 figure.savefig(folder / f"{self.name}.{ending}", metadata=_NO_DATE.get(ending))
         wide = figure.get_figwidth() > style.COLUMN

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import textwrap
 from collections.abc import Mapping
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -17,6 +18,7 @@ from matplotlib.ticker import MaxNLocator
 from suite.report import names, style, timings
 from suite.report.conditions import mean_over_layers, of_task, over_seeds
 from suite.report.plots.base import Plot
+from suite.report.plots.chosen import MOST, chosen, of_more
 from suite.report.plots.panels import label_ends, line_looks, panels, shown
 from suite.report.tables import training_state
 from suite.report.text import label
@@ -27,6 +29,8 @@ MOST_ACROSS = 8
 BESIDE = 1.0
 """Inches beside the panels, for the scale and the names of layers."""
 MOST_MARKED = 12
+OTHERS: dict[str, Any] = {"color": style.FAINT, "linewidth": 0.7, "zorder": 0}
+"""Lines of neurons that a figure of many does not name."""
 DECADES = 1e-6
 HORIZON = 0.01
 """Share of the spatial gradient that still counts as arriving; the dotted line."""
@@ -69,8 +73,8 @@ def _draw_by_lag(data: pd.DataFrame) -> Figure:
     shown = data.share.where((data.share > 0) & np.isfinite(data.share))
     data = data.assign(shown=shown)
     titles = list(dict.fromkeys(data.panel))
-    whos = style.ordered(data.who)
-    looks = line_looks(whos)
+    whos = _first(data[data.lag > 0].groupby("who").share.sum(), data.who)
+    looks = dict.fromkeys(style.ordered(data.who), OTHERS) | line_looks(whos)
     height = max(1.9, 0.5 + 0.11 * len(whos))
     xlabel = "lag (steps from input to loss)"
     width = style.COLUMN if len(titles) == 1 else style.PAGE
@@ -79,7 +83,7 @@ def _draw_by_lag(data: pd.DataFrame) -> Figure:
         axes, look = found[str(panel)], looks[str(who)]
         axes.plot(own.lag, own.shown, **look, marker="." if len(own) <= MOST_MARKED else "", markersize=3)
         zeros = list(own.lag[own.value == 0])
-        if zeros:
+        if zeros and who in whos:
             mark = {"linestyle": "", "marker": "v", "markersize": 3, "color": look["color"]}
             axes.plot(zeros, [ON_THE_EDGE] * len(zeros), **mark, transform=axes.get_xaxis_transform())
     if data.shown.notna().any():
@@ -97,10 +101,16 @@ def _draw_by_lag(data: pd.DataFrame) -> Figure:
             axes.set_yticks([])
             axes.text(0.5, 0.5, "no gradient", transform=axes.transAxes, ha="center")
             continue
-        last = own[own.lag > 0].drop_duplicates("who", keep="last")
+        last = own[(own.lag > 0) & own.who.isin(whos)].drop_duplicates("who", keep="last")
         ends = {str(who): (float(lag), float(y)) for who, lag, y in zip(last.who, last.lag, last.shown, strict=True)}
         label_ends(axes, ends, {who: look["color"] for who, look in looks.items()})
     return figure
+
+
+def _first(amounts: pd.Series, whos: pd.Series) -> list[str]:
+    """The neurons that a figure names, of many those with the largest amounts, in the order of all figures."""
+    ranked = sorted(style.ordered(whos), key=lambda who: -float(amounts.get(who, 0.0)))
+    return style.ordered(chosen(ranked))
 
 
 def _finding_by_lag(data: pd.DataFrame) -> str:
@@ -137,7 +147,8 @@ def _between_steps(rows: pd.DataFrame) -> pd.DataFrame | None:
 
 def _draw_between_steps(data: pd.DataFrame) -> Figure:
     """Neurons across and layers down; many neurons go on in further rows, each panel with its name."""
-    names, layers = style.ordered(data.who), list(dict.fromkeys(data.layer))
+    names, layers = _first(_crossing(data), data.who), list(dict.fromkeys(data.layer))
+    data = data[data.who.isin(names)]
     wrapped = len(names) > MOST_ACROSS
     places = {(layer, who): (down, across) for down, layer in enumerate(layers) for across, who in enumerate(names)}
     if wrapped:
@@ -190,12 +201,17 @@ def _name_panels(grid: np.ndarray, places: Mapping[tuple[str, str], tuple[int, i
             axes.set_ylabel(label(layer) if across == 0 else "", fontsize=style.TEXT)
 
 
-def _finding_between_steps(data: pd.DataFrame) -> str:
-    """How much of each neuron's gradient crosses steps."""
+def _crossing(data: pd.DataFrame) -> pd.Series:
+    """The share of each neuron's gradient that crosses steps."""
     across = data[data.t_loss > data.t].groupby("who").value.sum()
     total = data.groupby("who").value.sum()
-    shares = (100 * across / total).reindex(total.index).fillna(0.0)
-    listed = ", ".join(f"{names.neuron(str(who))} {shares[who]:.0f} %" for who in style.ordered(shares.index))
+    return (across / total).reindex(total.index).fillna(0.0)
+
+
+def _finding_between_steps(data: pd.DataFrame) -> str:
+    """How much of each neuron's gradient crosses steps, of those that are shown."""
+    shares = 100 * _crossing(data)
+    listed = ", ".join(f"{names.neuron(who)} {shares[who]:.0f} %" for who in _first(shares, data.who))
     return f"Share of the gradient that crosses steps, on {names.condition(str(data['where'].iloc[0]))}: {listed}."
 
 
@@ -204,7 +220,8 @@ PLOTS = [
         "gradient_by_lag",
         "Temporal gradient by lag",
         "Mean gradient magnitude at a neuron's input from a loss that many steps later, over that from the loss of the "
-        "same step; trained networks, mean over layers. Dotted: 1 %, the horizon. A triangle is an exact 0.",
+        "same step; trained networks, mean over layers. Dotted: 1 %, the horizon. A triangle is an exact 0."
+        + of_more(f"named are the {MOST} with most of it"),
         _by_lag,
         _draw_by_lag,
         _finding_by_lag,
@@ -213,7 +230,8 @@ PLOTS = [
         "gradient_between_steps",
         "Temporal gradient between steps",
         "Mean gradient magnitude from the loss at step t' (down) to the input at step t (across), by layer and neuron, "
-        "on a logarithmic scale. The diagonal is the spatial gradient; blank is exactly 0.",
+        "on a logarithmic scale. The diagonal is the spatial gradient; blank is exactly 0."
+        + of_more(f"the {MOST} with the largest share of it between steps"),
         _between_steps,
         _draw_between_steps,
         _finding_between_steps,

@@ -12,8 +12,11 @@ from matplotlib.ticker import MaxNLocator
 from suite.report import names, style
 from suite.report.conditions import of_task, over_seeds
 from suite.report.plots.base import Plot
+from suite.report.plots.chosen import MOST, chosen, of_more
 from suite.report.plots.panels import legend, line_looks, panels
 from suite.statistics import Estimate
+
+BEST_LAST = f"the {MOST} that end best"
 
 
 def _curves(metric: str, rows: pd.DataFrame) -> pd.DataFrame:
@@ -28,8 +31,9 @@ def _curves(metric: str, rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(records)
 
 
-def _draw(data: pd.DataFrame, label: str, bounds: tuple[float, float]) -> Figure:
+def _draw(data: pd.DataFrame, label: str, bounds: tuple[float, float], best: str) -> Figure:
     """A line a neuron; no line through an epoch without a finite mean, no band beyond the bounds."""
+    data = data[data.who.isin(_first(data, best))]
     looks = line_looks(style.ordered(data.who))
     figure, found = panels(list(dict.fromkeys(data["where"])), 1.7, "epoch", label, across=3)
     for (where, who), measured in data.groupby(["where", "who"], sort=False):
@@ -44,6 +48,13 @@ def _draw(data: pd.DataFrame, label: str, bounds: tuple[float, float]) -> Figure
         axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
     legend(figure, looks)
     return figure
+
+
+def _first(data: pd.DataFrame, best: str) -> list[str]:
+    """The neurons that the figure shows: of many those that end best, on average over the data sets."""
+    last = data[data.epoch == data.groupby("where").epoch.transform("max")]
+    places = last.groupby("where")["mean"].rank(ascending=best == "lowest").groupby(last.who).mean()
+    return chosen(sorted(style.ordered(data.who), key=lambda who: float(places.get(who, math.inf))))
 
 
 def _ends(data: pd.DataFrame, unit: str, best: str) -> str:
@@ -61,17 +72,17 @@ PLOTS = [
     Plot(
         "loss_curves",
         "Test loss",
-        "Test loss by epoch: mean and 95 % interval over seeds; a gap where it was not finite.",
+        "Test loss by epoch: mean and 95 % interval over seeds; a gap where it was not finite." + of_more(BEST_LAST),
         lambda rows: _curves("test_loss", rows),
-        lambda data: _draw(data, "test loss", (0.0, math.inf)),
+        lambda data: _draw(data, "test loss", (0.0, math.inf), "lowest"),
         lambda data: _ends(data, "", "lowest"),
     ),
     Plot(
         "accuracy_curves",
         "Test accuracy while training",
-        "Test accuracy by epoch: mean and 95 % interval over seeds.",
+        "Test accuracy by epoch: mean and 95 % interval over seeds." + of_more(BEST_LAST),
         lambda rows: _curves("test_accuracy", rows),
-        lambda data: _draw(data, "test accuracy (%)", (0.0, 100.0)),
+        lambda data: _draw(data, "test accuracy (%)", (0.0, 100.0), "highest"),
         lambda data: _ends(data, " %", "highest"),
     ),
 ]

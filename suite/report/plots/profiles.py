@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from suite.report import names, style
 from suite.report.over_datasets import scores
 from suite.report.plots.base import Plot
+from suite.report.plots.chosen import MOST, chosen, of_more
 from suite.report.plots.panels import legend, line_looks, panels
 from suite.statistics.aggregate import performance_profile
 
@@ -25,6 +26,8 @@ def _profiles(rows: pd.DataFrame) -> pd.DataFrame | None:
 
 
 def _draw(data: pd.DataFrame) -> Figure:
+    areas = data.groupby("who", sort=False).share.mean().sort_values(ascending=False, kind="stable")
+    data = data[data.who.isin(chosen([str(who) for who in areas.index]))]
     looks = line_looks(style.ordered(data.who))
     figure, found = panels([""], 2.2, "score: 0 guessing, 1 no error", "share of runs above it")
     (axes,) = found.values()
@@ -45,7 +48,8 @@ PLOTS = [
     Plot(
         "profiles",
         "Profiles over data sets",
-        "The share of runs above each score, every data set counting alike; a line above another is a better neuron.",
+        "The share of runs above each score, every data set counting alike; a line above another is a better neuron."
+        + of_more(f"the {MOST} of the largest area"),
         _profiles,
         _draw,
         _finding,

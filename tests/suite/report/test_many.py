@@ -1,0 +1,87 @@
+"""What stays readable with forty neurons and more."""
+
+import pandas as pd
+import pytest
+
+from suite.report import names, style
+from suite.report.latex import MOST_LINES
+from suite.report.plots.chosen import ALL_UP_TO, MOST, chosen
+from suite.report.plots.gradient import PLOTS as GRADIENT
+from suite.report.plots.learning import PLOTS as LEARNING
+from suite.report.table import Entry, Table
+from suite.report.trade_offs import MOST_NAMED, _entry
+
+MANY = [name for name in style.catalogue() if name != "lif"]
+"""Of the suite: what it does not know is somebody's own, which figures always name."""
+
+
+def test_a_figure_names_all_of_a_few_and_the_first_of_many() -> None:
+    assert chosen(MANY[:ALL_UP_TO]) == MANY[:ALL_UP_TO]
+    board = [*MANY[:-1], "lif (cpu)", MANY[-1]]
+    assert chosen(board) == [*MANY[:MOST], "lif (cpu)"]
+    assert chosen(board, MANY[-1]) == [*MANY[:MOST], MANY[-1]]
+    assert chosen([*board, "of_mine"]) == [*MANY[:MOST], "lif (cpu)", "of_mine"]
+
+
+def _table(rows: int, columns: int) -> Table:
+    lines = [(f"model{place}", [Entry(f"{place}.{column}") for column in range(columns)]) for place in range(rows)]
+    return Table(
+        "long", "Long.", "", ["neuron", *(f"data set {column}" for column in range(columns))], lines, ["a note"]
+    )
+
+
+def _environments(text: str) -> list[str]:
+    return text.split(r"\end{table")[:-1]
+
+
+@pytest.mark.parametrize("columns", [2, 14])
+def test_a_latex_table_goes_on_where_a_page_ends(columns: int) -> None:
+    found = _environments(_table(60, columns).latex())
+    assert len(found) > 1
+    assert all(sum(line.startswith("model") for line in own.splitlines()) <= MOST_LINES for own in found)
+    for place in range(60):
+        for column in range(columns):
+            assert sum(f" {place}.{column} " in own for own in found) == 1, f"{place}.{column}"
+    assert [r"\label{tab:long}" in own for own in found] == [True, *[False] * (len(found) - 1)]
+    assert [r"Continues Table~\ref{tab:long}" in own for own in found] == [False, *[True] * (len(found) - 1)]
+    assert ["a note" in own for own in found] == [*[False] * (len(found) - 1), True]
+
+
+def test_a_latex_table_that_a_page_holds_is_one() -> None:
+    assert len(_environments(_table(MOST_LINES, 2).latex())) == 1
+
+
+def test_who_beats_a_neuron_is_named_for_a_few_and_counted_beyond() -> None:
+    points = {who: (float(place),) for place, who in enumerate(["glif", "plif", "klif", "clif", "alif", "lif"])}
+    assert _entry("clif", points).text == "by GLIF, PLIF, KLIF"
+    assert MOST_NAMED == 4
+    assert _entry("lif", points).text == "by GLIF, PLIF, KLIF, CLIF and 1 more"
+
+
+def _figure(plots: list, name: str, data: pd.DataFrame):
+    return next(plot for plot in plots if plot.name == name).draw(data)
+
+
+def test_of_many_gradients_the_longest_are_named_and_the_others_grey() -> None:
+    records = [
+        {"panel": "digits", "who": who, "lag": lag, "value": 1.0, "share": 1.0 if lag == 0 else 10.0 ** (-place / 10)}
+        for place, who in enumerate([*MANY, "lif"])
+        for lag in (0, 1)
+    ]
+    data = pd.DataFrame(records)
+    figure = _figure(GRADIENT, "gradient_by_lag", data)
+    grey = [line for line in figure.axes[0].lines if line.get_color() == style.FAINT]
+    named = {text.get_text() for text in figure.axes[0].texts}
+    assert named == {names.neuron(who) for who in [*MANY[:MOST], "lif"]}
+    assert len(grey) == len(MANY) - MOST
+
+
+def test_of_many_curves_those_that_end_best_are_drawn() -> None:
+    known = [*MANY, "lif"]
+    records = [
+        {"where": "digits", "who": who, "epoch": epoch, "mean": 50.0 + epoch * (len(known) - place), "half_width": 0.0}
+        for place, who in enumerate(known)
+        for epoch in (0, 1)
+    ]
+    figure = _figure(LEARNING, "accuracy_curves", pd.DataFrame(records))
+    assert len(figure.axes[0].lines) == MOST + 1  # and LIF, which ends last
