@@ -1,7 +1,8 @@
 """Truncated back-propagation through time, exact, as a property of the layer.
 
 With `bptt_steps` = k the gradient of the loss at step t' reaches the inputs of steps t' − k + 1 to t' and no earlier
-(the paper's k in Figure 2(a) and Table 3). Outputs are those of the whole sequence.
+(the paper's k in Figure 2(a) and Table 3). Outputs are those of the whole sequence. k = 1 is SLTT (Meng et al., ICCV
+2023), for any model with a step: every state that a step is given is a constant to its gradient.
 """
 
 from __future__ import annotations

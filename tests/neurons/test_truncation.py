@@ -7,6 +7,7 @@ import torch
 
 import neurons
 from neurons import BackendUnavailable, InvalidValue
+from neurons.stepping import LayerState
 from tasks.temporal_gradient import temporal_jacobian
 
 STEPS = 7
@@ -48,6 +49,37 @@ def test_parameter_gradients_agree_between_backends(name: str) -> None:
         grads.append([parameter.grad for parameter in layer.parameters()])
     for a, b in zip(*grads, strict=True):
         assert torch.allclose(a, b, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", [name for name in neurons.names() if neurons.get(name).runs_over_time()])
+def test_one_step_is_sltt_of_any_model(name: str) -> None:
+    """Spatial learning through time: each step by itself, its states constants (Meng et al., ICCV 2023)."""
+    torch.manual_seed(0)
+    layer = neurons.layer(name, 3, STEPS, "reference", bptt_steps=1).double()
+    x = (0.7 + 0.6 * torch.randn(STEPS, 10, 3, dtype=torch.float64)).requires_grad_()
+    gradient = torch.randn_like(x)
+    layer(x).backward(gradient)
+    found = _gradients(x, layer)
+    x.grad = None
+    alone = neurons.layer(name, 3, STEPS, "reference").double()
+    alone.load_state_dict(layer.state_dict())
+    state = alone.initial_state(x[0])
+    for step in range(STEPS):
+        constant = LayerState(state.time, tuple(value.detach() for value in state.values))
+        output, state = alone.step(x[step], constant)
+        output.backward(gradient[step])
+    for own, right in zip(found, _gradients(x, alone), strict=True):
+        assert torch.allclose(own, right, atol=1e-9)
+
+
+def _gradients(x: torch.Tensor, layer: neurons.NeuronLayer) -> list[torch.Tensor]:
+    """Of x and of the parameters; 0 where nothing came."""
+    return [torch.zeros_like(own) if own.grad is None else own.grad for own in (x, *layer.parameters())]
+
+
+def test_a_model_without_a_step_says_that_it_has_no_steps_to_cut() -> None:
+    with pytest.raises(BackendUnavailable, match="psn is not a step over time: its gradient cannot be truncated"):
+        neurons.layer("psn", 3, STEPS, "reference", bptt_steps=1)(torch.zeros(STEPS, 2, 3))
 
 
 def test_bad_values() -> None:
