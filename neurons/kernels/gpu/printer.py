@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 
 from neurons.kernels.graph import INPUT, Graph
@@ -62,7 +63,8 @@ def print_triton(program: Program) -> str:
         *_function("step_backward", program.backward, [*inputs, *cotangents], results),
     ]
     helpers = [*HELPERS_OF_ONE.split(), *HELPERS_OF_TWO.split(), "square", "is_nan"]
-    used = [name for name in helpers if any(f" {name}(" in line or f"({name}(" in line for line in functions)]
+    called = set(re.findall(r"(?<![\w.])(\w+)\(", "\n".join(functions)))
+    used = [name for name in helpers if name in called]
     imports = ["import triton", "import triton.language as tl"]
     imports += ["", f"from neurons.kernels.gpu.functions import {', '.join(sorted(used))}"] if used else []
     return "\n".join(['"""Generated from the step of a neuron."""', "", *imports, "", "", *functions]) + "\n"

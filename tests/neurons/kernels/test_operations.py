@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 import sys
@@ -11,9 +12,10 @@ import pytest
 import torch
 
 from neurons.kernels import lowering
+from neurons.kernels.gpu.printer import print_triton
 from neurons.kernels.operations import OPERATIONS
 from neurons.kernels.trace import program_of
-from tests.neurons.kernels.operations_table import COMPOSED, EXPRESSIONS, Table, differing
+from tests.neurons.kernels.operations_table import COMPOSED, EXPRESSIONS, Table, differing, table
 
 RELATIVE = {torch.float64: 1e-13, torch.float32: 1e-6, torch.bfloat16: 8e-3}
 """A few units in the last place of exponentials and their like; +, −, ·, / and comparisons are exact by these."""
@@ -35,6 +37,15 @@ def test_equal_to_torch_in_tritons_interpreter() -> None:
     done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.strip() == "{}"
+
+
+def test_a_triton_module_imports_what_it_calls() -> None:
+    """Whatever stands before the call: the adjoint of erf has exp(-square(x))."""
+    module = ast.parse(print_triton(program_of(table(["erf", "log1p", "round"])())))
+    imported = {name.name for node in ast.walk(module) if isinstance(node, ast.ImportFrom) for name in node.names}
+    calls = [node.func for node in ast.walk(module) if isinstance(node, ast.Call)]
+    called = {function.id for function in calls if isinstance(function, ast.Name)}
+    assert called == imported >= {"square", "log1p", "round_even"}
 
 
 def test_the_table_holds_every_operation(monkeypatch: pytest.MonkeyPatch) -> None:
