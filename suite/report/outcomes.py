@@ -88,7 +88,13 @@ class Outcome:
         """Each neuron's difference from the baseline over their common seeds."""
         if baseline not in self.values:
             return {}
-        return {own.name: own for own in compare_with_baseline(self.values, baseline)}
+        if baseline not in self._compared:
+            self._compared[baseline] = {own.name: own for own in compare_with_baseline(self.values, baseline)}
+        return self._compared[baseline]
+
+    @cached_property
+    def _compared(self) -> dict[str, dict[str, Comparison]]:
+        return {}
 
 
 @once

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -15,6 +16,12 @@ RESAMPLES = 4999
 FEWEST_FOR_BOOTSTRAP = 3
 ROUNDING = 1e-9
 """Values that lie closer than this share of their size are equal: what is left is the rounding of sums."""
+
+
+@cache
+def _quantile(freedom: int) -> float:
+    """Of Student's t, by degrees of freedom: the half width of the interval in standard errors."""
+    return float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom))
 
 
 def equal(values: np.ndarray) -> bool:
@@ -57,8 +64,8 @@ class Estimate:
             return cls(mean, math.nan, 1, own)
         if equal(array):
             return cls(mean, 0.0, len(array), own)
-        quantile = stats.t.ppf((1 + CONFIDENCE) / 2, len(array) - 1)
-        return cls(mean, float(quantile * stats.sem(array)), len(array), own)
+        error = array.std(ddof=1) / math.sqrt(len(array))
+        return cls(mean, float(_quantile(len(array) - 1) * error), len(array), own)
 
     @property
     def low(self) -> float:
