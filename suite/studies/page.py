@@ -74,7 +74,7 @@ def build(report: Path, rows: pd.DataFrame, groups: Groups, parts: Parts) -> Pag
         plot = replace(study.plot, finding=lambda _, ended=ended: ended) if ended else study.plot
         section["figure"] = parts.make(f"plot of study {study.name}", partial(plot.save, own, report / "plots"))
     forest = parts.make("plot claims", partial(forest_of(findings).save, rows, report / "plots"))
-    context = {
+    context: dict[str, Any] = {
         "sections": sections,
         "forest": forest,
         "tally": {name: count for name, count in counted(findings, untested, told.origins[0]).items() if count},
