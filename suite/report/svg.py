@@ -14,7 +14,8 @@ SIZE = re.compile(r'<svg [^>]*?viewBox="([^"]*)"[^>]*>')
 BLACK = re.compile(r"#000000\b")
 WHITE = re.compile(r"#ffffff\b")
 FONT = re.compile(r"font: ([\d.]+)px [^;\"]*")
-UNCOLOURED = re.compile(r'<text style="(?![^"]*fill:)')
+UNCOLOURED = re.compile(r'<text(?:(?=>)| style="(?![^"]*fill:)([^"]*)")')
+"""Text of no colour is black: in a formula that of each of its signs."""
 PLACES = 2
 
 
@@ -32,7 +33,8 @@ def inline(drawn: str, name: str, description: str) -> str:
     text = text.replace("xlink:href", "href").replace(' xmlns:xlink="http://www.w3.org/1999/xlink"', "")
     text = NUMBER.sub(lambda found: f"{float(found[0]):.{PLACES}f}".rstrip("0").rstrip("."), text)
     text = WHITE.sub("var(--back)", BLACK.sub("currentColor", text))
-    text = UNCOLOURED.sub('<text style="fill: currentColor; ', FONT.sub(r"font-size: \1px", text))
+    text = FONT.sub(r"font-size: \1px", text)
+    text = UNCOLOURED.sub(lambda found: f'<text style="fill: currentColor; {found[1] or ""}"', text)
     box = SIZE.search(text)
     if box is None:
         return ""

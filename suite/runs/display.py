@@ -149,5 +149,7 @@ def label(cell: Cell) -> str:
 
 
 def clock(seconds: float) -> str:
-    """Minutes and seconds."""
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+    """Minutes and seconds: "4:07"; from an hour on with hours before: "2:04:07"."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, within = divmod(minutes, 60)
+    return f"{hours}:{within:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -83,7 +84,7 @@ def _map_finding(data: pd.DataFrame) -> str:
     """In how many measurements neurons are the larger part, and in whose they never are."""
     above = data.neuron_share > HALF
     counts = above.groupby(data.who, sort=False).sum()
-    never = [titled(str(who)) for who, count in counts.items() if count == 0]
+    never = [re.sub(", (.*)", r" (\1)", titled(str(who))) for who, count in counts.items() if count == 0]
     told = f"The neurons are more than half of the layer in {above.sum()} of {len(data)} measurements"
     if 0 < len(never) < len(counts):
         told += f", never in those of {joined(never)}"

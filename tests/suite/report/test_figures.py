@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import re
 from collections.abc import Iterator
 
 import matplotlib.pyplot as plt
@@ -16,6 +18,7 @@ from suite.report.data_facts import chance
 from suite.report.plots import PLOTS, Plot, of_baseline
 from suite.report.plots.accuracy import MOST_NAMED
 from suite.report.plots.panels import label_points
+from suite.report.svg import inline
 from suite.statistics import Estimate
 from suite.studies.claims import claims
 from suite.studies.forest import forest_of
@@ -85,6 +88,20 @@ def test_a_name_stands_beside_the_bar_of_its_point(ends: tuple[float, float], si
     beside, above = axes.texts
     assert beside.get_ha() == {"right": "left", "left": "right"}[side]
     assert above.get_position()[1] != 0
+
+
+def test_no_text_of_a_page_stays_black() -> None:
+    """On a dark page it could not be read: not words, and not the signs of a formula, each a text of its own."""
+    figure, axes = plt.subplots()
+    axes.set_yscale("log")
+    axes.set_title("words")
+    file = io.StringIO()
+    figure.savefig(file, format="svg")
+    assert "<text>" in file.getvalue(), "powers of ten are formulas"
+    shown = inline(file.getvalue(), "figure", "told")
+    texts = re.findall(r"<text[^>]*>", shown)
+    assert len(texts) > 3
+    assert all("fill: currentColor" in text for text in texts)
 
 
 def gradients(neuron: str, spatial: list[float], by_lag: list[float]) -> list[Record]:

@@ -121,7 +121,7 @@ def test_who_was_right() -> None:
     assert data is not None
     assert MAP.finding(data) == "The neurons are more than half of the layer in 1 of 2 measurements."
     both = pd.concat([data, data.assign(who="PLIF, fused", neuron_share=0.1)])
-    assert MAP.finding(both).endswith("in 1 of 4 measurements, never in those of PLIF, fused.")
+    assert MAP.finding(both).endswith("in 1 of 4 measurements, never in those of PLIF (fused).")
 
 
 def test_the_fastest_without_a_reset_by_length() -> None:

@@ -127,3 +127,8 @@ def test_durations_are_made_anew_from_runs(tmp_path: Path, monkeypatch: pytest.M
     assert [known.weight(cell) for cell in (lif, clif, broken)] == pytest.approx([20.0, 40.0, 30.0])
     assert [known.weight(cell) for cell in (*narrow, *wide)] == pytest.approx([3.0, 3.0, 30.0, 30.0])
     durations.measured.cache_clear()
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(7.9, "0:07"), (3599, "59:59"), (3600, "1:00:00"), (12_867, "3:34:27")])
+def test_hours_are_told_apart_from_minutes(seconds: float, told: str) -> None:
+    assert display.clock(seconds) == told
