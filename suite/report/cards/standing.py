@@ -118,7 +118,7 @@ def drawn(places: Sequence[Place], name: str, colour: str) -> str:
         lines.append((place.title, own))
     text = "; ".join(f"{place.title}: {place.accuracy} %, {place.told}" for place in places)
     left = max(LEFT, 10 + LETTER_WIDTH * max((len(place.title) for place in places), default=0))
-    label = "test accuracy (%); grey: the other neurons"
+    label = "accuracy (%); grey: the others"
     return rows(lines, label, f"{names.written(name)} on {text}.", left=left)
 
 

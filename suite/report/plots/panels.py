@@ -23,7 +23,7 @@ ROW = 0.15
 LEGEND_ROW = 0.14
 LETTER = 0.052
 """Inches of a row of a legend, and of a letter of SMALL text."""
-LETTER_OF_TEXT = 0.057
+LETTER_OF_TEXT = 0.052
 """Inches of a letter of TEXT, on average."""
 POINT = 1 / 72
 DECADE = 10
