@@ -12,6 +12,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.utils import parametrize
 
 from neurons import peers
 from neurons.backends import Runner, runner_for
@@ -33,7 +35,7 @@ class NormalizedLayer(nn.Module):
 
     Args:
         layer: the neurons; any backend that is made from the step.
-        norm: `nn.BatchNorm1d`, `2d` or `3d`. For tdBN (Zheng et al., AAAI 2021) see `threshold_dependent`.
+        norm: `nn.BatchNorm1d`, `2d` or `3d`, or one of them that `threshold_dependent` made a tdBN.
 
     Raises:
         InvalidValue: another kind of norm, or other channels than the layer's.
@@ -41,7 +43,7 @@ class NormalizedLayer(nn.Module):
 
     def __init__(self, layer: NeuronLayer, norm: Any) -> None:
         super().__init__()
-        if type(norm) not in NORMS:
+        if not isinstance(norm, NORMS) or type(norm).forward is not _BatchNorm.forward:
             raise InvalidValue(f"norm must be nn.BatchNorm1d, 2d or 3d, not {type(norm).__name__}")
         if layer.channels not in (None, norm.num_features):
             raise InvalidValue(f"the norm has {norm.num_features} channels, the layer {layer.channels}")
@@ -108,9 +110,24 @@ class NormalizedLayer(nn.Module):
 
 
 def threshold_dependent(norm: Any, v_th: float, alpha: float = 1.0) -> Any:
-    """The norm as tdBN begins it (Zheng et al., AAAI 2021, eq. 7): scaled to `alpha` times the threshold."""
-    nn.init.constant_(norm.weight, alpha * v_th)
+    """Make a batch norm the tdBN of Zheng et al., AAAI 2021, eq. 5-7: y = λ·α·v_th·(x − E[x])/√(Var[x] + ε) + β.
+
+    λ is what the norm learns as its weight; `norm.weight` is λ·α·v_th, for all that read it. E and Var are over all
+    dimensions but the channels', so over time too where it is folded into the batch.
+    """
+    parametrize.register_parametrization(norm, "weight", _Gain(alpha * v_th))
     return norm
+
+
+class _Gain(nn.Module):
+    """A constant factor of a parameter."""
+
+    def __init__(self, gain: float) -> None:
+        super().__init__()
+        self.gain = gain
+
+    def forward(self, weight: Tensor) -> Tensor:
+        return self.gain * weight
 
 
 def _with_norm(neuron: Neuron) -> Neuron:

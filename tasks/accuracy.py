@@ -18,6 +18,9 @@ from tasks.training.loop import Epoch, check_finite, firing_rates, selected_epoc
 from tasks.training.network_task import NETWORK_SETTINGS, NetworkTask, budget, exchange, prepare, trained
 from tasks.training.predictions import packed
 
+MEASURED = ("training_seconds", "training_rate", "training_memory")
+"""Metrics of the machine, which differ each time; all others follow from the seed."""
+
 
 class Accuracy(NetworkTask):
     """Test accuracy after training, chosen by validation, with curves, firing rates and training time."""
@@ -46,6 +49,10 @@ class Accuracy(NetworkTask):
         "output_bits": Metric("bits/step", "what tells the outputs of a layer of spiking neurons apart", exact=True),
         "learned_parameter": Metric("1", "mean of a neuron's parameter by epoch (layer: its name; step: epoch)"),
         "training_seconds": Metric("s", "time in training steps, beside other cells", "lower"),
+        "training_rate": Metric("samples/s", "of training steps by epoch, measured beside other cells (step: epoch)"),
+        "training_memory": Metric(
+            "MiB", "most in training, measured beside other cells: a device's tensors; on the CPU the whole process"
+        ),
         "right_answers": Metric(
             "samples", "test samples answered right at the selected epoch (detail: answers and labels, packed)"
         ),
@@ -113,4 +120,6 @@ def summarise(epochs: Sequence[Epoch]) -> Iterator[Value]:
         if held_out:
             yield Value("validation_accuracy", 100 * epoch.validation_accuracy, step=number)
         yield Value("test_accuracy", 100 * epoch.test_accuracy, step=number)
+        yield Value("training_rate", epoch.samples / epoch.seconds, step=number)
     yield Value("training_seconds", sum(epoch.seconds for epoch in epochs))
+    yield Value("training_memory", max(epoch.memory for epoch in epochs) / 2**20)

@@ -20,6 +20,7 @@ class TrainingMemory(NetworkTask):
     name = "training_memory"
     description = "peak memory of a training step of a network, in its own process"
     exclusive = True
+    trains_whole = False
     settings: ClassVar[dict[str, Any]] = NETWORK_SETTINGS
     sources = ("training", "networks", "data", "memory.py", "measuring/devices.py")
     metrics = {

@@ -32,6 +32,7 @@ class TrainingSpeed(NetworkTask, InterleavedTask):
     description = "training samples per second of a network, all threads, and the neurons' share of the time"
     main = True
     exclusive = True
+    trains_whole = False
     settings: ClassVar[dict[str, Any]] = NETWORK_SETTINGS | {"rounds": 7}
     sources = ("training", "networks", "data", "measuring/timing.py", "measuring/devices.py")
     metrics = {

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import ClassVar
 
+import psutil
 import torch
 
 from neurons import InvalidValue
@@ -101,6 +102,11 @@ class Device(ABC):
         """
         del device, work
         return None
+
+    def most_bytes(self, device: torch.device) -> int:
+        """The most that tensors took there since the last call; of a process that holds them, what it takes now."""
+        del device
+        return int(psutil.Process().memory_info().rss)
 
     def reading(self, device: torch.device) -> nvml.Reading | None:
         """Clock, temperature and power at this moment; None where nothing tells."""
@@ -199,6 +205,11 @@ class Cuda(Device):
         self.synchronize(device)
         peaks = torch.cuda.max_memory_allocated(device), torch.cuda.max_memory_reserved(device)
         return peaks[0] - allocated, peaks[1] - reserved
+
+    def most_bytes(self, device: torch.device) -> int:
+        most = torch.cuda.max_memory_allocated(device)
+        torch.cuda.reset_peak_memory_stats(device)
+        return most
 
     def reading(self, device: torch.device) -> nvml.Reading | None:
         return nvml.reading(_uuid(device))

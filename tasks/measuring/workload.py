@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from neurons import BackendUnavailable, InvalidValue, NeuronLayer, UnknownName, peers
-from neurons.normalized import NormalizedLayer
+from neurons.normalized import NormalizedLayer, threshold_dependent
 from neurons.peers.equivalence import DRIVE_DEVIATION, DRIVE_MEAN
 from tasks.base import Cell, Range
 from tasks.measuring import devices
@@ -16,7 +16,7 @@ from tasks.measuring import devices
 CHANNELS = 64
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 DTYPE_RANGE = {"dtype": Range(str, choices=lambda: DTYPES)}
-NORMS = ("none", "batch")
+NORMS = ("none", "batch", "tdbn")
 NORM_RANGE = {"norm": Range(str, choices=lambda: NORMS)}
 DRAWN = 1 << 26
 """Numbers that are drawn at most; a larger input repeats its samples."""
@@ -60,7 +60,7 @@ class LayerWorkload:
     """A layer of neurons with its drive: `forward` without gradient, `forward_backward` with.
 
     Attributes:
-        layer: the neurons; with the setting norm=batch they have a batch norm in training inside of them.
+        layer: the neurons; with the setting norm they have a batch norm or tdBN in training inside of them.
         inputs: copies of the drive, taken in turn, so that none is in the device's cache when it is read.
     """
 
@@ -134,13 +134,17 @@ class LayerWorkload:
 
 
 def _with_norm(cell: Cell, layer: NeuronLayer, place: torch.device) -> NeuronLayer | NormalizedLayer:
-    """The layer, with a batch norm inside of it where the cell's setting `norm` says so."""
-    if cell.settings.get("norm", "none") == "none":
+    """The layer, with a batch norm or tdBN inside of it where the cell's setting `norm` says so."""
+    asked = cell.settings.get("norm", "none")
+    if asked == "none":
         return layer
     if not layer.neuron.runs_over_time() or layer.backend in peers.PACKAGES:
         own = f"{layer.backend}, {layer.neuron.name}"
         raise BackendUnavailable(
-            f"norm=batch: {own} takes no norm into its kernel; cpu, triton, compile and reference do"
+            f"norm={asked}: {own} takes no norm into its kernel; cpu, triton, compile and reference do"
         )
     assert layer.channels is not None
-    return NormalizedLayer(layer, nn.BatchNorm1d(layer.channels).to(place))
+    norm = nn.BatchNorm1d(layer.channels)
+    if asked == "tdbn":
+        threshold_dependent(norm, float(layer.neuron.v_th))
+    return NormalizedLayer(layer, norm.to(place))

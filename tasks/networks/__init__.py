@@ -25,6 +25,7 @@ from tasks.networks.network import (
     SpikingNetwork,
     neurons_of,
 )
+from tasks.networks.norms import NORMS, set_norm
 
 _families = Families("network", "ARCHITECTURES", Architecture, "tasks.networks.Architecture(...)", "--network-file")
 ARCHITECTURES: dict[str, Architecture] = _families.entries
@@ -65,6 +66,7 @@ def build(
     classes: int,
     timesteps: int | None,
     width: int | None,
+    norm: str = "batch",
 ) -> SpikingNetwork:
     """The network `name`, its weights drawn from torch's global generator and its neurons apart from it.
 
@@ -72,7 +74,7 @@ def build(
 
     Raises:
         UnknownName: no such network, with the nearest name.
-        InvalidValue: it does not take samples of this shape.
+        InvalidValue: it does not take samples of this shape, or has no place for such a norm.
     """
     if name not in ARCHITECTURES:
         raise UnknownName("network", name, ARCHITECTURES)
@@ -82,6 +84,7 @@ def build(
         raise InvalidValue(refusal)
     own_width = architecture.width if width is None else width
     network = architecture.build(_drawn_apart(make_neuron), features, classes, timesteps, own_width)
+    set_norm(network, norm, name)
     network.features = tuple(features)
     return network
 
@@ -101,6 +104,7 @@ def _drawn_apart(make_neuron: MakeNeuron) -> MakeNeuron:
 
 __all__ = [
     "ARCHITECTURES",
+    "NORMS",
     "Architecture",
     "EachStep",
     "Forgetful",

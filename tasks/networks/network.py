@@ -24,17 +24,19 @@ class Dropout(nn.Module):
 
     Attributes:
         rate: the share that is silenced; the others are scaled up by it.
+        generator: what draws; torch's own if None.
     """
 
     def __init__(self, rate: float = 0.0) -> None:
         super().__init__()
         self.rate = rate
+        self.generator: torch.Generator | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         """Spikes [T, N, *features]."""
         if not self.training or self.rate == 0:
             return x
-        kept = torch.empty_like(x[0]).bernoulli_(1 - self.rate)
+        kept = torch.empty_like(x[0]).bernoulli_(1 - self.rate, generator=self.generator)
         return x * (kept / (1 - self.rate))
 
 

@@ -25,6 +25,8 @@ def _shortcut(fan_in: int, fan_out: int, stride: int, *, normalised: bool, bias:
 class ResidualBlock(nn.Module):
     """Two convolutions and a shortcut, neurons after the first and after the sum, as in ResNet-18."""
 
+    summands = ("second", "shortcut")
+
     def __init__(self, make_neuron: MakeNeuron, fan_in: int, fan_out: int, stride: int) -> None:
         super().__init__()
         self.first = EachStep(nn.Conv2d(fan_in, fan_out, 3, stride, padding=1, bias=False), nn.BatchNorm2d(fan_out))
@@ -83,6 +85,8 @@ def stages(width: int) -> list[tuple[int, int]]:
 
 class MembraneBlock(nn.Module):
     """The block of MS-ResNet (Hu et al. 2021, arXiv 2112.08954): currents are passed on and added to, never spikes."""
+
+    summands = ("second", "shortcut")
 
     def __init__(self, make_neuron: MakeNeuron, fan_in: int, fan_out: int, stride: int) -> None:
         super().__init__()

@@ -23,6 +23,8 @@ class SpikeDrivenBlock(nn.Module):
     other neuron is, so that it lies where a surrogate gradient is not zero.
     """
 
+    summands = ("project", "narrow")
+
     def __init__(self, make_neuron: MakeNeuron, channels: int) -> None:
         super().__init__()
         self.before = make_neuron(channels)

@@ -15,12 +15,14 @@ from torch import Tensor, nn
 from neurons import InvalidValue, NeuronLayer
 from tasks.base import NotFinite
 from tasks.data import Dataset, Readout
+from tasks.measuring import devices
 from tasks.networks import neurons_of
 from tasks.training import augmentation
 from tasks.training.arithmetic import Arithmetic
 from tasks.training.checkpoint import PLACE, random_states, set_random_states
 from tasks.training.losses import LOSSES, read_out
 from tasks.training.recipe import Recipe
+from tasks.training.team import ALONE, Team
 
 EVALUATION_BATCH = 256
 USUAL = Arithmetic(torch.device("cpu"))
@@ -52,6 +54,8 @@ class Epoch:
         predicted: the class of each test sample; None where it was left alone.
         validation_loss, validation_accuracy: NaN where no samples were held out for it.
         learned: mean of each parameter of neurons after the epoch, by its name.
+        samples: how many were trained on.
+        memory: bytes at most of the device's tensors in the epoch; on the CPU those of the process at its end.
     """
 
     train_loss: float
@@ -62,6 +66,8 @@ class Epoch:
     seconds: float
     predicted: Tensor | None = None
     learned: Mapping[str, float] = field(default_factory=dict)
+    samples: int = 0
+    memory: int = 0
 
 
 def selected_epoch(epochs: Sequence[Epoch]) -> Epoch:
@@ -77,24 +83,32 @@ def selected_epoch(epochs: Sequence[Epoch]) -> Epoch:
 class Trainer:
     """A network with its optimiser. No step waits for the device.
 
+    Args:
+        team: the processes that train it together, each on its share of a batch.
+
     Attributes:
         optimizer: of the recipe; on a CUDA card by its fused kernel, which takes the scale of fp16 without a wait.
     """
 
-    def __init__(self, network: nn.Module, recipe: Recipe, readout: Readout, arithmetic: Arithmetic) -> None:
+    def __init__(
+        self, network: nn.Module, recipe: Recipe, readout: Readout, arithmetic: Arithmetic, team: Team = ALONE
+    ) -> None:
         self.network, self.recipe, self.readout, self.arithmetic = network, recipe, readout, arithmetic
-        self.run = arithmetic.compiled(network)
+        self.team = team
+        self.run = arithmetic.compiled(team.joined(network))
         self.optimizer = recipe.make_optimizer(network, fused=arithmetic.device.type == "cuda")
         self.scaler = arithmetic.scaler()
         layers = (module for module in network.modules() if isinstance(module, NeuronLayer))
         self.bounded = [layer for layer in layers if layer.neuron.bounded()]
 
     def step(self, x: Tensor, labels: Tensor) -> Tensor:
-        """Train on one batch; returns its loss, a number that stays on the device."""
+        """Train on one batch; returns its loss, a number that stays on the device; of a team, to be summed over it."""
+        x, labels, share = self.team.share(x, labels)
         with self.arithmetic.rounding():
             with self.arithmetic.autocast():
                 scores = read_out(self.run(self.arithmetic.in_format(x)), self.readout)
                 loss = LOSSES[self.recipe.loss](scores, labels)
+                loss = loss if share is None else share * loss
             self.optimizer.zero_grad(set_to_none=True)
             if self.scaler is None:
                 loss.backward()
@@ -136,13 +150,15 @@ def train(
     seed: int,
     arithmetic: Arithmetic = USUAL,
     tested: bool = True,
+    team: Team = ALONE,
 ) -> Iterator[Epoch]:
     """Train `network` in place, on the device that it and the data set are on, and yield after each epoch.
 
     `train_samples` takes that many of the training set, the same for all seeds. The order of the samples depends on
     `seed` alone. The device is waited for once an epoch, when its losses are read. Unless it is to be `tested`, the
     test set is not looked at. A training whose cell was killed goes on after its last whole epoch, and yields those
-    before it first.
+    before it first. Of a team of processes the first alone evaluates and writes checkpoints. After each epoch its
+    pace and the time left are printed.
 
     Raises:
         InvalidValue: too few samples to train on.
@@ -152,9 +168,10 @@ def train(
         raise InvalidValue(f"train_samples must be at least 2, not {train_samples}")
     samples = _training_samples(dataset, recipe, train_samples)
     order = torch.Generator().manual_seed(seed)  # on the CPU, so that every device sees the samples in one order
-    trainer = Trainer(network, recipe, dataset.readout, arithmetic)
+    trainer = Trainer(network, recipe, dataset.readout, arithmetic, team)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(trainer.optimizer, recipe.epochs)
     batches, checkpoint, epochs = Batches(dataset, recipe), PLACE.next(), list[Epoch]()
+    pace, device = Pace(recipe.epochs), devices.of(arithmetic.device)
     saved = checkpoint.load(arithmetic.device)
     if saved is not None:
         epochs = [Epoch(**epoch) for epoch in saved["epochs"]]
@@ -167,24 +184,53 @@ def train(
         yield epochs[-1]
     for number in range(len(epochs) + 1, recipe.epochs + 1):
         network.train()
+        team.begin_epoch(network, seed, number)
         started = time.perf_counter()
         shuffled = samples[torch.randperm(len(samples), generator=order).to(samples.device)]
         # batch normalisation has no variance over a single sample
-        chosen = [own for own in shuffled.split(recipe.batch_size) if len(own) > 1]
+        chosen = [own for own in shuffled.split(recipe.batch_size) if len(own) >= max(2, team.size)]
         losses = [trainer.step(*batches.of(own)) for own in chosen]
         schedule.step()
-        train_loss = _mean_loss(losses, [len(own) for own in chosen], number)
+        sizes = [len(own) for own in chosen]
+        train_loss = _mean_loss(team.summed(torch.stack(losses)), sizes, number)
         seconds = time.perf_counter() - started
         validation, test = (
-            evaluate(network, dataset, part, recipe.loss, arithmetic) if wanted else NOTHING
+            evaluate(network, dataset, part, recipe.loss, arithmetic) if wanted and team.rank == 0 else NOTHING
             for part, wanted in (("validation", recipe.held_out), ("test", tested))
         )
         measured = train_loss, validation.loss, validation.accuracy, test.loss, test.accuracy
-        epochs.append(Epoch(*measured, seconds, test.predicted.cpu() if tested else None, _learned(network)))
+        kept = test.predicted.cpu() if tested else None, _learned(network), sum(sizes)
+        epochs.append(Epoch(*measured, seconds, *kept, device.most_bytes(arithmetic.device)))
+        if team.rank > 0:
+            yield epochs[-1]
+            continue
+        pace.tell(number, epochs[-1])
         state = {"trainer": trainer.state(), "schedule": schedule.state_dict(), "order": order.get_state()}
         random = random_states(arithmetic.device)
         checkpoint.save({**state, "random": random, "epochs": [asdict(epoch) for epoch in epochs]})
         yield epochs[-1]
+
+
+class Pace:
+    """What a training prints after each epoch: how far it is, how fast, and how long the rest takes at that pace.
+
+    Args:
+        whole: how many epochs it has.
+    """
+
+    def __init__(self, whole: int) -> None:
+        self.whole, self.begun, self.done = whole, time.perf_counter(), 0
+
+    def tell(self, number: int, epoch: Epoch) -> None:
+        """An epoch ended, evaluations included; those before a resumed training are not counted into the pace."""
+        self.done += 1
+        left = (self.whole - number) * (time.perf_counter() - self.begun) / self.done
+        accuracies = {"validation": epoch.validation_accuracy, "test": epoch.test_accuracy}
+        parts = [f"loss {epoch.train_loss:.3f}"]
+        parts += [f"{name} {100 * own:.1f} %" for name, own in accuracies.items() if not math.isnan(own)]
+        parts.append(f"{epoch.samples / epoch.seconds:,.0f} samples/s")
+        parts.append(f"about {int(left) // 60}:{int(left) % 60:02d} left")
+        print(f"epoch {number} of {self.whole}: {', '.join(parts)}", file=sys.stderr)
 
 
 def _training_samples(dataset: Dataset, recipe: Recipe, train_samples: int | None) -> Tensor:
@@ -225,13 +271,13 @@ class Batches:
         return augmentation.cutmix(shown, labels, self.dataset.classes, self.cutmix)
 
 
-def _mean_loss(losses: Sequence[Tensor], sizes: Sequence[int], epoch: int) -> float:
+def _mean_loss(losses: Tensor, sizes: Sequence[int], epoch: int) -> float:
     """The mean over an epoch's samples, and the one wait for the device.
 
     Raises:
         NotFinite: with the first step whose loss is NaN or Inf.
     """
-    read = torch.stack(list(losses)).tolist()
+    read = losses.tolist()
     for step, loss in enumerate(read, 1):
         if not math.isfinite(loss):
             kind = "NaN" if math.isnan(loss) else "infinite"

@@ -11,16 +11,18 @@ import neurons
 from neurons import BackendUnavailable
 from tasks import data, networks
 from tasks.base import Cell, Range, Task
-from tasks.training import arithmetic, augmentation
+from tasks.training import arithmetic, augmentation, parallel
 from tasks.training.arithmetic import ARITHMETIC_SETTINGS, COMPILATIONS, FORMATS, PRECISIONS, Arithmetic
 from tasks.training.loop import Epoch, train
 from tasks.training.losses import LOSSES
 from tasks.training.recipe import OPTIMIZERS, Recipe
+from tasks.training.team import Team
 
 NETWORK_SETTINGS: dict[str, Any] = {
     "dataset": "digits",
     "network": None,
     "width": None,
+    "norm": "batch",
     "timesteps": 4,
     "delay": 4,
     "frames": None,
@@ -41,6 +43,7 @@ NETWORK_SETTINGS: dict[str, Any] = {
     "dropout": 0.0,
     "clip_gradients": None,
     "held_out": True,
+    "processes": 1,
     "recipe": None,
     **ARITHMETIC_SETTINGS,
 }
@@ -52,6 +55,7 @@ NETWORK_RANGES: dict[str, Range] = {
     "dataset": Range(str, choices=lambda: data.SOURCES),
     "network": Range(str, choices=lambda: networks.ARCHITECTURES, optional=True),
     "width": Range(int, least=1, optional=True),
+    "norm": Range(str, choices=lambda: networks.NORMS),
     "delay": Range(int, least=1),
     "frames": Range(int, least=1, optional=True),
     "loss": Range(str, choices=lambda: LOSSES),
@@ -70,6 +74,7 @@ NETWORK_RANGES: dict[str, Range] = {
     "dropout": Range(float, least=0, most=0.95),
     "clip_gradients": Range(float, above=0, optional=True),
     "held_out": Range(bool),
+    "processes": Range(int, least=1),
     "recipe": Range(str, optional=True),
     "precision": Range(str, choices=lambda: PRECISIONS),
     "compile": Range(str, choices=lambda: COMPILATIONS),
@@ -116,11 +121,13 @@ class NetworkTask(Task):
     """The settings that are a number of samples, each with the part of the data set that they are taken from."""
     exchanges = False
     """Whether its training exchanges the neurons at `exchange_at`."""
+    trains_whole = True
+    """Whether it trains over epochs, which several processes can do together."""
 
     def refusal(self, settings: Mapping[str, Any]) -> str | None:
         """An image network needs images, samples must be there, and an exchange must fall into the training."""
         data_refusals = (self._frames_refusal, self._network_refusal, self._samples_refusal, self._images_refusal)
-        refusals = (*data_refusals, self._exchange_refusal)
+        refusals = (*data_refusals, self._exchange_refusal, self._processes_refusal)
         return next(filter(None, (refuses(settings) for refuses in refusals)), None)
 
     def refusal_on(self, device: str, settings: Mapping[str, Any]) -> str | None:
@@ -176,6 +183,18 @@ class NetworkTask(Task):
             return f"setting exchange_to={target}: a training of epochs=1 has no epoch after an exchange"
         return f"setting exchange_at={at}: with epochs={epochs} an exchange is after epoch 1 to {epochs - 1}"
 
+    def _processes_refusal(self, settings: Mapping[str, Any]) -> str | None:
+        processes = settings["processes"]
+        if processes == 1:
+            return None
+        if not self.trains_whole:
+            return f"setting processes={processes}: {self.name} runs single steps of one process"
+        if settings["exchange_to"] is not None:
+            return f"setting processes={processes}: exchange_to={settings['exchange_to']} is for one process"
+        if settings["batch_size"] < processes:
+            return f"setting processes={processes}: batch_size={settings['batch_size']} leaves some without a sample"
+        return None
+
     def timesteps(self, cell: Cell) -> int | None:
         dataset = _load(cell)
         return _shown(cell, dataset) or dataset.timesteps
@@ -195,6 +214,7 @@ def prepare(cell: Cell) -> tuple[data.Dataset, networks.SpikingNetwork]:
         dataset.classes,
         shown,
         settings["width"],
+        settings["norm"],
     )
     return dataset.on(cell.torch_device), Arithmetic.of(settings, cell.torch_device).placed(network)
 
@@ -202,12 +222,20 @@ def prepare(cell: Cell) -> tuple[data.Dataset, networks.SpikingNetwork]:
 def trained(
     cell: Cell, dataset: data.Dataset, network: networks.SpikingNetwork, tested: bool = True
 ) -> Iterator[Epoch]:
-    """Train the network of a cell by its settings and yield after each epoch; see `train`."""
+    """Train the network of a cell by its settings, in as many processes as they say, and yield after each epoch."""
+    with parallel.team(cell) as team:
+        yield from train_with(team, cell, dataset, network, tested)
+
+
+def train_with(
+    team: Team, cell: Cell, dataset: data.Dataset, network: networks.SpikingNetwork, tested: bool = True
+) -> Iterator[Epoch]:
+    """The part of one process in it; see `train`."""
     settings = cell.settings
     recipe, how = Recipe.from_settings(dict(settings)), Arithmetic.of(settings, cell.torch_device)
     if settings["dropout"]:
         network.dropout.rate = settings["dropout"]
-    return train(network, dataset, recipe, settings["train_samples"], cell.seed, how, tested)
+    return train(network, dataset, recipe, settings["train_samples"], cell.seed, how, tested, team)
 
 
 def train_through(cell: Cell, dataset: data.Dataset, network: networks.SpikingNetwork) -> None:

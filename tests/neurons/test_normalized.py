@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 import neurons
-from neurons import BackendUnavailable, InvalidValue, NeuronLayer
+from neurons import BackendUnavailable, InvalidValue
 from neurons.normalized import NormalizedLayer, threshold_dependent
 
 T, N, C = 5, 6, 7
@@ -69,11 +69,38 @@ def test_every_kind_of_norm(kind: str) -> None:
     assert_same(*pair("lif", copy.deepcopy(norm)), features)
 
 
-def test_tdbn_begins_at_the_threshold() -> None:
-    norm = threshold_dependent(nn.BatchNorm2d(C), v_th=0.6, alpha=0.5)
-    assert norm.weight.tolist() == pytest.approx([0.3] * C)
-    joined = NormalizedLayer(NeuronLayer(neurons.get("lif")(), C, "cpu").double(), norm.double())
-    assert_same(joined, nn.ModuleList([copy.deepcopy(norm), copy.deepcopy(joined.layer)]), (4, 4))
+def test_tdbn_is_the_published_formula() -> None:
+    """y = λ·α·v_th·(x − E[x])/√(Var[x] + ε) + β over time, batch and space, its gradients, and the running averages."""
+    torch.manual_seed(0)
+    alpha, v_th, eps = 0.5, 0.6, 1e-5
+    norm = threshold_dependent(nn.BatchNorm2d(C), v_th, alpha).double()
+    factor = norm.parametrizations.weight.original
+    assert factor.tolist() == [1.0] * C
+    nn.init.normal_(factor, 1.0, 0.3)
+    nn.init.normal_(norm.bias, 0.2, 0.3)
+    x = (1 + 2 * torch.randn(T, N, C, 4, 3, dtype=torch.float64)).requires_grad_()
+
+    def by_hand(mean: Tensor, variance: Tensor) -> Tensor:
+        own = [value.reshape(C, 1, 1) for value in (mean, variance, factor, norm.bias)]
+        return own[2] * alpha * v_th * (x - own[0]) / (own[1] + eps).sqrt() + own[3]
+
+    count = T * N * 12
+    mean = x.sum((0, 1, 3, 4)) / count
+    variance = (x - mean.reshape(C, 1, 1)).square().sum((0, 1, 3, 4)) / count
+    gradient = torch.randn_like(x)
+    found, right = norm(x.flatten(0, 1)).unflatten(0, (T, N)), by_hand(mean, variance)
+    assert torch.allclose(found, right, rtol=1e-12, atol=1e-12)
+    of = [x, factor, norm.bias]
+    both = [torch.autograd.grad(out, of, gradient, retain_graph=True) for out in (found, right)]
+    assert all(torch.allclose(a, b, rtol=1e-10, atol=1e-10) for a, b in zip(*both, strict=True))
+    right = by_hand(0.1 * mean.detach(), 0.9 + 0.1 * variance.detach() * count / (count - 1))
+    assert torch.allclose(norm.eval()(x.flatten(0, 1)).unflatten(0, (T, N)), right, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("backend", ["cpu", "reference"])
+@pytest.mark.parametrize("name", ["lif", "clif"])
+def test_tdbn_the_same_as_apart(name: str, backend: str) -> None:
+    assert_same(*pair(name, threshold_dependent(nn.BatchNorm2d(C), 0.6, 0.7), backend, v_th=0.6), (4, 4))
 
 
 def test_inputs_of_sixteen_bits_are_normed_in_float32() -> None:
@@ -115,6 +142,8 @@ def test_what_is_refused() -> None:
     layer = neurons.layer("plif", C, T)
     with pytest.raises(InvalidValue, match=r"BatchNorm1d, 2d or 3d, not GroupNorm"):
         NormalizedLayer(layer, nn.GroupNorm(1, C))
+    with pytest.raises(InvalidValue, match=r"BatchNorm1d, 2d or 3d, not Own"):
+        NormalizedLayer(layer, type("Own", (nn.BatchNorm1d,), {"forward": lambda self, x: x})(C))
     with pytest.raises(InvalidValue, match="the norm has 8 channels, the layer 7"):
         NormalizedLayer(layer, nn.BatchNorm1d(8))
     with pytest.raises(InvalidValue, match="psn is not a step over time"):

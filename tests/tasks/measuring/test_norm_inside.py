@@ -18,9 +18,10 @@ def cell(neuron: str = "lif", backend: str = "cpu", norm: str = "batch") -> Cell
     return Cell("throughput", neuron, backend, 0, settings)
 
 
+@pytest.mark.parametrize("norm", ["batch", "tdbn"])
 @pytest.mark.parametrize("backend", ["cpu", "reference"])
-def test_apart_is_the_same_work(backend: str) -> None:
-    work = LayerWorkload.of(cell("clif", backend))
+def test_apart_is_the_same_work(backend: str, norm: str) -> None:
+    work = LayerWorkload.of(cell("clif", backend, norm))
     gradients = []
     for run in (work.forward_backward, work.apart):
         run()
