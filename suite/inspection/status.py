@@ -38,13 +38,14 @@ def watch(run: Path) -> None:
 
 
 def rendered(status: Status) -> Group:
-    """The table by task and neuron, and one line of the whole."""
+    """The table by task and neuron, the trainings at work, and one line of the whole."""
     table = Table("task", "neuron", box=None, pad_edge=False)
     for head in ("cells", "done", "running", "failed", "open"):
         table.add_column(head, justify="right")
     for (task, neuron), part in sorted(status.parts.items()):
         table.add_row(task, neuron, *counts(part))
-    return Group(table, Text(line(status)))
+    paces = [Text(f"{cell}: {pace}", style="dim") for cell, pace in status.paces.items()]
+    return Group(table, *paces, Text(line(status)))
 
 
 def counts(part: Part) -> list[str]:

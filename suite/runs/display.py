@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -19,11 +20,16 @@ from suite.runs import machine
 from suite.runs.durations import Durations, Open
 from suite.runs.record import STATUSES, Result
 from suite.runs.text import LONGEST_NAME, plain
+from suite.runs.worker import tail
 from tasks import Cell
 from tasks.base import InterleavedTask
+from tasks.training.loop import PACE
 
 PLAIN_INTERVAL = 15.0
+SILENCE = 60.0
+"""Seconds without a line after which, where the output is no terminal, one says what is running."""
 LONGEST_DETAIL = 300
+MOST_RUNNING = 8
 
 
 @dataclass
@@ -36,11 +42,12 @@ class Batch:
 
 
 class Display:
-    """A live status on a terminal; a line every 15 s where the output is no terminal.
+    """A live status on a terminal; a line every 15 s, and of long cells every minute, where the output is no terminal.
 
     Args:
         cells: all cells of the plan.
         cached: how many of them are reused from an earlier run.
+        log: the file that takes what a cell prints.
         earlier: cells of earlier runs with the seconds that they took.
 
     Attributes:
@@ -53,7 +60,9 @@ class Display:
         cached: int,
         console: Console | None = None,
         earlier: Iterable[tuple[Cell, float]] = (),
+        log: Callable[[Cell], Path] | None = None,
     ) -> None:
+        self.log = log
         self.console = console or Console(stderr=True)
         self.jobs = machine.usable_cores()
         self.total, self.cached = len(cells), cached
@@ -88,6 +97,21 @@ class Display:
         if not self.console.is_terminal and time.monotonic() - self.last_plain > PLAIN_INTERVAL:
             self.last_plain = time.monotonic()
             self.console.print(self._line(), highlight=False)
+
+    def look(self) -> None:
+        """Say what is running if nothing was said for long; asked often."""
+        if not self.console.is_terminal and self.running and time.monotonic() - self.last_plain > SILENCE:
+            self.last_plain = time.monotonic()
+            for line in (self._line(), *self._running()):
+                self.console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+    def _running(self) -> list[str]:
+        """A line for each of the cells at work, as many as are shown, with the pace of a training."""
+        lines = []
+        for cell in list(self.running.values())[:MOST_RUNNING]:
+            pace = "" if self.log is None else pace_in(self.log(cell))
+            lines.append(f"  running {label(cell)}" + (f": {pace}" if pace else ""))
+        return lines
 
     def _take_time(self, cell: Cell, batch: Batch) -> None:
         """Note how long a cell took; cells that are measured together come all at once and share their time."""
@@ -135,8 +159,13 @@ class Display:
     def _render(self) -> Group:
         done = self.cached + sum(self.counts.values())
         bar = ProgressBar(total=max(self.total, 1), completed=done, width=60)
-        running = [Text(f"  running {label(cell)}", style="dim") for cell in list(self.running.values())[:8]]
-        return Group(bar, Text(self._line()), *running)
+        return Group(bar, Text(self._line()), *(Text(line, style="dim") for line in self._running()))
+
+
+def pace_in(log: Path) -> str:
+    """What a training printed last of its pace; empty if there is nothing of it."""
+    said = [line for line in tail(log)[0].splitlines() if PACE.match(line)]
+    return said[-1] if said else ""
 
 
 def label(cell: Cell) -> str:

@@ -100,7 +100,7 @@ def _measure(
     known = list(zip(cells, store.outcomes(cells), strict=True))
     open_cells = [cell for cell, outcome in known if outcome is None or not outcome.finished]
     earlier = [(cell, own.seconds) for cell, own in known if own is not None and own.finished and own.seconds]
-    display = make_display(cells, cached=len(cells) - len(open_cells), earlier=earlier)
+    display = make_display(cells, cached=len(cells) - len(open_cells), earlier=earlier, log=store.log)
     display.plan(open_cells)
     stop = StopRequest(f"interrupted; the same line again goes on from here (run directory {store.root})")
     faults: list[StorageError] = []
@@ -123,6 +123,7 @@ def _measure(
 
     def stopped() -> bool:
         note.write()
+        display.look()
         return stop.signal is not None or bool(faults)
 
     executor = make_executor(time_limit, files, store.log, started, finished, stopped)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from suite.runs.cell_files import CellFiles
+from suite.runs.display import label, pace_in
 from suite.runs.durations import Durations, Open
 from suite.runs.files import RunError, read_json
 from suite.runs.plan_file import read_plan
@@ -87,11 +88,13 @@ class Status:
         parts: by task and neuron.
         where: the machine and process that is at work; None if none is.
         seconds_left: by what its cells took so far; None where nothing is known, or nothing is at work.
+        paces: what each training at work printed last, by its cell in words.
     """
 
     parts: Mapping[tuple[str, str], Part]
     where: str | None
     seconds_left: float | None
+    paces: Mapping[str, str] = field(default_factory=dict)
 
     def total(self) -> Part:
         """All parts in one."""
@@ -113,6 +116,7 @@ def read(root: Path) -> Status:
     running = note.get("running", {}) if note else {}
     parts: dict[tuple[str, str], Part] = {}
     left: list[Cell] = []
+    paces: dict[str, str] = {}
     durations = Durations()
     for key, cell in plan.values():
         part = parts.setdefault((cell.task, cell.neuron) if cell else ("", ""), Part())
@@ -120,6 +124,8 @@ def read(root: Path) -> Status:
         status = ended.get(key)
         if key in running:
             part.running += 1
+            if cell and (pace := pace_in(root / "logs" / f"{entry['key']}.log")):
+                paces[label(cell)] = pace
         elif status is not None:
             part.done += status in GOOD
             part.failed += status not in GOOD
@@ -130,7 +136,7 @@ def read(root: Path) -> Status:
         if key in running or status is None:
             left.append(cell)
     remaining = Open(left).seconds(durations, note["jobs"]) if note is not None and durations.seen else None
-    return Status(parts, f"process {note['process']} on {note['host']}" if note else None, remaining)
+    return Status(parts, f"process {note['process']} on {note['host']}" if note else None, remaining, paces)
 
 
 def _ended(root: Path) -> tuple[dict[str, str], dict[str, float]]:

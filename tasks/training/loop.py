@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,6 +26,8 @@ from tasks.training.recipe import Recipe
 from tasks.training.team import ALONE, Team
 
 EVALUATION_BATCH = 256
+PACE = re.compile(r"epoch \d+ of \d+: ")
+"""How the line begins that a training prints after each epoch."""
 USUAL = Arithmetic(torch.device("cpu"))
 """As every setting of it is unless told otherwise."""
 
@@ -219,12 +222,12 @@ class Pace:
     """
 
     def __init__(self, whole: int) -> None:
-        self.whole, self.begun, self.done = whole, time.perf_counter(), 0
+        self.whole, self.begun, self.done = whole, time.monotonic(), 0
 
     def tell(self, number: int, epoch: Epoch) -> None:
         """An epoch ended, evaluations included; those before a resumed training are not counted into the pace."""
         self.done += 1
-        left = (self.whole - number) * (time.perf_counter() - self.begun) / self.done
+        left = (self.whole - number) * (time.monotonic() - self.begun) / self.done
         accuracies = {"validation": epoch.validation_accuracy, "test": epoch.test_accuracy}
         parts = [f"loss {epoch.train_loss:.3f}"]
         parts += [f"{name} {100 * own:.1f} %" for name, own in accuracies.items() if not math.isnan(own)]

@@ -23,6 +23,7 @@ from suite.runs.record import Result, measured, result_to_json
 from suite.runs.user_files import UserFiles
 from suite.runs.worker import as_result
 from tasks import Cell, Value, data
+from tasks.accuracy import MEASURED
 from tasks.data import location
 from tests.conftest import Suite
 
@@ -39,7 +40,7 @@ def test_the_same_rows_as_on_this_machine(suite: Suite, tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
         rows = pd.read_parquet(tmp_path / executor / "run/results.parquet")
         assert set(rows.status) == {"ok"}
-        tables[executor] = rows[rows.metric != "training_seconds"].reset_index(drop=True)
+        tables[executor] = rows[~rows.metric.isin(MEASURED)].reset_index(drop=True)
     pd.testing.assert_frame_equal(tables["local"], tables["ray"])
 
 

@@ -314,6 +314,24 @@ def test_seconds_are_those_of_the_training_steps(monkeypatch: pytest.MonkeyPatch
     assert [epoch.seconds for epoch in epochs] == [5, 7]
 
 
+def test_each_epoch_tells_its_pace(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Samples by the seconds of the training steps; the time left by that of whole epochs."""
+    seconds: Iterator[float] = iter([0.0, 2.0, 0.0, 4.0, 0.0, 1.0])
+    moments: Iterator[float] = iter([0.0, 50.0, 130.0, 180.0])
+    monkeypatch.setattr(loop.time, "perf_counter", lambda: next(seconds))
+    monkeypatch.setattr(loop.time, "monotonic", lambda: next(moments))
+    epochs = list(train(Scores(), dataset_of("ttttve", [0] * 6), RECIPE, None, 0))
+    assert [epoch.samples for epoch in epochs] == [4, 4, 4]
+    assert all(epoch.memory > 1 << 20 for epoch in epochs)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "epoch 1 of 3: loss 0.693, validation 100.0 %, test 100.0 %, 2 samples/s, about 1:40 left"
+    assert [line.split(", ")[-2:] for line in lines[1:]] == [
+        ["1 samples/s", "about 1:05 left"],
+        ["4 samples/s", "about 0:00 left"],
+    ]
+    assert all(loop.PACE.match(line) for line in lines)
+
+
 @pytest.mark.parametrize(("number", "word"), [(math.nan, "NaN"), (math.inf, "infinite"), (-math.inf, "infinite")])
 def test_a_loss_that_is_not_finite_ends_the_training_with_its_epoch(number: float, word: str) -> None:
     """The device is waited for once an epoch, and so the training ends with the epoch of the step."""
