@@ -53,9 +53,8 @@ def test_a_run_at_work(store: Store, capsys: pytest.CaptureFixture[str]) -> None
     where = f"process {os.getpid()} on {socket.gethostname()}"
     assert line(status).startswith("1/4 cells done, 1 running, 1 failed, about ")
     assert line(status).endswith(f"left; {where}")
-    store.log(cell("clif")).write_text(
-        "a warning\nepoch 1 of 9: loss 2.3\nepoch 2 of 9: loss 1.1, about 4:10 left\nmore\n"
-    )
+    printed = "a warning\nepoch 1 of 9: loss 2.3\nepoch 2 of 9: loss 1.1, about 4:10 left\nmore\n"
+    store.log(cell("clif")).write_text(printed)
     assert main(["status", str(store.root)]) == 0
     assert "clif" in (shown := capsys.readouterr().out)
     assert "1/4 cells done" in shown

@@ -325,10 +325,8 @@ def test_each_epoch_tells_its_pace(monkeypatch: pytest.MonkeyPatch, capsys: pyte
     assert all(epoch.memory > 1 << 20 for epoch in epochs)
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == "epoch 1 of 3: loss 0.693, validation 100.0 %, test 100.0 %, 2 samples/s, about 1:40 left"
-    assert [line.split(", ")[-2:] for line in lines[1:]] == [
-        ["1 samples/s", "about 1:05 left"],
-        ["4 samples/s", "about 0:00 left"],
-    ]
+    assert lines[1].endswith("1 samples/s, about 1:05 left")
+    assert lines[2].endswith("4 samples/s, about 0:00 left")
     assert all(loop.PACE.match(line) for line in lines)
 
 
