@@ -295,5 +295,7 @@ def test_directions_of_the_metrics() -> None:
         "learned_parameter",
         "output_bits",
         "right_answers",
+        "training_memory",
+        "training_rate",
     }
     assert neurons.names()
