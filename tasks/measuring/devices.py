@@ -8,13 +8,14 @@ Another accelerator of torch joins as a subclass of `Device`, by `register` or b
 from __future__ import annotations
 
 import re
+import resource
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import ClassVar
 
-import psutil
 import torch
 
 from neurons import InvalidValue
@@ -106,7 +107,13 @@ class Device(ABC):
     def most_bytes(self, device: torch.device) -> int:
         """The most that tensors took there since the last call; of a process that holds them, what it takes now."""
         del device
-        return int(psutil.Process().memory_info().rss)
+        try:
+            pages = int(Path("/proc/self/statm").read_text().split()[1])
+        except OSError:  # macOS
+            import psutil
+
+            return int(psutil.Process().memory_info().rss)
+        return pages * resource.getpagesize()
 
     def reading(self, device: torch.device) -> nvml.Reading | None:
         """Clock, temperature and power at this moment; None where nothing tells."""

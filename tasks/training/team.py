@@ -29,7 +29,7 @@ class Team:
             return network
         for module in network.modules():
             if isinstance(module, _BatchNorm):
-                module.forward = partial(_norm_together, module)
+                module.forward = partial(_norm_together, module)  # type: ignore[method-assign]
         return nn.parallel.DistributedDataParallel(network)
 
     def share(self, x: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, float | None]:

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include "vector.h"
 
+#define LONGEST_VECTOR 64  // bytes, of any processor: norm.py, which does not know this one, goes by it
 #define STRIP 64        // vectors beside each other whose numbers are gathered together
 #define FEW_ROWS 32     // rows that are summed up in single precision
 #define MANY_ROWS 512   // rows of a piece of work
@@ -129,12 +130,12 @@ INLINE vec reals(const real *from, int64_t lanes) {
     return value;
 }
 
-// slope, offset: of each channel; where a channel is shorter than a vector, of each item of a row.
+// slope, offset: of each channel; where a channel has less than LONGEST_VECTOR numbers, of each item of a row.
 void correct(
     item *grad_x, const item *x, const real *slope, const real *offset, int64_t rows, int64_t channels, int64_t inner,
     int threads) {
     threads = rows * channels * inner < SHARED_FROM ? 1 : threads;
-    const int short_channels = inner < WIDTH;
+    const int short_channels = inner < LONGEST_VECTOR / (int64_t)sizeof(real);
     const int64_t runs = short_channels ? rows : rows * channels, size = short_channels ? channels * inner : inner;
     const int64_t full = size / WIDTH * WIDTH, rest = size % WIDTH;
 #pragma omp parallel for num_threads(threads) schedule(static)

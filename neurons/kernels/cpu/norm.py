@@ -11,6 +11,10 @@ from neurons.kernels.cpu import library
 from neurons.kernels.cpu.kernel import BITS
 
 
+LONGEST_VECTOR = 64
+"""Bytes of a vector of any processor, as in norm.c: a shorter channel has its numbers item by item."""
+
+
 def takes(x: Tensor) -> bool:
     """Whether these functions can be used: for plain numbers on a CPU that has a compiler."""
     plain = type(x) in (Tensor, torch.nn.Parameter) and x.is_cpu and x.dtype in BITS and x.numel() > 0
@@ -32,7 +36,7 @@ def correct(grad_x: Tensor, x: Tensor, slope: Tensor, offset: Tensor) -> None:
     """Add slope · x + offset, both of each channel, to the contiguous grad_x."""
     inner = x[0, 0, 0].numel()
     values = [own.to(torch.float64 if x.dtype == torch.float64 else torch.float32) for own in (slope, offset)]
-    if inner < 64 // values[0].itemsize:  # a channel may be shorter than a vector
+    if inner < LONGEST_VECTOR // values[0].itemsize:
         values = [own.repeat_interleave(inner) for own in values]
     own_slope, own_offset = (own.contiguous() for own in values)
     _library(x.dtype).correct(grad_x.data_ptr(), x.data_ptr(), own_slope.data_ptr(), own_offset.data_ptr(), *_sizes(x))

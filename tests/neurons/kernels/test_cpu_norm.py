@@ -12,6 +12,8 @@ SHAPES = [
     (1, 2, 3),
     (3, 5, 7),
     (2, 3, 4, 5, 3),
+    (2, 2, 3, 5),  # channels between the vectors of some processors and of others
+    (2, 2, 3, 12),
     (2, 2, 3, 16),
     (2, 3, 2, 65),
     (40, 31, 5),  # more rows than one piece of work
