@@ -10,7 +10,6 @@ from torch import Tensor
 from neurons.kernels.cpu import library
 from neurons.kernels.cpu.kernel import BITS
 
-
 LONGEST_VECTOR = 64
 """Bytes of a vector of any processor, as in norm.c: a shorter channel has its numbers item by item."""
 
