@@ -124,7 +124,7 @@ def read(root: Path) -> Status:
         status = ended.get(key)
         if key in running:
             part.running += 1
-            if cell and (pace := pace_in(root / "logs" / f"{entry['key']}.log")):
+            if cell and (pace := pace_in(root / "logs" / f"{key}.log")):
                 paces[label(cell)] = pace
         elif status is not None:
             part.done += status in GOOD
