@@ -10,7 +10,7 @@ import pytest
 
 from suite.report.answer import MOST_WORDS, answer
 from suite.report.board import against
-from suite.report.certainty import not_converged, undecided
+from suite.report.certainty import load, not_converged, undecided
 from suite.report.conditions import name_conditions
 from suite.report.outcomes import outcomes
 from suite.statistics import rank_intervals, seeds_to_tell
@@ -132,3 +132,26 @@ def test_a_curve_that_still_rises_had_not_converged(last: float, rising: list[st
         return [{**own, "step": step, "value": v + seed / 100} for step, v in enumerate((50.0, 65.0, 70.0, last), 1)]
 
     assert not_converged(rows(*(curve(seed) for seed in range(3)))) == {"digits": rising}
+
+
+def test_a_gain_that_seeds_do_not_share_is_no_rise() -> None:
+    """Gains of 9, −1 and −1 points: 2.3 in the mean, and an interval around 0; of the first seed alone it counts."""
+    common = {"task": "accuracy", "neuron": "lif", "dataset": "digits", "metric": "validation_accuracy"}
+    curves = [
+        [{**common, "seed": seed, "step": step, "value": value} for step, value in enumerate((70.0, last), 1)]
+        for seed, last in enumerate((79.0, 69.0, 69.0))
+    ]
+    assert not_converged(rows(*curves)) == {"digits": []}
+    assert not_converged(rows(curves[0])) == {"digits": ["lif"]}
+
+
+@pytest.mark.parametrize(
+    ("spread", "words"),
+    [
+        ((0.9, 1.1), "machine idle while timed"),
+        ((0.8, 1.1), "machine busy while timed (1 of 2 timings spread by more than 30 %)"),
+    ],
+)
+def test_how_busy_the_machine_was(spread: tuple[float, float], words: str) -> None:
+    assert load(rows(timing("lif", 1.0, 0.9, 1.1), timing("clif", 1.0, *spread))) == words
+    assert load(rows(accuracy("lif", "digits", [90.0]))) == ""

@@ -44,6 +44,17 @@ def test_what_a_neuron_adds_is_a_cost() -> None:
     assert found[OPERATIONS].ratios["glif"].value == pytest.approx(2.5)
 
 
+def test_memory_is_that_of_the_fewest_steps() -> None:
+    """Over LIF at T = 8: CLIF 12 / 8; at T = 128 it would be 40 / 16."""
+    peaks = {("lif", 128): 16.0, ("clif", 128): 40.0, ("lif", 8): 8.0, ("clif", 8): 12.0}
+    common = {"task": "memory", "metric": "peak_bytes", "network": None}
+    run = rows([{**common, "neuron": who, "timesteps": T, "value": own} for (who, T), own in peaks.items()])
+    (found,) = costs(name_conditions(run), "lif")
+    assert {who: ratio.value for who, ratio in found.ratios.items()} == {"lif": 1.0, "clif": 1.5}
+    assert found.absolute == {"lif": 8.0, "clif": 12.0}
+    assert found.detail.endswith("T=8")
+
+
 def test_the_front_is_of_what_two_neurons_both_have() -> None:
     """CLIF is better and dearer than LIF; PLIF is no better and as dear as CLIF; IF was not timed."""
     run = rows(

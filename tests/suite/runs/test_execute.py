@@ -206,6 +206,17 @@ def test_a_batch_that_dies_is_run_again_one_by_one(runner: Runner) -> None:
     assert len(runner.results) == 4, "each cell is reported once"
 
 
+def test_a_batch_has_the_time_of_all_its_cells(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three cells of at most 100 s each may take 300 s; nothing is run."""
+    executor = LocalExecutor(
+        100.0, FILES, lambda cell: runner.folder / "log", lambda _: None, lambda *_: None, lambda: False
+    )
+    monkeypatch.setattr(executor.pool, "assign", lambda assignment: None)
+    before = time.monotonic()
+    job = executor._start(cells("ok", 3, batch=3), "cpu", threads=1, alone=False)
+    assert before + 300 <= job.deadline <= time.monotonic() + 300
+
+
 def test_large_results_pass_while_the_parent_is_slow(runner: Runner) -> None:
     results = runner.run(cells("ok", 3, batch=8, values=60_000), time_limit=200)
     assert [len(result.values) for result in results] == [60_001] * 3

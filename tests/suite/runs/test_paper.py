@@ -114,6 +114,9 @@ def test_a_run_that_misses_what_is_printed_says_so() -> None:
     told = {(entries[0].text, entries[1].text): [entry.text for entry in entries[2:]] for _, entries in found.rows}
     assert told["LIF", "clif2024"] == ["94.30 (1)", "94.51 ± 0.5", "within the tolerance"]
     assert told["CLIF", "clif2024"][-1] == "missed by 1.41 points"
+    better = reference(rows(by("lif", 96.0, "clif2024")))
+    assert better is not None
+    assert [entries[-1].text for _, entries in better.rows] == ["above by 1.49 points"]
     assert told["PLIF", "clif2024"][-1] == "nothing is printed"
     assert told["CLIF", changed][-1] == "not compared: the recipe was changed"
     assert len(found.rows) == 4

@@ -166,11 +166,14 @@ def test_an_identity_that_is_broken_fails(metric: str, value: float, check: str)
 
 
 def exchange_rows() -> pd.DataFrame:
-    """From epoch 5 on (exchange at 3, a fifth of ten epochs later) the exchanged network's loss is lower."""
+    """From epoch 5 on (exchange at 3, a fifth of ten epochs later) the exchanged network's loss is lower.
+
+    It is 0.8 at first, then 0.5, so that the epoch that begins the mean shows in it.
+    """
     rows = Rows()
     for epoch in range(1, 11):
         rows.add("train_loss", 1.0, 1.0, neuron="lif", step=epoch, exchange_to=None, exchange_at=0)
-        later = 0.5 if epoch >= 5 else 9.0
+        later = 9.0 if epoch < 5 else 0.8 if epoch == 5 else 0.5
         rows.add("train_loss", later, 0.7, neuron="lif", step=epoch, exchange_to="clif", exchange_at=3)
     return rows.frame()
 
@@ -179,7 +182,7 @@ def test_exchange() -> None:
     found = findings("exchange", exchange_rows())["exchange_lowers_the_loss"]
     assert found.verdict == "supported"
     assert found.effect is not None
-    assert found.effect.mean == pytest.approx(-0.5)
+    assert found.effect.mean == pytest.approx((0.8 + 5 * 0.5) / 6 - 1)
     worse = exchange_rows().assign(value=lambda frame: -frame.value)
     assert findings("exchange", worse)["exchange_lowers_the_loss"].verdict == "contradicted"
 
