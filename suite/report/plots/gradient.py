@@ -75,7 +75,7 @@ def _draw_by_lag(data: pd.DataFrame) -> Figure:
     titles = list(dict.fromkeys(data.panel))
     whos = _first(data[data.lag > 0].groupby("who").share.sum(), data.who)
     looks = dict.fromkeys(style.ordered(data.who), OTHERS) | line_looks(whos)
-    height = max(1.9, 0.5 + 0.11 * len(whos))
+    height = max(1.9, 0.7 + 0.12 * len(whos))
     xlabel = "lag (steps from input to loss)"
     width = style.COLUMN if len(titles) == 1 else style.PAGE
     figure, found = panels(titles, height, xlabel, "mean |gradient| over lag 0's", across=3, sharey=True, width=width)

@@ -148,8 +148,10 @@ def label_ends(axes: Axes, ends: Mapping[str, tuple[float, float]], colours: Map
         if placed:
             level = min(level, placed[-1][1] - step)
         placed.append((name, level))
-    shortfall = math.log10(low) - placed[-1][1]
-    lifted = {name: level + max(0.0, shortfall) for name, level in placed}
+    floor, lifted = math.log10(low), {}
+    for name, level in reversed(placed):  # up again from the lower edge, and no further than there is need
+        lifted[name] = max(level, floor)
+        floor = lifted[name] + step
     for name, level in lifted.items():
         x, y = ends[name]
         axes.annotate(

@@ -65,7 +65,7 @@ def test_the_front_is_of_what_two_neurons_both_have() -> None:
         "clif": ["on the front"],
         "plif": ["by CLIF"],
         "lif": ["on the front"],
-        "if": ["by CLIF, LIF, PLIF"],
+        "if": ["by CLIF, PLIF, LIF"],
     }
     assert frontier(rows(accuracy("lif", "digits", [90.0])), "lif") is None
 
