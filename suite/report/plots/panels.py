@@ -163,7 +163,10 @@ def label_ends(axes: Axes, ends: Mapping[str, tuple[float, float]], colours: Map
             fontsize=style.SMALL,
             fontweight="bold" if names.is_own(name) else "normal",
             annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": colours[name], "linewidth": 0.6, "shrinkA": 0, "shrinkB": 1},
+            arrowprops={
+                **{"arrowstyle": "-", "color": colours[name], "linewidth": 0.6, "shrinkA": 0, "shrinkB": 1},
+                "relpos": (0, 0.5),  # to the left end of the name, not through it
+            },
         )
 
 
