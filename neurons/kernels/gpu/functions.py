@@ -61,13 +61,13 @@ def sign(x):
 @triton.jit
 def maximum(a, b):
     """NaN in either goes through, as in torch."""
-    return tl.where((a > b) | (a != a), a, b)
+    return tl.where(a != a, a, tl.where(a > b, a, b))  # masks of a number and of a tile are not joined
 
 
 @triton.jit
 def minimum(a, b):
     """NaN in either goes through, as in torch."""
-    return tl.where((a < b) | (a != a), a, b)
+    return tl.where(a != a, a, tl.where(a < b, a, b))
 
 
 @triton.jit

@@ -6,6 +6,8 @@ import pytest
 import torch
 
 import neurons
+from neurons import Learnable, Neuron, NeuronLayer
+from neurons.conformance import compare
 from neurons.kernels.gpu.launch import TILES, TritonKernel
 from neurons.kernels.source import source_of
 from neurons.surrogate import SURROGATES
@@ -42,8 +44,6 @@ def test_every_surrogate(name: str, kind: str) -> None:
 @pytest.mark.parametrize("steps", [12, 17, 36])
 def test_layouts_and_blocks(features: tuple[int, ...], steps: int) -> None:
     """Channels along columns and along rows; one block of steps, blocks with a rest, several blocks."""
-    from neurons.conformance import compare
-
     torch.manual_seed(0)
     layer = neurons.layer("glif", 6, steps, "triton")
     x = 0.7 + 0.6 * torch.randn(steps, 3, 6, *features)
@@ -101,3 +101,23 @@ def test_checkpoints_are_for_backward_alone() -> None:
     values = [torch.ones(()) for _ in program.source.constants]
     assert program.forward(x, values, False)[1].numel() == 0
     assert program.forward(x, values, True)[1].shape == (4, 1, 2, 5)
+
+
+class Least(Neuron):
+    """The smaller and the larger of a coefficient, which is one number or one a channel, and a value of each neuron."""
+
+    name, states = "least", ("u",)
+    a, b = Learnable(0.3, per="layer"), Learnable(0.4, per="channel")
+
+    def step(self, x: torch.Tensor, u: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        least = torch.minimum(self.a, 2 * u) + torch.minimum(x, self.b)
+        most = torch.maximum(self.a, u) * torch.maximum(self.b, x)
+        return self.spike(least + most + x - 1), torch.tanh(least * x)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_coefficient_beside_a_value_of_each_neuron(dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    layer = NeuronLayer(Least(), 3, "triton")
+    x = (0.7 + 0.6 * torch.randn(6, 12, 3)).to(dtype)
+    assert_agrees(compare(layer, x, torch.randn(x.shape).to(dtype)))
