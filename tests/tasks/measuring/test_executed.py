@@ -9,6 +9,7 @@ import neurons
 from neurons import InvalidValue
 from tasks import Cell, get
 from tasks.measuring.executed import WrongKernel, check, executed
+from tasks.networks import neurons_of
 from tasks.training.step import TrainingStep
 
 
@@ -51,13 +52,26 @@ def test_a_backend_that_runs_something_else_is_refused() -> None:
 
 
 def test_neurons_alone_are_a_part_of_the_step() -> None:
+    """Each layer runs on what it gets within the network, forward and backward; the step has the synapses besides."""
     settings = {**get("training_speed").settings, "dataset": "digits", "network": "mlp"}
     training = TrainingStep(Cell("training_speed", "clif", "cpu", 0, settings))
     training.step()
+    layers, inputs = list(neurons_of(training.network).values()), []
+    hooks = [layer.register_forward_hook(lambda _, given, __: inputs.append(given[0].detach())) for layer in layers]
+    with torch.no_grad():
+        training.network(training.x)
+    for hook in hooks:
+        hook.remove()
     training.record_currents()
-    assert len(training.currents) == 2
     training.neurons_alone()
-    assert all(current.grad is not None and current.grad.abs().sum() > 0 for _, current, _ in training.currents)
+    assert [layer for layer, _, _ in training.currents] == layers
+    for (layer, current, _), given in zip(training.currents, inputs, strict=True):
+        assert torch.equal(current, given)
+        again = given.clone().requires_grad_()
+        layer(again).sum().backward()
+        assert again.grad is not None
+        assert again.grad.abs().sum() > 0
+        assert torch.equal(current.grad, again.grad)
 
 
 def test_dtype_is_checked() -> None:
