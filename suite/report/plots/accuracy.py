@@ -24,6 +24,8 @@ ACROSS = 5
 MOST_COST_PANELS = 3
 MOST_NAMED = 14
 """Points of a panel beside which names still have room."""
+MOST_LEADERS = 4
+"""Names of a data set's best in the sentence below the figure."""
 UNNAMED: dict[str, Any] = {"color": style.GREY, "marker": ".", "linestyle": "", "markersize": 4}
 FIRST = f"the first {MOST} of the board"
 BAND = 0.45
@@ -106,8 +108,9 @@ def _finding_of_seeds(data: pd.DataFrame) -> str:
         if not own.beaten.any():
             tied.append(title)
         else:
-            leaders = ", ".join(names.neuron(str(who)) for who in means.index)
-            texts.append(f"{title}: {leaders} ({means.iloc[0]:.1f} %)")
+            leaders = ", ".join(names.neuron(str(who)) for who in means.index[:MOST_LEADERS])
+            more = f" and {len(means) - MOST_LEADERS} more" if len(means) > MOST_LEADERS else ""
+            texts.append(f"{title}: {leaders}{more} ({means.iloc[0]:.1f} %)")
     told = f"Best on {'; '.join(texts)}." if texts else ""
     rest = f"No neuron is told from the best on {', '.join(tied)}." if tied else ""
     return f"{told} {rest}".strip()

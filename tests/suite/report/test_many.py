@@ -5,6 +5,7 @@ import pytest
 
 from suite.report import names, style
 from suite.report.latex import MOST_LINES
+from suite.report.plots.accuracy import PLOTS as ACCURACY
 from suite.report.plots.chosen import ALL_UP_TO, MOST, chosen
 from suite.report.plots.gradient import PLOTS as GRADIENT
 from suite.report.plots.learning import PLOTS as LEARNING
@@ -14,6 +15,8 @@ from suite.report.trade_offs import MOST_NAMED, _entry
 MANY = [name for name in style.catalogue() if name != "lif"]
 """Of the suite: what it does not know is somebody's own, which figures always name."""
 
+BOTH = [*MANY, "lif"]
+
 
 def test_a_figure_names_all_of_a_few_and_the_first_of_many() -> None:
     assert chosen(MANY[:ALL_UP_TO]) == MANY[:ALL_UP_TO]
@@ -21,6 +24,14 @@ def test_a_figure_names_all_of_a_few_and_the_first_of_many() -> None:
     assert chosen(board) == [*MANY[:MOST], "lif (cpu)"]
     assert chosen(board, MANY[-1]) == [*MANY[:MOST], MANY[-1]]
     assert chosen([*board, "of_mine"]) == [*MANY[:MOST], "lif (cpu)", "of_mine"]
+
+
+def test_the_best_of_a_data_set_are_named_for_a_few_and_counted_beyond() -> None:
+    facts = {"where": "digits", "dataset": "digits", "seed": 0, "chance": 10.0, "tested": True}
+    records = [{**facts, "who": who, "value": 90.0 - place, "beaten": who == "lif"} for place, who in enumerate(BOTH)]
+    finding = next(plot for plot in ACCURACY if plot.name == "accuracy").finding(pd.DataFrame(records))
+    listed = ", ".join(names.neuron(who) for who in BOTH[:4])
+    assert finding == f"Best on digits: {listed} and {len(BOTH) - 5} more (90.0 %)."
 
 
 def _table(rows: int, columns: int) -> Table:
