@@ -28,7 +28,6 @@ COMPILED = ("spikingjelly.lif", "snntorch.leaky_zero_same_step", "norse.lifbox")
 NETWORKS: dict[str, dict[str, Any]] = {"conv5": {"dataset": "mnist5k"}, "resnet18": {"dataset": "mnist5k", "width": 16}}
 """Networks in which packages are timed: the 5-layer network of the paper's Figure 2, and ResNet-18 at a quarter of its
 width, so that a step takes seconds on two cores."""
-SPEED_TASKS = ("throughput", "training_speed", "training_memory", "memory")
 
 
 def grid(profile: str, device: str = "cpu") -> list[Cell]:
