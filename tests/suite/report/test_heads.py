@@ -63,7 +63,7 @@ def test_the_value_under_each_head(name: str) -> None:
 def test_every_table_is_tried() -> None:
     """Those of several neurons or of what went wrong have tests of their own."""
     others = {"tuned", "tuned_settings", "setup", "reference", "difference", "tests", "mean_rank", "improvement"}
-    others |= {"aggregate", "sampling", "frontier", "reach", "devices", "problems"}
+    others |= {"aggregate", "sampling", "frontier", "reach", "devices", "gpus", "problems"}
     assert set(makers(rows(*of_a_run()), "lif")) == {*TABLES, *others}
 
 
