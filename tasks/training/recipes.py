@@ -14,6 +14,7 @@ from tasks.training.network_task import NETWORK_SETTINGS
 PAPER = "clif2024"
 """The recipe of the CLIF paper."""
 BUT = ", but "
+FREE = ("recipe", "memory_format")
 NO_SETTINGS = ("source", "judged_by", "common", "printed")
 
 
@@ -49,10 +50,13 @@ def settings_of(dataset: str, recipe: str = PAPER) -> dict[str, Any]:
 
 
 def named(settings: Mapping[str, Any]) -> str:
-    """The recipe of settings, with all that was changed of it: "clif2024, but epochs=2, width=8"."""
+    """The recipe of settings, with all that was changed of it: "clif2024, but epochs=2, width=8".
+
+    In which order memory holds an image is up to the device and changes nothing.
+    """
     recipe = str(settings["recipe"]).partition(BUT)[0]
     own = {**NETWORK_SETTINGS, **settings_of(str(settings["dataset"]), recipe)}
-    differ = (name for name in sorted(settings) if name != "recipe" and settings[name] != own.get(name))
+    differ = (name for name in sorted(settings) if name not in FREE and settings[name] != own.get(name))
     changed = [f"{name}={settings[name]}" for name in differ]
     return recipe + (BUT + ", ".join(changed) if changed else "")
 

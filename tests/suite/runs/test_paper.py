@@ -123,6 +123,12 @@ def test_a_run_that_misses_what_is_printed_says_so() -> None:
     assert reference(rows(accuracy("lif", "digits", [97.0]))) is None
 
 
+@pytest.mark.parametrize(("device", "expected"), [("cpu", "contiguous"), ("cuda:0", "channels_last")])
+def test_channels_come_last_on_cards_alone(device: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paper, "resolved", lambda backend, model, device: backend)
+    assert {cell.settings["memory_format"] for cell in paper.grid(device, ["lif"], 1)} == {expected}
+
+
 LINE = (
     "run --profile paper --datasets cifar10 --neurons clif --device cpu --set epochs=8 --set width=2 --set timesteps=2"
 )
