@@ -133,7 +133,10 @@ def test_while_the_report_is_made(start: Callable[..., Run]) -> None:
     run.send(signal.SIGINT)
     code, lines = run.end()
     assert code == 130
-    assert lines == [f"interrupted; the rows are written, and `python -m suite report {run.out}` makes the page"]
+    assert lines == [
+        f"making the report of {run.out} …",
+        f"interrupted; the rows are written, and `python -m suite report {run.out}` makes the page",
+    ]
 
 
 @pytest.mark.slow
