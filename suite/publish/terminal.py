@@ -29,7 +29,8 @@ def print_report(out: Path, baseline: str | None = None) -> None:
         again = f"{invocation()} report {shlex.quote(str(out))}"
         lacks = f"the report needs the package {STATISTICS}, which is not installed"
         raise RunError(f"{lacks}; all rows are kept, and `{again}` makes it where it is")
-    print(f"making the report of {out} …", file=sys.stderr, flush=True)
+    if (out / "cells").is_dir() or (out / "results.parquet").is_file():
+        print(f"making the report of {out} …", file=sys.stderr, flush=True)
     try:
         page, tables = build(out, baseline)
     except OSError as error:

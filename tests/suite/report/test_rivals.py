@@ -86,7 +86,7 @@ def test_the_first_finding_is_of_the_largest_size_of_several_rounds() -> None:
     ]
     told = rivals.first_finding(rivals_rows.published_setting(rivals_rows.lines(rows(*lines))))
     assert "n = 4,096" in told
-    assert told.endswith("snntorch.leaky 25.")
+    assert "25 (snntorch.leaky) times" in told
 
 
 def test_every_published_figure_is_shown_as_typed() -> None:
