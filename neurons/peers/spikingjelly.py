@@ -221,24 +221,23 @@ class CLIFStep(CLIF):
     kernel_on_cards = False
 
 
-_ITS_STEP = "FlexSN: the step written in torch for it, its kernel made by the package"
+class _FlexSN:
+    """A neuron as a step in torch, of which the package makes the kernel."""
 
-
-class LIFFlexSN(LIF):
-    name = "spikingjelly.lif_flexsn"
     class_name = "FlexSN"
     usual = False
-    call = _ITS_STEP
+    call = "FlexSN: the step written in torch for it, its kernel made by the package"
+
+
+class LIFFlexSN(_FlexSN, LIF):
+    name = "spikingjelly.lif_flexsn"
 
     def arguments(self, channels: int) -> dict[str, Any]:
         return {"core": _lif_step(self), "num_states": 1}
 
 
-class CLIFFlexSN(CLIF):
+class CLIFFlexSN(_FlexSN, CLIF):
     name = "spikingjelly.clif_flexsn"
-    class_name = "FlexSN"
-    usual = False
-    call = _ITS_STEP
 
     def arguments(self, channels: int) -> dict[str, Any]:
         return {"core": _clif_step(self), "num_states": 2}

@@ -11,8 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from suite.runs import progress
-from suite.runs.display import clock
 from suite.runs.progress import Part, Status
+from tasks.training.pace import clock
 
 INTERVAL, SHARE = 2.0, 10
 """Seconds between two looks, and how many times longer that is than a look takes."""

@@ -23,7 +23,7 @@ from suite.runs.text import LONGEST_NAME, plain
 from suite.runs.worker import tail
 from tasks import Cell
 from tasks.base import InterleavedTask
-from tasks.training.loop import PACE
+from tasks.training.pace import PACE, clock
 
 PLAIN_INTERVAL = 15.0
 SILENCE = 60.0
@@ -175,10 +175,3 @@ def label(cell: Cell) -> str:
     device = "" if cell.device == "cpu" else f"on {cell.device}"
     words = (cell.task, plain(cell.neuron, LONGEST_NAME), cell.backend, device, where, f"seed {cell.seed}")
     return " ".join(word for word in words if word)
-
-
-def clock(seconds: float) -> str:
-    """Minutes and seconds: "4:07"; from an hour on with hours before: "2:04:07"."""
-    minutes, rest = divmod(int(seconds), 60)
-    hours, within = divmod(minutes, 60)
-    return f"{hours}:{within:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -11,12 +11,12 @@ from rich.table import Table
 
 from suite.runs import machine
 from suite.runs.cell_key import identity
-from suite.runs.display import clock
 from suite.runs.durations import Durations, Open
 from suite.runs.store import Store
 from suite.runs.text import counted
 from tasks import Cell, data
 from tasks.data.location import DataMissing, find
+from tasks.training.pace import clock
 
 Part = tuple[str, str, str, str]
 """Task, data set, backend and device: a line of what is shown."""

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from tasks.measuring.devices import resident_bytes
+
 MEMORY = 1 << 29
 """Bytes that a process may hold beyond what it began with: caches of data sets and compiled kernels are of use."""
 
@@ -37,7 +39,7 @@ class State:
         """Of this process, now. Garbage of what was imported is not looked for again, which makes collecting quick."""
         gc.collect()
         gc.freeze()
-        return cls(_switches(), _resident(), (random.getstate(), np.random.get_state(), torch.get_rng_state()))
+        return cls(_switches(), _held(), (random.getstate(), np.random.get_state(), torch.get_rng_state()))
 
     def leaks(self) -> list[str]:
         """What the cells since then have left."""
@@ -45,7 +47,7 @@ class State:
         now = _switches()
         found = [name for name, value in self.switches.items() if now[name] != value]
         found += ["a thread"] if threading.active_count() > 1 else []
-        return found + (["memory"] if _resident() - self.resident > MEMORY else [])
+        return found + (["memory"] if _held() - self.resident > MEMORY else [])
 
     def restore(self) -> None:
         """Draw the same random numbers again as the first cell could."""
@@ -80,10 +82,6 @@ def _folder() -> str | None:
         return None
 
 
-def _resident() -> int:
+def _held() -> int:
     """Bytes of memory of this process; 0 where the system does not say."""
-    try:
-        with open("/proc/self/statm", encoding="ascii") as file:
-            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except OSError:
-        return 0
+    return resident_bytes() or 0

@@ -27,6 +27,14 @@ WANTED = "auto, cpu, cuda or cuda:N is wanted"
 Work = Callable[[], object]
 
 
+def resident_bytes() -> int | None:
+    """Bytes of memory that this process takes; None where the system has no /proc (macOS)."""
+    try:
+        return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * resource.getpagesize()
+    except OSError:
+        return None
+
+
 class Device(ABC):
     """A kind of device, by the name that torch has for it.
 
@@ -107,13 +115,12 @@ class Device(ABC):
     def most_bytes(self, device: torch.device) -> int:
         """The most that tensors took there since the last call; of a process that holds them, what it takes now."""
         del device
-        try:
-            pages = int(Path("/proc/self/statm").read_text().split()[1])
-        except OSError:  # macOS
+        resident = resident_bytes()
+        if resident is None:  # macOS
             import psutil
 
             return int(psutil.Process().memory_info().rss)
-        return pages * resource.getpagesize()
+        return resident
 
     def reading(self, device: torch.device) -> nvml.Reading | None:
         """Clock, temperature and power at this moment; None where nothing tells."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,12 +21,11 @@ from tasks.training import augmentation
 from tasks.training.arithmetic import Arithmetic
 from tasks.training.checkpoint import PLACE, random_states, set_random_states
 from tasks.training.losses import LOSSES, read_out
+from tasks.training.pace import Pace
 from tasks.training.recipe import Recipe
 from tasks.training.team import ALONE, Team
 
 EVALUATION_BATCH = 256
-PACE = re.compile(r"epoch \d+ of \d+: ")
-"""How the line begins that a training prints after each epoch."""
 USUAL = Arithmetic(torch.device("cpu"))
 """As every setting of it is unless told otherwise."""
 
@@ -212,28 +210,6 @@ def train(
         random = random_states(arithmetic.device)
         checkpoint.save({**state, "random": random, "epochs": [asdict(epoch) for epoch in epochs]})
         yield epochs[-1]
-
-
-class Pace:
-    """What a training prints after each epoch: how far it is, how fast, and how long the rest takes at that pace.
-
-    Args:
-        whole: how many epochs it has.
-    """
-
-    def __init__(self, whole: int) -> None:
-        self.whole, self.begun, self.done = whole, time.monotonic(), 0
-
-    def tell(self, number: int, epoch: Epoch) -> None:
-        """An epoch ended, evaluations included; those before a resumed training are not counted into the pace."""
-        self.done += 1
-        left = (self.whole - number) * (time.monotonic() - self.begun) / self.done
-        accuracies = {"validation": epoch.validation_accuracy, "test": epoch.test_accuracy}
-        parts = [f"loss {epoch.train_loss:.3f}"]
-        parts += [f"{name} {100 * own:.1f} %" for name, own in accuracies.items() if not math.isnan(own)]
-        parts.append(f"{epoch.samples / epoch.seconds:,.0f} samples/s")
-        parts.append(f"about {int(left) // 60}:{int(left) % 60:02d} left")
-        print(f"epoch {number} of {self.whole}: {', '.join(parts)}", file=sys.stderr)
 
 
 def _training_samples(dataset: Dataset, recipe: Recipe, train_samples: int | None) -> Tensor:

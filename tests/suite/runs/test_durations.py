@@ -13,6 +13,7 @@ from suite.runs import display, durations
 from suite.runs.record import Result
 from suite.runs.store import Store
 from tasks import Cell
+from tasks.training.pace import clock
 
 NEURONS = {"lif": 1.0, "plif": 1.0, "clif": 1.4, "glif": 2.0, "mine": 1.7}
 SETS = {"digits": (0.3, 10), "delayed_recall": (0.2, 12), "japanese_vowels": (0.5, 20), "mnist5k": (4.0, 3)}
@@ -131,4 +132,4 @@ def test_durations_are_made_anew_from_runs(tmp_path: Path, monkeypatch: pytest.M
 
 @pytest.mark.parametrize(("seconds", "told"), [(7.9, "0:07"), (3599, "59:59"), (3600, "1:00:00"), (12_867, "3:34:27")])
 def test_hours_are_told_apart_from_minutes(seconds: float, told: str) -> None:
-    assert display.clock(seconds) == told
+    assert clock(seconds) == told

@@ -20,6 +20,7 @@ from tasks.training import loop
 from tasks.training.loop import Epoch, check_finite, evaluate, train
 from tasks.training.losses import mean_cross_entropy, read_out, temporal_efficient_loss
 from tasks.training.network_task import prepare
+from tasks.training.pace import PACE
 from tasks.training.recipe import Recipe
 
 SETTINGS = dict(Accuracy.settings)
@@ -327,7 +328,7 @@ def test_each_epoch_tells_its_pace(monkeypatch: pytest.MonkeyPatch, capsys: pyte
     assert lines[0] == "epoch 1 of 3: loss 0.693, validation 100.0 %, test 100.0 %, 2 samples/s, about 1:40 left"
     assert lines[1].endswith("1 samples/s, about 1:05 left")
     assert lines[2].endswith("4 samples/s, about 0:00 left")
-    assert all(loop.PACE.match(line) for line in lines)
+    assert all(PACE.match(line) for line in lines)
 
 
 @pytest.mark.parametrize(("number", "word"), [(math.nan, "NaN"), (math.inf, "infinite"), (-math.inf, "infinite")])
