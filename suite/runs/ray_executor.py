@@ -8,6 +8,7 @@ What a lost node or worker had not finished is run again elsewhere.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import sys
 import time
@@ -38,6 +39,8 @@ MEMORY = 1 << 30
 """Bytes of a node's memory that a cell asks for: a worker with torch holds about as much."""
 AHEAD = 2
 """Batches that are given away for each core, so that a node finds its next one waiting."""
+AGE = 1.0
+"""Seconds for which the list of nodes is taken as it was: a large cluster takes long to tell it, for each result."""
 PACKAGES = ("neurons", "tasks", "suite")
 """What is sent to a cluster."""
 
@@ -67,7 +70,7 @@ class Flight:
     """A batch that is with the cluster, on a node of its own where it is alone."""
 
     cells: Sequence[Cell]
-    node: str | None
+    node: dict[str, Any] | None
 
 
 @dataclass
@@ -79,11 +82,13 @@ class RayExecutor(Orders):
     """
 
     losses: Counter[int] = field(default_factory=Counter, init=False)
+    _known: list[dict[str, Any]] = field(default_factory=list, init=False)
+    _asked: float = field(default=-math.inf, init=False)
 
     @property
     def jobs(self) -> int:
         """The cores of the cluster."""
-        return max(1, int(sum(node["Resources"].get("CPU", 0) for node in _nodes())))
+        return max(1, int(sum(map(_cores, self._nodes()))))
 
     def run(self, cells: Sequence[Cell]) -> None:
         """Run all cells; returns when each has been reported, or when it was asked to stop.
@@ -112,20 +117,16 @@ class RayExecutor(Orders):
             if not flying:
                 time.sleep(TICK)  # no node is there: one may come
                 continue
-            ready, _ = ray.wait(list(flying), num_returns=1, timeout=TICK)
-            while ready:
-                for reference in ready:
-                    again = self._take(reference, flying.pop(reference))
-                    waiting.extendleft(again)
-                ready, _ = ray.wait(list(flying), num_returns=1, timeout=0) if flying else ([], [])
+            for reference in _ready(list(flying)):
+                waiting.extendleft(self._take(reference, flying.pop(reference)))
         for reference in flying:
             ray.cancel(reference, force=True)
 
-    def _free(self, flying: dict[Any, Flight], alone: bool) -> Iterator[str | None]:
+    def _free(self, flying: dict[Any, Flight], alone: bool) -> Iterator[dict[str, Any] | None]:
         """A place for each batch that may be sent now: any, or a node that has no timing."""
         if alone:
-            taken = {flight.node for flight in flying.values()}
-            yield from (node["NodeID"] for node in _nodes() if node["NodeID"] not in taken and _cores(node))
+            taken = {flight.node["NodeID"] for flight in flying.values() if flight.node is not None}
+            yield from [node for node in self._nodes() if node["NodeID"] not in taken and _cores(node)]
         else:
             yield from [None] * (AHEAD * self.jobs - len(flying))
 
@@ -134,9 +135,8 @@ class RayExecutor(Orders):
         options: dict[str, Any] = {"num_cpus": 1, "memory": MEMORY, "max_retries": 0}
         options["num_gpus"] = 0 if first.device == "cpu" else 1
         if flight.node is not None:
-            node = next(node for node in _nodes() if node["NodeID"] == flight.node)
-            options["num_cpus"] = _cores(node)
-            options["scheduling_strategy"] = NodeAffinitySchedulingStrategy(flight.node, soft=False)
+            options["num_cpus"] = _cores(flight.node)
+            options["scheduling_strategy"] = NodeAffinitySchedulingStrategy(flight.node["NodeID"], soft=False)
         order = ray_node.Order(self.time_limit, flight.node is not None, versions(), os.environ.get(location.VARIABLE))
         return _remote().options(**options).remote(flight.cells, texts, order)
 
@@ -161,6 +161,7 @@ class RayExecutor(Orders):
     def _lost(self, flight: Flight, error: RayError) -> list[Sequence[Cell]]:
         """A node or worker is gone: the batch is run again, a batch of several one by one."""
         self.losses[id(flight.cells[0])] += 1
+        self._asked = -math.inf
         if self.losses[id(flight.cells[0])] < MOST_LOSSES:
             return [flight.cells] if len(flight.cells) == 1 or flight.node else [[cell] for cell in flight.cells]
         reason = " ".join(str(error).split())[:300]
@@ -170,6 +171,12 @@ class RayExecutor(Orders):
     def _fail(self, flight: Flight, detail: str, trace: str = "") -> None:
         for cell in flight.cells:
             self.finished(cell, Result("failed", detail=detail, traceback=trace))
+
+    def _nodes(self) -> list[dict[str, Any]]:
+        """The nodes that are there; asked anew once in a while, and when one may be lost."""
+        if time.monotonic() > self._asked + AGE:
+            self._known, self._asked = _alive(), time.monotonic()
+        return self._known
 
 
 @cache
@@ -186,7 +193,13 @@ def _measure(cells: Sequence[Cell], texts: ray_node.Texts, order: ray_node.Order
         return f"{type(error).__name__}: {error}", traceback.format_exc()
 
 
-def _nodes() -> list[dict[str, Any]]:
+def _ready(references: list[Any]) -> list[Any]:
+    """The batches that have come back, after a tick at the latest."""
+    first, _ = ray.wait(references, num_returns=1, timeout=TICK)
+    return ray.wait(references, num_returns=len(references), timeout=0)[0] if first else []
+
+
+def _alive() -> list[dict[str, Any]]:
     return [node for node in ray.nodes() if node["Alive"]]
 
 

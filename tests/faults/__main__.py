@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from tests.conftest import REPOSITORY
-from tests.faults import cells, files, signals, storage
+from tests.faults import cells, cluster, files, signals, storage
 from tests.faults.run import Fault, Outcome
 
 TARGET = REPOSITORY / "docs" / "faults.md"
@@ -19,6 +19,7 @@ GROUPS: dict[str, list[Fault]] = {
     "A cell misbehaves": cells.FAULTS,
     "Results cannot be stored": storage.FAULTS,
     "Files are broken": files.FAULTS,
+    "A Ray cluster loses something": cluster.FAULTS,
 }
 INTRODUCTION = """# What happens when something goes wrong
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import psutil
@@ -111,6 +111,8 @@ class Run:
         lost += [f"{len(left)} processes still run"] if left else []
         leftovers = list(self.out.rglob("*.tmp")) if self.running.returncode >= 0 else []
         lost += [f"{len(leftovers)} temporary files remain"] if leftovers else []
+        twice = doubled(self.out)
+        lost += [f"{twice} rows stand twice"] if twice else []
         faulty = bool(lost) or "Traceback" in text
         if (unsaved := re.search(r"; (\d+ results?) could not be stored", text)) is not None:
             lost.append(f"{unsaved[1]} not stored yet")
@@ -147,6 +149,14 @@ def measured(out: Path) -> set[str]:
         return set()
 
 
+def doubled(out: Path) -> int:
+    """Rows of the directory that say what another one says."""
+    try:
+        return int(read_results(out).duplicated(["cell", "metric", "layer", "step", "lag"]).sum())
+    except RunError:
+        return 0
+
+
 def told(text: str, out: Path) -> list[str]:
     """The lines of a command that are about the fault, with the run directory as RUN."""
     lines = [line.strip() for line in text.replace(str(out), "RUN").replace(str(REPOSITORY), ".").splitlines()]
@@ -158,7 +168,7 @@ def told(text: str, out: Path) -> list[str]:
 
 def again(run: Run) -> Run:
     """The same line once more."""
-    return Run(run.out, run.cells, run.seconds, run.mode, run.more).start()
+    return replace(run, process=None, seen=set()).start()
 
 
 def whole(out: Path, cells: int = 4) -> Run:

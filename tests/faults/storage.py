@@ -23,6 +23,11 @@ def small_disk(folder: Path, size: str) -> Iterator[Path]:
         subprocess.run(["umount", "-l", str(place)], check=True)
 
 
+def enlarge(place: Path) -> None:
+    """Give a small disk more room than any fault needs."""
+    subprocess.run(["mount", "-o", "remount,size=50m", str(place)], check=True)
+
+
 def full(folder: Path) -> Outcome:
     with small_disk(folder, "100k") as place:
         return Run(place / "run", cells=60).start().end()
@@ -33,7 +38,7 @@ def enlarged(folder: Path) -> Outcome:
         run = Run(place / "run", cells=60).start()
         run.end()
         before = run.stored()
-        subprocess.run(["mount", "-o", "remount,size=50m", str(place)], check=True)
+        enlarge(place)
         return again(run).end(before)
 
 

@@ -1,13 +1,15 @@
 """Cells that sleep on a Ray cluster of several nodes on this machine, of which some are killed and others come.
 
-`python -m tests.scale.cluster [--cells N] [--nodes N] [--kills N] [--sleep S]` prints what was lost, doubled and run
-again, and how much of the cores' time was sleep. Needs the extra `ray`.
+`python -m tests.scale.cluster [--cells N] [--nodes N] [--sleep S] [--every S]` prints what was lost, doubled and run
+again, how much of the cores' time was sleep, and what the driver worked. Needs the extra `ray`.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -24,67 +26,85 @@ from tasks import Cell
 
 FILE = Path(__file__).parent.parent / "suite" / "runs" / "fake_task.py"
 CORES = 2
+MEMORY = 8 << 30
 
 
-class Disturber:
-    """Kills a node and adds another every so many seconds; the head stays."""
+class Disturber(threading.Thread):
+    """Kills a node, and adds another, every so many seconds from the first result on; the head stays."""
 
-    def __init__(self, cluster: Cluster, kills: int, every: float) -> None:
-        self.cluster, self.kills, self.every = cluster, kills, every
-        self.killed = 0
-        self.begun: float | None = None
+    def __init__(self, cluster: Cluster, every: float) -> None:
+        super().__init__()
+        self.cluster, self.every = cluster, every
+        self.first, self.over = threading.Event(), threading.Event()
+        self.killed = self.reported = 0
+        self.begun = 0.0
 
-    def __call__(self) -> bool:
-        """Asked often by the run, in its own thread; never asks it to stop."""
-        due = self.begun is not None and time.monotonic() > self.begun + self.every * (self.killed + 1)
-        if due and self.killed < self.kills:
+    def report(self) -> None:
+        """A result has come."""
+        if not self.first.is_set():
+            self.begun = time.monotonic()
+            self.first.set()
+        self.reported += 1
+
+    def run(self) -> None:
+        self.first.wait()
+        while not self.over.wait(self.every):
+            self.cluster.remove_node(next(iter(self.cluster.worker_nodes)), allow_graceful=False)
             self.killed += 1
-            self.cluster.remove_node(self.cluster.list_all_nodes()[-1], allow_graceful=False)
-            self.cluster.add_node(num_cpus=CORES, memory=8 << 30)
-        return False
+            self.log("a node is killed")
+            self.cluster.add_node(num_cpus=CORES, memory=MEMORY)
+            self.log("another has come")
+
+    def log(self, text: str) -> None:
+        seconds = time.monotonic() - self.begun
+        print(f"{seconds:5.0f} s: {self.reported:>6} results; {text} (load {os.getloadavg()[0]:.1f})", flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cells", type=int, default=10_000)
     parser.add_argument("--nodes", type=int, default=3)
-    parser.add_argument("--kills", type=int, default=3)
-    parser.add_argument("--sleep", type=float, default=0.1)
-    parser.add_argument("--every", type=float, default=30.0, help="seconds between two kills")
+    parser.add_argument("--sleep", type=float, default=0.2)
+    parser.add_argument("--every", type=float, default=60.0, help="seconds between two kills")
     options = parser.parse_args()
     neurons.load_file(FILE)
     usual = {**tasks.get("fake").settings, "seconds": options.sleep}
     cells = [Cell("fake", "faked", "reference", 0, {**usual, "number": n}) for n in range(options.cells)]
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
     for _ in range(options.nodes):
-        cluster.add_node(num_cpus=CORES, memory=8 << 30)
+        cluster.add_node(num_cpus=CORES, memory=MEMORY)
     ray.init(cluster.address, log_to_driver=False, logging_level="ERROR")
-    disturber = Disturber(cluster, options.kills, options.every)
+    disturber = Disturber(cluster, options.every)
+    disturber.start()
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder) / "run", {"date": "2026-01-01"})
         store.begin(cells)
         reported: list[str] = []
 
         def finished(cell: Cell, result: Result) -> None:
-            disturber.begun = disturber.begun or time.monotonic()
+            disturber.report()
             reported.append(store.key(cell))
             store.save(cell, result)
 
         executor = ray_executor.RayExecutor(
-            60.0, UserFiles(neurons=[str(FILE)]), store.log, lambda _: None, finished, disturber
+            60.0, UserFiles(neurons=[str(FILE)]), store.log, lambda _: None, finished, lambda: False
         )
+        worked = time.process_time()
         executor.run(cells)
-        seconds = time.monotonic() - (disturber.begun or 0.0)
+        worked = time.process_time() - worked
+        seconds = time.monotonic() - disturber.begun
+        disturber.log("all have ended")
+        disturber.over.set()
+        disturber.join()
         rows = read_results(Path(folder) / "run")
     ok = rows[rows.status == "ok"]
-    twice = ok.duplicated(["cell", "metric"]).sum()
+    slept = options.cells * options.sleep
     print(f"{options.cells} cells of {options.sleep:g} s on {options.nodes} nodes of {CORES} cores: {seconds:.0f} s")
     print(f"nodes killed and replaced: {disturber.killed}; batches run again: {sum(executor.losses.values())}")
-    print(f"cells reported twice: {len(reported) - len(set(reported))}; doubled rows: {twice}")
-    print(f"lost cells: {options.cells - ok.cell.nunique()}")
-    print(
-        f"efficiency from the first result on: {options.cells * options.sleep / (seconds * options.nodes * CORES):.0%}"
-    )
+    print(f"cells reported twice: {len(reported) - len(set(reported))}")
+    print(f"doubled rows: {ok.duplicated(['cell', 'metric']).sum()}; lost rows: {options.cells * 2 - len(ok)}")
+    print(f"efficiency from the first result on: {slept / (seconds * options.nodes * CORES):.0%}")
+    print(f"driver: {1000 * worked / options.cells:.1f} ms of the processor a cell")
     ray.shutdown()
     cluster.shutdown()
 

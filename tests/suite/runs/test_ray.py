@@ -108,7 +108,7 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
 
     def run(cluster: Cluster, cells: Sequence[Cell], stop_after: int = 1000) -> list[tuple[Cell, Result]]:
         monkeypatch.setattr(ray_executor, "_remote", lambda: cluster)
-        monkeypatch.setattr(ray_executor, "_nodes", lambda: [node for node in cluster.nodes if node["Alive"]])
+        monkeypatch.setattr(ray_executor, "_alive", lambda: [node for node in cluster.nodes if node["Alive"]])
         for name in ("get", "wait"):
             monkeypatch.setattr(ray_executor.ray, name, getattr(cluster, name))
         monkeypatch.setattr(ray_executor.ray, "put", lambda texts: texts)
