@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -11,6 +12,9 @@ from suite.runs.execute import LocalExecutor
 from tasks import Cell
 
 NAMES = ("local", "ray")
+RAY_PRINTS_NOTHING = "RAY_DEDUP_LOGS_SKIP_REGEX"
+"""The variable that says which lines of a cluster Ray leaves out; read when it is imported. Of a lost node it prints
+forty, of which the run tells what counts in one."""
 
 
 class Executor(Protocol):
@@ -51,6 +55,7 @@ def choose(name: str, address: str | None = None) -> Maker:
         raise InvalidValue(
             "--executor ray needs the package ray, which is not installed: pip install 'neuron-suite[ray]'"
         )
+    os.environ.setdefault(RAY_PRINTS_NOTHING, "^")
     from suite.runs import ray_executor
 
     return ray_executor.connect(address)

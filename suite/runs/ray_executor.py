@@ -28,8 +28,9 @@ import tasks
 from suite.runs import machine, ray_node
 from suite.runs.cell_key import versions
 from suite.runs.execute import TICK, Orders, batches
-from suite.runs.files import RunError
+from suite.runs.files import RunError, log
 from suite.runs.record import Result, result_from_json
+from suite.runs.text import counted
 from tasks import Cell
 from tasks.data import location
 
@@ -117,8 +118,10 @@ class RayExecutor(Orders):
             if not flying:
                 time.sleep(TICK)  # no node is there: one may come
                 continue
-            for reference in _ready(list(flying)):
-                waiting.extendleft(self._take(reference, flying.pop(reference)))
+            again = [own for ready in _ready(list(flying)) for own in self._take(ready, flying.pop(ready))]
+            waiting.extendleft(again)
+            if again:
+                log.warning("%s lost with a node or worker: run again", counted(sum(map(len, again)), "cell"))
         for reference in flying:
             ray.cancel(reference, force=True)
 

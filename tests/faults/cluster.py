@@ -29,18 +29,19 @@ VARIABLE = "NEURON_SUITE_FAULTS"
 
 
 class Nodes:
-    """A head that runs no cells, and nodes of one core."""
+    """A head that runs no cells, and nodes that do."""
 
-    def __init__(self) -> None:
+    def __init__(self, count: int, cores: int) -> None:
+        self.cores = cores
         self.marked = {VARIABLE: secrets.token_hex(8)}
         with patch.dict(os.environ, self.marked):
             self.cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
-        self.add(NODES)
+        self.add(count)
 
     def add(self, count: int) -> None:
         with patch.dict(os.environ, self.marked):
             for _ in range(count):
-                self.cluster.add_node(num_cpus=1, memory=4 << 30)
+                self.cluster.add_node(num_cpus=self.cores, memory=self.cores << 31)
 
     def lose(self, count: int) -> None:
         """Kill all processes of so many nodes."""
@@ -71,7 +72,7 @@ def _title(process: psutil.Process) -> str:
 @cache
 def nodes() -> Nodes:
     """The cluster of all faults, ended with this process."""
-    return Nodes()
+    return Nodes(NODES, cores=1)
 
 
 @dataclass

@@ -21,7 +21,11 @@ from tests.conftest import REPOSITORY
 TASK = REPOSITORY / "tests/suite/runs/fake_task.py"
 DEADLINE = 180.0
 LONGEST = 200
-HIDDEN = (" cells · ", "Cells that did not end ok.", "report: /", "report: RUN", "┃", "│", "┏", "┗", "└", "┡", "─")
+HIDDEN = (
+    *(" cells · ", "Cells that did not end ok.", "report: /", "report: RUN", "┃", "│", "┏", "┗", "└", "┡", "─"),
+    *("making the report of RUN", "Nothing was measured that can be compared", "compare with the published run: "),
+    "add your neuron: ",
+)
 """What marks a line of the display or of a table, which says nothing about the fault."""
 
 

@@ -1,63 +1,69 @@
-"""Cells that sleep on a Ray cluster of several nodes on this machine, of which some are killed and others come.
+"""A run of cells that sleep on a Ray cluster on this machine, of whose nodes some are killed and others come.
 
-`python -m tests.scale.cluster [--cells N] [--nodes N] [--sleep S] [--every S]` prints what was lost, doubled and run
-again, how much of the cores' time was sleep, and what the driver worked. Needs the extra `ray`.
+`python -m tests.scale.cluster [--cells N] [--nodes N] [--sleep S] [--every S]` prints what the run says, when a node is
+killed, and in the end what was lost or doubled and how much of the cores' time was sleep. Needs the extra `ray`.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import re
+import subprocess
 import tempfile
 import threading
 import time
 from pathlib import Path
 
-import ray
-from ray.cluster_utils import Cluster
+import psutil
 
-import neurons
-import tasks
-from suite.runs import ray_executor
-from suite.runs.record import Result
-from suite.runs.store import Store, read_results
-from suite.runs.user_files import UserFiles
-from tasks import Cell
+from suite.runs.store import read_results
+from tests.faults.cluster import Nodes
+from tests.faults.run import Run, doubled
 
-FILE = Path(__file__).parent.parent / "suite" / "runs" / "fake_task.py"
 CORES = 2
-MEMORY = 8 << 30
+VALUES = 2
+"""Rows of a cell."""
 
 
-class Disturber(threading.Thread):
-    """Kills a node, and adds another, every so many seconds from the first result on; the head stays."""
+class Log:
+    """What is printed: each line with the seconds since the log began."""
 
-    def __init__(self, cluster: Cluster, every: float) -> None:
-        super().__init__()
-        self.cluster, self.every = cluster, every
-        self.first, self.over = threading.Event(), threading.Event()
-        self.killed = self.reported = 0
-        self.begun = 0.0
+    def __init__(self) -> None:
+        self.begun = time.monotonic()
+        self.again = 0
 
-    def report(self) -> None:
-        """A result has come."""
-        if not self.first.is_set():
-            self.begun = time.monotonic()
-            self.first.set()
-        self.reported += 1
+    def say(self, text: str) -> None:
+        print(f"{time.monotonic() - self.begun:5.0f} s  {text}", flush=True)
 
-    def run(self) -> None:
-        self.first.wait()
-        while not self.over.wait(self.every):
-            self.cluster.remove_node(next(iter(self.cluster.worker_nodes)), allow_graceful=False)
-            self.killed += 1
-            self.log("a node is killed")
-            self.cluster.add_node(num_cpus=CORES, memory=MEMORY)
-            self.log("another has come")
+    def follow(self, run: Run) -> None:
+        """Say what a run prints, and count the cells that it runs again."""
+        assert run.running.stdout is not None
+        for line in run.running.stdout:
+            self.say(line.rstrip())
+            if (lost := re.match(r"(\d+) cells? lost with a node or worker", line)) is not None:
+                self.again += int(lost[1])
 
-    def log(self, text: str) -> None:
-        seconds = time.monotonic() - self.begun
-        print(f"{seconds:5.0f} s: {self.reported:>6} results; {text} (load {os.getloadavg()[0]:.1f})", flush=True)
+
+def disturb(run: Run, nodes: Nodes, every: float, log: Log) -> int:
+    """Kill a node and add another every so many seconds until the run ends; how many."""
+    killed = 0
+    while True:
+        try:
+            run.running.wait(every)
+            return killed
+        except subprocess.TimeoutExpired:
+            nodes.lose(1)
+            log.say("a node is killed")
+            nodes.add(1)
+            log.say(f"another has come; load {os.getloadavg()[0]:.1f}, the run has worked {worked(run):.0f} s")
+            killed += 1
+
+
+def worked(run: Run) -> float:
+    """Seconds of the processor that the process of a run took so far, without its nodes."""
+    times = psutil.Process(run.running.pid).cpu_times()
+    return times.user + times.system
 
 
 def main() -> None:
@@ -67,46 +73,25 @@ def main() -> None:
     parser.add_argument("--sleep", type=float, default=0.2)
     parser.add_argument("--every", type=float, default=60.0, help="seconds between two kills")
     options = parser.parse_args()
-    neurons.load_file(FILE)
-    usual = {**tasks.get("fake").settings, "seconds": options.sleep}
-    cells = [Cell("fake", "faked", "reference", 0, {**usual, "number": n}) for n in range(options.cells)]
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
-    for _ in range(options.nodes):
-        cluster.add_node(num_cpus=CORES, memory=MEMORY)
-    ray.init(cluster.address, log_to_driver=False, logging_level="ERROR")
-    disturber = Disturber(cluster, options.every)
-    disturber.start()
+    nodes = Nodes(options.nodes, CORES)
+    log = Log()
     with tempfile.TemporaryDirectory() as folder:
-        store = Store(Path(folder) / "run", {"date": "2026-01-01"})
-        store.begin(cells)
-        reported: list[str] = []
-
-        def finished(cell: Cell, result: Result) -> None:
-            disturber.report()
-            reported.append(store.key(cell))
-            store.save(cell, result)
-
-        executor = ray_executor.RayExecutor(
-            60.0, UserFiles(neurons=[str(FILE)]), store.log, lambda _: None, finished, lambda: False
-        )
-        worked = time.process_time()
-        executor.run(cells)
-        worked = time.process_time() - worked
-        seconds = time.monotonic() - disturber.begun
-        disturber.log("all have ended")
-        disturber.over.set()
-        disturber.join()
-        rows = read_results(Path(folder) / "run")
+        more = ["--executor", "ray", "--address", nodes.cluster.address]
+        run = Run(Path(folder) / "run", options.cells, options.sleep, more=more).start()
+        follower = threading.Thread(target=log.follow, args=(run,))
+        follower.start()
+        killed = disturb(run.wait_for(1), nodes, options.every, log)
+        follower.join()
+        rows = read_results(run.out)
+        twice = doubled(run.out)
     ok = rows[rows.status == "ok"]
+    begins = ok[ok.metric == "begin"].value
+    seconds = begins.max() - begins.min() + options.sleep
     slept = options.cells * options.sleep
     print(f"{options.cells} cells of {options.sleep:g} s on {options.nodes} nodes of {CORES} cores: {seconds:.0f} s")
-    print(f"nodes killed and replaced: {disturber.killed}; batches run again: {sum(executor.losses.values())}")
-    print(f"cells reported twice: {len(reported) - len(set(reported))}")
-    print(f"doubled rows: {ok.duplicated(['cell', 'metric']).sum()}; lost rows: {options.cells * 2 - len(ok)}")
-    print(f"efficiency from the first result on: {slept / (seconds * options.nodes * CORES):.0%}")
-    print(f"driver: {1000 * worked / options.cells:.1f} ms of the processor a cell")
-    ray.shutdown()
-    cluster.shutdown()
+    print(f"exit code {run.running.returncode}; nodes killed and replaced: {killed}; cells run again: {log.again}")
+    print(f"doubled rows: {twice}; lost rows: {VALUES * options.cells - len(ok)}")
+    print(f"efficiency from the first cell on: {slept / (seconds * options.nodes * CORES):.0%}")
 
 
 if __name__ == "__main__":
