@@ -42,6 +42,9 @@ AHEAD = 2
 """Batches that are given away for each core, so that a node finds its next one waiting."""
 AGE = 1.0
 """Seconds for which the list of nodes is taken as it was: a large cluster takes long to tell it, for each result."""
+NICENESS = "RAY_worker_niceness"
+"""The variable by which Ray, where it starts, is told how far its workers stand back for other processes: by 15 unless
+told otherwise, with which cells on a busy machine get a thirtieth of what the local executor's get."""
 PACKAGES = ("neurons", "tasks", "suite")
 """What is sent to a cluster."""
 
@@ -58,6 +61,7 @@ def connect(address: str | None) -> Callable[..., RayExecutor]:
         address = address or os.environ.get("RAY_ADDRESS")
         if address is None:
             options |= {"num_cpus": machine.usable_cores(), "include_dashboard": False}
+            os.environ.setdefault(NICENESS, "0")
         try:
             ray.init(address or "local", runtime_env={"py_modules": code}, **options)
         except (RayError, OSError, RuntimeError, ValueError) as error:
