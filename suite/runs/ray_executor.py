@@ -76,6 +76,7 @@ class Flight:
 
     cells: Sequence[Cell]
     node: dict[str, Any] | None
+    begun: bool = False
 
 
 @dataclass
@@ -118,7 +119,7 @@ class RayExecutor(Orders):
                     break
                 flight = Flight(waiting.popleft(), node)
                 flying[self._send(flight, texts)] = flight
-                self.started(flight.cells)
+            self._begin(list(flying.values())[: self.jobs])
             if not flying:
                 time.sleep(TICK)  # no node is there: one may come
                 continue
@@ -128,6 +129,13 @@ class RayExecutor(Orders):
                 log.warning("%s lost with a node or worker: run again", counted(sum(map(len, again)), "cell"))
         for reference in flying:
             ray.cancel(reference, force=True)
+
+    def _begin(self, first: Iterable[Flight]) -> None:
+        """Say of batches that they are at work: of those given away the first, as many as there are cores."""
+        for flight in first:
+            if not flight.begun:
+                flight.begun = True
+                self.started(flight.cells)
 
     def _free(self, flying: dict[Any, Flight], alone: bool) -> Iterator[dict[str, Any] | None]:
         """A place for each batch that may be sent now: any, or a node that has no timing."""

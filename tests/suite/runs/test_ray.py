@@ -73,10 +73,15 @@ class Cluster:
 
     def __init__(self, answers: Sequence[Any] = ()) -> None:
         self.answers = list(answers)
-        self.nodes = [{"NodeID": name, "Alive": True, "Resources": {"CPU": 2.0}} for name in ("a" * 56, "b" * 56)]
+        self.nodes = [{"NodeID": name, "Resources": {"CPU": 2.0}} for name in ("a" * 56, "b" * 56)]
         self.sent: list[tuple[Sequence[Cell], dict[str, Any]]] = []
         self.orders: list[ray_node.Order] = []
         self.flying: dict[int, Any] = {}
+        self.asked = 0
+
+    def alive(self) -> list[dict[str, Any]]:
+        self.asked += 1
+        return self.nodes
 
     def options(self, **options: Any) -> SimpleNamespace:
         def remote(cells: Sequence[Cell], _: Any, order: ray_node.Order) -> int:
@@ -106,9 +111,14 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
     pytest.importorskip("ray")
     from suite.runs import ray_executor
 
-    def run(cluster: Cluster, cells: Sequence[Cell], stop_after: int = 1000) -> list[tuple[Cell, Result]]:
+    def run(
+        cluster: Cluster,
+        cells: Sequence[Cell],
+        stop_after: int = 1000,
+        started: Callable[[Sequence[Cell]], None] = lambda cells: None,
+    ) -> list[tuple[Cell, Result]]:
         monkeypatch.setattr(ray_executor, "_remote", lambda: cluster)
-        monkeypatch.setattr(ray_executor, "_alive", lambda: [node for node in cluster.nodes if node["Alive"]])
+        monkeypatch.setattr(ray_executor, "_alive", cluster.alive)
         for name in ("get", "wait"):
             monkeypatch.setattr(ray_executor.ray, name, getattr(cluster, name))
         monkeypatch.setattr(ray_executor.ray, "put", lambda texts: texts)
@@ -118,7 +128,7 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
             10.0,
             UserFiles(),
             lambda cell: tmp_path / f"{cell.seed}.log",
-            lambda cells: None,
+            started,
             lambda cell, result: found.append((cell, result)),
             lambda: len(found) >= stop_after,
         )
@@ -173,6 +183,41 @@ def test_cells_ask_for_what_they_need_and_timings_for_a_whole_node(run: Run) -> 
         assert options["num_gpus"] == 0
         assert options["memory"] > 0
         assert ("scheduling_strategy" in options) == timed
+
+
+def test_the_nodes_are_not_asked_for_at_each_result(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("suite.runs.ray_executor.AGE", 3600.0)
+    for losses in (0, 1):
+        cluster = Cluster(lost(losses))
+        run(cluster, accuracy(50))
+        assert cluster.asked == 1 + losses, "after a loss the list may be another"
+
+
+@pytest.mark.parametrize("address", [None, "head:6379"])
+def test_workers_of_a_local_cluster_do_not_stand_back(address: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    ray = pytest.importorskip("ray")
+    from suite.runs import ray_executor
+
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setenv(ray_executor.NICENESS, "15")  # so that what is set here is taken back
+    monkeypatch.delenv(ray_executor.NICENESS)
+    said = []
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", lambda *_, **__: said.append(os.environ.get(ray_executor.NICENESS)))
+    ray_executor.connect(address)
+    assert said == ["0" if address is None else None]
+
+
+def test_cells_that_wait_on_the_cluster_are_not_at_work(run: Run) -> None:
+    cluster, begun = Cluster(), []
+
+    def started(cells: Sequence[Cell]) -> None:
+        begun.extend(cell.seed for cell in cells)
+        assert len(begun) <= 4 + len(cluster.sent) - len(cluster.flying), "four cores"
+
+    run(cluster, accuracy(20), started=started)
+    assert begun == list(range(20))
+    assert len(cluster.sent) == 20
 
 
 def test_a_request_to_stop_sends_nothing_more(run: Run) -> None:

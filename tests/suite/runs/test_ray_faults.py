@@ -14,6 +14,7 @@ from tests.faults.run import Fault
 
 CODES = {"ray-ctrl-c": 130, "ray-full": 1}
 """How runs end that are not to end with all cells measured."""
+LOSSES = ("ray-worker", "ray-node", "ray-nodes")
 
 
 @pytest.mark.slow
@@ -24,3 +25,6 @@ def test_nothing_is_lost_and_nothing_doubled(fault: Fault, tmp_path: Path) -> No
     outcome = fault.bring_about(tmp_path)
     assert not outcome.faulty, outcome
     assert outcome.code == CODES.get(fault.name, 0), outcome
+    told = [line for line in outcome.said if line.endswith("lost with a node or worker: run again")]
+    assert bool(told) == (fault.name in LOSSES)
+    assert not [line for line in outcome.said if "raylet" in line], "Ray's own dump of a lost node"
