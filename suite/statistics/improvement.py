@@ -12,6 +12,8 @@ from suite.statistics.estimate import CONFIDENCE, settled
 from suite.statistics.lazily import stats
 
 RESAMPLES = 1999
+TOGETHER = 100
+"""Resamples that are computed at a time: those of thousands of seeds would fill the memory."""
 FEWEST_FOR_INTERVAL = 8
 """Seeds a data set from which the bootstrap covers what it says: of three seeds, one interval in six leaves out the
 0.5 of two equal models; of eight or more, one in twenty (README.md)."""
@@ -62,10 +64,17 @@ def _resampled(x: np.ndarray, y: np.ndarray, generator: np.random.Generator) -> 
     """P(x > y) of resampled seeds, by how many of the drawn y are below each drawn x, ties half."""
     own = generator.integers(len(x), size=(RESAMPLES, len(x)))
     other = generator.integers(len(y), size=(RESAMPLES, len(y)))
+    parts = range(0, RESAMPLES, TOGETHER)
+    return np.concatenate([_of_draws(x, y, own[i : i + TOGETHER], other[i : i + TOGETHER]) for i in parts])
+
+
+def _of_draws(x: np.ndarray, y: np.ndarray, own: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """P(x > y) of some draws, which say [resamples, seeds] the places of the drawn x and y."""
+    count = len(own)
     order = np.sort(y)
     rank = np.argsort(np.argsort(y, kind="stable"), kind="stable")[other]
-    place = rank + len(y) * np.arange(RESAMPLES)[:, None]
-    drawn = np.bincount(place.ravel(), minlength=RESAMPLES * len(y)).reshape(RESAMPLES, len(y))
-    below = np.concatenate([np.zeros((RESAMPLES, 1), int), drawn.cumsum(1)], axis=1)
+    place = rank + len(y) * np.arange(count)[:, None]
+    drawn = np.bincount(place.ravel(), minlength=count * len(y)).reshape(count, len(y))
+    below = np.concatenate([np.zeros((count, 1), int), drawn.cumsum(1)], axis=1)
     twice = sum(np.take_along_axis(below, np.searchsorted(order, x, side)[own], 1) for side in ("left", "right"))
     return np.asarray(twice).sum(1) / (2 * len(x) * len(y))

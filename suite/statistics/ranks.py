@@ -16,6 +16,8 @@ from suite.statistics.paired import SIGNIFICANCE
 FEWEST_DATASETS = 2
 FEWEST_MODELS = 3
 RESAMPLES = 1999
+TOGETHER = 100
+"""Resamples that are computed at a time: those of thousands of seeds would fill the memory."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,8 @@ def rank_intervals(values: Mapping[str, pd.Series]) -> dict[str, tuple[int, int]
         return {}
     numbers = settled(table.to_numpy(dtype=float))
     drawn = np.random.default_rng(0).integers(len(numbers), size=(RESAMPLES, len(numbers)))
-    means = settled(numbers[drawn].mean(axis=1))
+    parts = range(0, RESAMPLES, TOGETHER)
+    means = settled(np.concatenate([numbers[drawn[i : i + TOGETHER]].mean(axis=1) for i in parts]))
     better = (means[:, None, :] > means[:, :, None]).sum(axis=2)
     ends = np.quantile(1 + better, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2], axis=0, method="nearest")
     return {str(name): (int(low), int(high)) for name, low, high in zip(table, *ends, strict=True)}

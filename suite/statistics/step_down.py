@@ -9,6 +9,8 @@ import numpy as np
 ALL_SIGNS_UP_TO = 12
 """Seeds up to which all 2^n assignments of signs are tried; beyond that RANDOM_SIGNS random ones."""
 RANDOM_SIGNS = 9999
+TOGETHER = 1000
+"""Assignments that are tried at a time: those of thousands of seeds would fill the memory."""
 ROUNDING = 1e-9
 """Statistics that lie closer than this are equal: what is left is the rounding of sums."""
 
@@ -36,9 +38,10 @@ def step_down_p_values(differences: np.ndarray) -> np.ndarray:
     unit = np.divide(given, sizes[:, None], out=np.zeros_like(given), where=sizes[:, None] > 0)
     signs = _signs(given.shape[1])
     order = np.argsort(-np.abs(unit.sum(axis=1)), kind="stable")
-    tried = np.abs(unit[order] @ signs)  # the first assignment is what was observed
+    parts = range(0, signs.shape[1], TOGETHER)
+    tried = np.abs(np.hstack([unit[order] @ signs[:, begin : begin + TOGETHER].astype(float) for begin in parts]))
     largest = np.maximum.accumulate(tried[::-1], axis=0)[::-1]
-    shares = (largest >= tried[:, :1] - ROUNDING).mean(axis=1)
+    shares = (largest >= tried[:, :1] - ROUNDING).mean(axis=1)  # the first assignment is what was observed
     corrected = np.empty(len(given))
     corrected[order] = np.maximum.accumulate(shares)
     return corrected
@@ -49,6 +52,9 @@ def _signs(seeds: int) -> np.ndarray:
     """Assignments of signs, [seeds, assignments], the first all +; one of each two that differ by −1 alone."""
     if seeds <= ALL_SIGNS_UP_TO:
         numbers = np.arange(2 ** max(seeds - 1, 0))
-        return 1.0 - 2.0 * (numbers[None, :] >> np.arange(seeds)[:, None] & 1)
-    drawn = np.random.default_rng(0).choice([-1.0, 1.0], size=(seeds, RANDOM_SIGNS))
-    return np.concatenate([np.ones((seeds, 1)), drawn], axis=1)
+        return (1 - 2 * (numbers[None, :] >> np.arange(seeds)[:, None] & 1)).astype(np.int8)
+    generator = np.random.default_rng(0)
+    signs = np.ones((seeds, 1 + RANDOM_SIGNS), np.int8)
+    for own in signs:
+        own[1:] = generator.choice(np.array([-1, 1], np.int8), size=RANDOM_SIGNS)
+    return signs

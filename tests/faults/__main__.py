@@ -19,7 +19,7 @@ GROUPS: dict[str, list[Fault]] = {
     "A cell misbehaves": cells.FAULTS,
     "Results cannot be stored": storage.FAULTS,
     "Files are broken": files.FAULTS,
-    "A Ray cluster loses something": cluster.FAULTS,
+    "A run on a Ray cluster": cluster.FAULTS,
 }
 INTRODUCTION = """# What happens when something goes wrong
 

@@ -158,11 +158,11 @@ def disk_enlarged(folder: Path) -> Outcome:
 
 
 FAULTS = [
-    Fault("ray-worker", "Ray: kill -9 of a worker that has a cell", worker_killed),
-    Fault("ray-node", "Ray: one of two nodes is lost", partial(nodes_lost, count=1)),
-    Fault("ray-nodes", "Ray: both nodes are lost, others come later", partial(nodes_lost, count=NODES)),
-    Fault("ray-ctrl-c", "Ray: Ctrl-C while cells run", interrupted),
-    Fault("ray-driver", "Ray: kill -9 of the run, then the same line again", driver_killed),
-    Fault("ray-full", "Ray: the disk of the run is full (60 cells, 100 kB)", disk_full),
-    Fault("ray-enlarged", "Ray: the same line again on a larger disk", disk_enlarged),
+    Fault("ray-worker", "kill -9 of a worker of Ray that has a cell", worker_killed),
+    Fault("ray-node", "one of two nodes of Ray is lost", partial(nodes_lost, count=1)),
+    Fault("ray-nodes", "both nodes of Ray are lost, others come later", partial(nodes_lost, count=NODES)),
+    Fault("ray-ctrl-c", "Ctrl-C while cells run on nodes of Ray", interrupted),
+    Fault("ray-driver", "kill -9 of the run, cells on nodes of Ray; then the same line again", driver_killed),
+    Fault("ray-full", "cells run on nodes of Ray; the disk of the run is full (60 cells, 100 kB)", disk_full),
+    Fault("ray-enlarged", "cells run on nodes of Ray; the same line again on a larger disk", disk_enlarged),
 ]
