@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
@@ -14,6 +15,7 @@ from tasks.base import Cell, Metric, Value
 from tasks.data import Dataset
 from tasks.measuring.operations import operations_of_neuron
 from tasks.networks import neurons_of
+from tasks.training import checkpoint
 from tasks.training.loop import Epoch, check_finite, firing_rates, selected_epoch
 from tasks.training.network_task import NETWORK_SETTINGS, NetworkTask, budget, exchange, prepare, trained
 from tasks.training.predictions import packed
@@ -69,10 +71,9 @@ class Accuracy(NetworkTask):
         epochs = []
         for epoch in trained(cell, dataset, network):
             epochs.append(epoch)
-            for name, mean in epoch.learned.items():
-                yield Value("learned_parameter", mean, name, step=len(epochs))
             if cell.settings["exchange_to"] and len(epochs) == cell.settings["exchange_at"]:
                 exchange(network, replace(cell, neuron=cell.settings["exchange_to"]))
+        yield from learned(epochs)
         yield from summarise(epochs)
         yield from answers(epochs, dataset)
         yield from sizes(network)
@@ -82,6 +83,17 @@ class Accuracy(NetworkTask):
         for name, layer in neurons_of(network).items():
             if layer.neuron.spiking:
                 yield Value("output_bits", layer.neuron.bits, layer=name)
+
+    def unfinished(self, log: Path) -> list[Value]:
+        epochs = [Epoch(**epoch) for epoch in checkpoint.epochs_of(log)]
+        return [*learned(epochs), *curves(epochs)]
+
+
+def learned(epochs: Sequence[Epoch]) -> Iterator[Value]:
+    """The parameters of neurons by epoch (from 1)."""
+    for number, epoch in enumerate(epochs, 1):
+        for name, mean in epoch.learned.items():
+            yield Value("learned_parameter", mean, name, step=number)
 
 
 def answers(epochs: Sequence[Epoch], dataset: Dataset) -> Iterator[Value]:
@@ -108,11 +120,18 @@ def summarise(epochs: Sequence[Epoch]) -> Iterator[Value]:
     selected = selected_epoch(epochs)
     yield Value("accuracy_selected", 100 * selected.test_accuracy)
     yield Value("accuracy_final", 100 * epochs[-1].test_accuracy)
-    held_out = not math.isnan(selected.validation_loss)
-    if held_out:
+    if not math.isnan(selected.validation_loss):
         yield Value("accuracy_validation_best", 100 * selected.validation_accuracy)
     yield Value("accuracy_paper_style", 100 * max(epoch.test_accuracy for epoch in epochs))
+    yield from curves(epochs)
+    yield Value("training_seconds", sum(epoch.seconds for epoch in epochs))
+    yield Value("training_memory", max(epoch.memory for epoch in epochs) / 2**20)
+
+
+def curves(epochs: Sequence[Epoch]) -> Iterator[Value]:
+    """Losses, accuracies and pace by epoch (from 1)."""
     for number, epoch in enumerate(epochs, 1):
+        held_out = not math.isnan(epoch.validation_loss)
         yield Value("train_loss", epoch.train_loss, step=number)
         if held_out:
             yield Value("validation_loss", epoch.validation_loss, step=number)
@@ -121,5 +140,3 @@ def summarise(epochs: Sequence[Epoch]) -> Iterator[Value]:
             yield Value("validation_accuracy", 100 * epoch.validation_accuracy, step=number)
         yield Value("test_accuracy", 100 * epoch.test_accuracy, step=number)
         yield Value("training_rate", epoch.samples / epoch.seconds, step=number)
-    yield Value("training_seconds", sum(epoch.seconds for epoch in epochs))
-    yield Value("training_memory", max(epoch.memory for epoch in epochs) / 2**20)

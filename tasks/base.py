@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -213,6 +214,10 @@ class Task(ABC):
     def timesteps(self, cell: Cell) -> int | None:
         """The time steps T that its neurons run over; None if the task runs none."""
         return cell.settings.get("timesteps")
+
+    def unfinished(self, log: Path) -> list[Value]:
+        """What a cell that failed or ran out of time had measured until then, by what lies beside its log."""
+        return []
 
     def batch(self, cell: Cell) -> Hashable:
         """Cells with an equal batch other than None are measured together, interleaved in one process."""

@@ -66,9 +66,9 @@ def described(name: str) -> dict[str, Any]:
     }
     if dataset.sha256:
         entry["sha256"] = dataset.sha256
-    total = sum(counts.values())
-    if source.samples is not None and total != source.samples:
-        entry["not whole"] = f"{total:,} of the {source.samples:,} samples that are published"
+    total, published = sum(counts.values()), source.published
+    if published is not None and total != published.samples:
+        entry["not whole"] = f"{total:,} of the {published.samples:,} samples that are published"
     return entry
 
 

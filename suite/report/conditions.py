@@ -12,6 +12,7 @@ import pandas as pd
 import tasks
 from suite.report.once import once
 from suite.runs.conditions import IDENTITY, PLACE, RAN, asked, codes, differences, identified
+from suite.runs.record import CUT_OFF
 from suite.statistics import Estimate
 from tasks import data
 
@@ -68,7 +69,7 @@ def only_seeds(rows: pd.DataFrame, by: Sequence[str], over: Collection[str] = ()
     Raises:
         MixedConditions: a group differs in more than its seed and what is named in `over`.
     """
-    rows = identified(rows[rows.value.notna()].reset_index(drop=True))
+    rows = identified(whole(rows[rows.value.notna()]).reset_index(drop=True))
     groups, parts = codes(rows, by), codes(rows, [*IDENTITY, *PLACE])
     apart = rows.assign(settings=_without(rows.settings, over))
     columns = [name for name in (*IDENTITY, *PLACE) if name not in over]
@@ -210,7 +211,21 @@ def _natural(text: str) -> tuple[tuple[float, str], ...]:
 def of_task(rows: pd.DataFrame, task: str) -> pd.DataFrame:
     """The rows of a task, named and in the order of tables."""
     named = name_conditions(rows)
-    return in_order(named[named.task == task])
+    return in_order(whole(named[named.task == task]))
+
+
+def whole(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows without those of `cut_off`."""
+    return rows[~_is_cut_off(rows)]
+
+
+def cut_off(rows: pd.DataFrame) -> pd.DataFrame:
+    """What cells that failed or ran out of time had measured until then: points of curves, no results."""
+    return rows[_is_cut_off(rows)]
+
+
+def _is_cut_off(rows: pd.DataFrame) -> pd.Series:
+    return rows.value.notna() & rows.status.isin(CUT_OFF)
 
 
 def mean_over_layers(rows: pd.DataFrame) -> pd.DataFrame:

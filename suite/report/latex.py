@@ -1,8 +1,10 @@
 """Tables for papers: LaTeX with the package booktabs alone, in plain ASCII, so that any engine compiles it.
 
-Numbers stand with their points below each other. A table fits one column of a two-column paper, or both (`table*`);
-what is wider still is set in parts below each other, each with the names of the rows. What is longer than a page goes
-on in further tables.
+Numbers stand with their points below each other by spaces that are as wide as the digits that they lack. siunitx, which
+aligns them too, is not used: its columns want settings by table for bold entries, for words and for intervals of two
+numbers, and it would be one package more that a paper must load. A table fits one column of a two-column paper, or both
+(`table*`); what is wider still is set in parts below each other, each with the names of the rows. What is longer than a
+page goes on in further tables.
 """
 
 from __future__ import annotations

@@ -12,7 +12,8 @@ import pandas as pd
 from neurons import registry
 from suite.report import names
 from suite.report.board import Board
-from suite.report.conditions import name_conditions, of_task, over_seeds
+from suite.report.conditions import cut_off, name_conditions, of_task, over_seeds
+from suite.report.pivot import WORDS
 from suite.runs.conditions import asked
 from suite.statistics import CONFIDENCE
 
@@ -43,6 +44,7 @@ def embedded(rows: pd.DataFrame, board: Board) -> str:
             for own in board.known
         ],
         "curves": _curves(named, {own.where for own in board.known}),
+        "cut_off": _cut_off(named, {own.where for own in board.known}),
         "costs": [
             {
                 "kind": cost.kind,
@@ -91,3 +93,15 @@ def _curves(rows: pd.DataFrame, wanted: set[str]) -> dict[str, dict[str, list[fl
     for (where, who, _), estimate in over_seeds(own.sort_values("step"), ["where", "who", "step"]).items():
         found.setdefault(where, {}).setdefault(who, []).append(_short(estimate.mean))
     return {where: {who: curve[:MOST_EPOCHS] for who, curve in by.items()} for where, by in found.items()}
+
+
+def _cut_off(rows: pd.DataFrame, wanted: set[str]) -> dict[str, dict[str, list[tuple[int, str, list[float]]]]]:
+    """Seed, cause and test accuracy by epoch of each training that did not end, by condition and neuron."""
+    own = cut_off(rows)
+    own = own[(own.task == "accuracy") & (own.metric == "test_accuracy") & own["where"].isin(wanted)]
+    found: dict[str, dict[str, list[tuple[int, str, list[float]]]]] = {}
+    for (where, who, seed), curve in own.sort_values("step").groupby(["where", "who", "seed"]):
+        points = [_short(value) for value in curve.value[:MOST_EPOCHS]]
+        told = f"{WORDS[str(curve.status.iloc[0])]}: {curve.detail.iloc[0]}"
+        found.setdefault(str(where), {}).setdefault(str(who), []).append((int(seed), told, points))
+    return found

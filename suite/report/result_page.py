@@ -15,7 +15,7 @@ from suite.report import names
 from suite.report.answer import answer
 from suite.report.board import Board
 from suite.report.certainty import load, undecided
-from suite.report.conditions import name_conditions
+from suite.report.conditions import name_conditions, whole
 from suite.report.page_data import embedded
 from suite.report.parts import Parts
 from suite.report.plots import PLOTS, Shown, of_baseline
@@ -76,6 +76,7 @@ def _figures(rows: pd.DataFrame, baseline: str, chooser: bool, report: Path, par
 
 def facts(rows: pd.DataFrame, provenance: Mapping[str, Any]) -> list[str]:
     """Seeds, T, protocol, machine, date, commit and load, each in a few words."""
+    rows = whole(rows)
     scored = rows[(rows.task == "accuracy") & rows.value.notna()]
     counts = scored.groupby("where").seed.nunique() if len(scored) else pd.Series(dtype=int)
     told = []

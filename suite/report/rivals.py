@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from suite.report import rivals_rows, rivals_tables
+from suite.report.answer import fitted
 from suite.report.page import Page
 from suite.report.parts import Parts
 from suite.report.plots.rivals import HALF, PLOTS
@@ -39,8 +40,8 @@ def build(report: Path, rows: pd.DataFrame, groups: Groups, parts: Parts) -> Pag
     made = (parts.make(f"plot {plot.name}", partial(plot.save, own, report / "plots")) for plot in PLOTS)
     plots = {shown.name: shown for shown in made if shown is not None}
     verdict = parts.make("verdict", partial(who_was_right, rivals_rows.mapped(found))) or ""
-    sentence = " ".join(filter(None, [first_finding(today), *(shown.finding for shown in plots.values())]))
-    sentence = sentence or "Nothing was measured."
+    found_out = [first_finding(today), *(shown.finding for shown in plots.values())]
+    sentence = fitted([text for text in found_out if text])
     context = {"question": QUESTION, "sentence": sentence, "verdict": verdict, "plots": plots}
     context |= {"tables": {table.name: table for table in tables}, "busy": busy(found)}
     return Page(NAME, "Rivals", tables, context, QUESTION, sentence)

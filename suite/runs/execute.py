@@ -11,7 +11,7 @@ import contextlib
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ import tasks
 from suite.runs import machine, processes, worker
 from suite.runs.places import Places
 from suite.runs.pool import Pool, Worker
-from suite.runs.record import BrokenRecord, Result, Status
+from suite.runs.record import CUT_OFF, BrokenRecord, Result, Status
 from suite.runs.user_files import UserFiles
 from tasks import Cell
 from tasks.measuring import devices
@@ -195,7 +195,7 @@ class LocalExecutor(Orders):
                     if result.detail.startswith(devices.SHORT) and not job.alone:
                         self.short.append(job.cells[index])
                     else:
-                        self.finished(job.cells[index], result)
+                        self._report(job, job.cells[index], result)
         except (BrokenRecord, IndexError, OSError) as error:
             return f"{type(error).__name__}: {error}"
         return None
@@ -210,7 +210,13 @@ class LocalExecutor(Orders):
         if status == "failed":
             detail += _last_words(output)
         for cell in remaining:
-            self.finished(cell, Result(status, detail=detail, output=output[-worker.LONGEST_OUTPUT :]))
+            self._report(job, cell, Result(status, detail=detail, output=output[-worker.LONGEST_OUTPUT :]))
+
+    def _report(self, job: Job, cell: Cell, result: Result) -> None:
+        """Report a result; of a cell that was cut off with what it had measured until then."""
+        if result.status in CUT_OFF:
+            result = replace(result, values=tasks.get(cell.task).unfinished(job.log))
+        self.finished(cell, result)
 
     def _release(self, job: Job) -> None:
         """Take the worker back: warm if it says that it is, else it is ended."""

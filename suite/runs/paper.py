@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import nn
 
-from neurons import BackendUnavailable
 from suite.runs import machine
 from suite.runs.backend import resolved
 from suite.runs.text import counted
 from tasks import Cell, data, get
+from tasks.data import cache, location
 from tasks.measuring.size import size_of
 from tasks.training import recipes
 from tasks.training.network_task import load
@@ -41,42 +41,75 @@ def _settings(dataset: str, device: str) -> dict[str, object]:
 
 
 def estimate(cells: Sequence[Cell]) -> list[str]:
-    """What cells that train by a recipe will take, in lines, predicted from a convolution that is timed now."""
-    lines, total, disk = [], 0.0, 0
+    """What cells that train by a recipe will take, in lines, predicted from a convolution that is timed now.
+
+    Data sets are taken as they are published: nothing of their files is read, and no frame is made.
+    """
+    lines, total, kept = [], 0.0, dict[str, int]()
     rates = {device: _rate(cell.torch_device) for device, cell in {cell.device: cell for cell in cells}.items()}
+    checkpoints = []
     for dataset in dict.fromkeys(str(cell.dataset) for cell in cells):
         own = [cell for cell in cells if cell.dataset == dataset]
+        source = data.SOURCES[dataset]
         try:
-            known = load(own[0].settings)
-        except (BackendUnavailable, data.DataCorrupted) as error:
+            if source.download is not None:
+                location.find(dataset, source.download)
+        except data.DataMissing as error:
             lines.append(f"{error} ({counted(len(own), 'cell')})")
             continue
         for cell in own:
+            known = _published(cell)
             seconds, size = _needs(cell, known)
             total += seconds / rates[cell.device]
-            disk += size
+            checkpoints.append(size)
+            if known.cache:
+                kept.update([known.kept(_frames(cell))])
     if total:
         rate = ", ".join(f"{own / 1e9:,.0f} G multiplications/s on {device}" for device, own in rates.items())
         side = machine.usable_cores() if all(cell.device == "cpu" for cell in cells) else 1
         hours = total / side / 3600
+        disk = sum(sorted(checkpoints, reverse=True)[:side])
         lines.append(
-            f"predicted: {hours:,.1f} h for {counted(len(cells), 'cell')}, {side} at a time, by {rate} (a convolution "
-            f"that was timed now); {disk / 2**20:,.0f} MiB of checkpoints; {hours / 10:,.2g} kWh for each 100 W"
+            f"predicted: {hours:,.1f} h for {counted(len(checkpoints), 'cell')}, {side} at a time, by {rate} (a "
+            f"convolution that was timed now); {disk / 2**20:,.0f} MiB of checkpoints{_told(kept)}; "
+            f"{hours / 10:,.2g} kWh for each 100 W"
         )
     return lines
 
 
-def _needs(cell: Cell, known: data.Dataset) -> tuple[float, int]:
+def _told(kept: Mapping[str, int]) -> str:
+    """What the data sets' frames and images take that are made once, and what of it is there."""
+    if not kept:
+        return ""
+    there = sum(min(cache.size_of(name), size) for name, size in kept.items())
+    size = f"{sum(kept.values()) / 2**20:,.0f} MiB of data made ready in {cache.folder()}"
+    return f", {size}" + (f" ({there / 2**20:,.0f} MiB are there)" if there else "")
+
+
+def _published(cell: Cell) -> data.Published:
+    """What is known of a cell's data set without its files; of one that comes with the project from the set itself."""
+    published = data.SOURCES[str(cell.dataset)].published
+    if published is not None:
+        return published
+    known = load(cell.settings)
+    test = len(known.indices("test"))
+    return data.Published(known.features, known.classes, len(known.labels) - test, test, steps=known.timesteps)
+
+
+def _frames(cell: Cell) -> int:
+    """Into how many frames a sample is cut; 0 of a set without events."""
+    source = data.SOURCES[str(cell.dataset)]
+    return (cell.settings["frames"] or source.usual) if source.argument == "frames" else 0
+
+
+def _needs(cell: Cell, known: data.Published) -> tuple[float, int]:
     """Multiplications of the whole training with its evaluations, and bytes of its checkpoint."""
     settings = cell.settings
     size = size_of(str(settings["network"]), known.features, known.classes, settings["width"], cell.neuron)
-    steps = known.timesteps or settings["timesteps"]
-    parts = {name: len(known.indices(name)) for name in ("train", "validation", "test")}
-    trained = parts["train"] + (0 if settings["held_out"] else parts["validation"])
-    if settings["train_samples"] is not None:
-        trained = min(trained, settings["train_samples"])
-    shown = BACKWARD * trained + parts["test"] + (parts["validation"] if settings["held_out"] else 0)
+    steps = known.steps or _frames(cell) or settings["timesteps"]
+    trained = known.training if settings["train_samples"] is None else min(known.training, settings["train_samples"])
     copies = 2 if settings["optimizer"] == "sgd" else 3
+    shown = BACKWARD * trained + known.test
     return float((size.macs or 0) * steps * shown * settings["epochs"]), 4 * copies * size.parameters
 
 

@@ -23,7 +23,9 @@ FORMAT = 2
 Status = Literal["ok", "nonfinite", "failed", "timeout", "unavailable"]
 STATUSES: tuple[Status, ...] = get_args(Status)
 MEASURED: tuple[Status, ...] = ("ok", "nonfinite")
-"""Statuses of a cell that has values; of these only `ok` is reused."""
+"""Statuses of a cell that ended with values; of these only `ok` is reused."""
+CUT_OFF: tuple[Status, ...] = ("failed", "timeout")
+"""Statuses of a cell that may have measured something before: the curve of a training."""
 
 Origin = Mapping[str, str | None]
 """What made a result: `date`, `commit`, `machine` and `versions`, each in words."""
@@ -39,10 +41,11 @@ class InvalidValueOfTask(Exception):
 
 @dataclass(frozen=True)
 class Result:
-    """How a cell ended, and what it measured if it ended ok.
+    """How a cell ended, and what it measured.
 
     Attributes:
         status: ok; nonfinite if a value is NaN or infinite; failed, timeout or unavailable with the cause in `detail`.
+        values: of a cell that was cut off, what it had measured until then.
         timesteps: the T that its neurons ran over; None where that is not known or the task has none.
         device: what it ran on, with the name of the card.
         output: the last lines that the cell printed.

@@ -22,7 +22,7 @@ from suite.runs.cell_key import plain_settings
 from suite.runs.conditions import defaults
 from suite.runs.files import RunError, log, replacing, set_aside
 from suite.runs.provenance import origin_of
-from suite.runs.record import FORMAT, Record
+from suite.runs.record import FORMAT, MEASURED, Record
 from suite.runs.text import counted
 
 pa.set_memory_pool(pa.system_memory_pool())  # Arrow's own keep what was freed: 80 MiB more at 100,000 rows
@@ -90,10 +90,11 @@ QUESTION = (
 
 
 def rows_of(run: str, records: Sequence[tuple[str, Record]]) -> pa.Table:
-    """The rows of records with their keys, in Arrow's columns: one a value, or one that says why there is none."""
+    """The rows of records with their keys, in Arrow's columns."""
     cells = zip(*(_of_cell(run, key, record) for key, record in records), strict=True)
-    owners = np.repeat(np.arange(len(records)), [len(record.result.values) or 1 for _, record in records])
-    values = zip(*(row for _, record in records for row in _of_values(record)), strict=True)
+    rows = [list(_of_values(record)) for _, record in records]
+    owners = np.repeat(np.arange(len(records)), [len(several) for several in rows])
+    values = zip(*(row for several in rows for row in several), strict=True)
     own = {name: _array(name, column).take(pa.array(owners)) for name, column in zip(OF_CELL, cells, strict=True)}
     own |= {name: _array(name, column) for name, column in zip(OF_VALUE, values, strict=True)}
     return pa.Table.from_arrays([own[name] for name in COLUMNS], schema=ENCODED)
@@ -122,17 +123,21 @@ def _of_cell(run: str, key: str, record: Record) -> tuple[Any, ...]:
 
 
 def _of_values(record: Record) -> Iterator[tuple[Any, ...]]:
-    """The columns OF_VALUE of each row of a record."""
-    task = tasks.TASKS.get(record.cell.task)
-    for value in record.result.values:
+    """The columns OF_VALUE of each row of a record: one a value.
+
+    Of a cell that did not end one with the cause, and with the same status and cause what it had measured until then.
+    """
+    task, result = tasks.TASKS.get(record.cell.task), record.result
+    ended = result.status in MEASURED
+    if not (ended and result.values):
+        yield None, None, None, None, None, None, result.status, result.detail
+    for value in result.values:
         metric = task.metrics.get(value.metric) if task else None
-        status, detail = "ok", value.detail
-        if not math.isfinite(value.value):
+        status, detail = ("ok", value.detail) if ended else (result.status, result.detail)
+        if ended and not math.isfinite(value.value):
             status, detail = "nonfinite", detail or f"{value.metric} is {value.value}"
         unit = metric.unit if metric else None
         yield value.metric, value.layer, value.step, value.lag, value.value, unit, status, detail
-    if not record.result.values:
-        yield None, None, None, None, None, None, record.result.status, record.result.detail
 
 
 def _array(name: str, column: Sequence[Any]) -> pa.Array:

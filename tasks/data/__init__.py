@@ -16,7 +16,7 @@ import torch
 from neurons import BackendUnavailable, UnknownName
 from tasks import contract
 from tasks.data import location
-from tasks.data.dataset import Arrays, Card, DataCorrupted, Dataset, Pixels, Readout, Source
+from tasks.data.dataset import Arrays, Card, DataCorrupted, Dataset, Pixels, Published, Readout, Source
 from tasks.data.location import DataMissing, Download
 from tasks.families import Families
 
@@ -146,6 +146,7 @@ __all__ = [
     "Dataset",
     "Download",
     "Pixels",
+    "Published",
     "Readout",
     "Source",
     "embedded",

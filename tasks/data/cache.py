@@ -75,6 +75,12 @@ def built(
     return _opened(path)
 
 
+def size_of(name: str) -> int:
+    """Bytes of what is kept under a name now, complete builds alone."""
+    found = (whole.with_name("inputs.npy") for whole in folder().glob(f"{name}-*/complete.json"))
+    return sum(path.stat().st_size for path in found if path.exists())
+
+
 def _build(
     path: Path,
     name: str,

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tasks.data.dataset import Arrays, Card, DataCorrupted, Pixels, Source, held_out
+from tasks.data.dataset import Arrays, Card, DataCorrupted, Pixels, Published, Source, held_out
 from tasks.data.location import Download, find
 
 DOWNLOADS = {
@@ -119,7 +119,7 @@ def _source(name: str, classes: int) -> Source:
             splits="official training set, each tenth image of a class held out for validation; official test set",
         ),
         download=DOWNLOADS[name],
-        samples=60_000,
+        published=Published((3, 32, 32), classes, 50_000, 10_000),
     )
 
 

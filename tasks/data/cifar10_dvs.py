@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from tasks.data.cache import built
-from tasks.data.dataset import Arrays, Card, DataCorrupted, Pixels, Source, held_out
+from tasks.data.dataset import Arrays, Card, DataCorrupted, Pixels, Published, Source, held_out
 from tasks.data.events import frames_of_equal_number, read_aedat2
 from tasks.data.location import Download, find, state
 
@@ -107,7 +107,7 @@ def _source(title: str, in_test: Callable[[int], bool], split: str) -> Source:
             splits=f"no official one; test: {split}; of the others each tenth of a class is validation",
         ),
         download=DOWNLOAD,
-        samples=10_000,
+        published=Published((2, SIDE, SIDE), len(CLASSES), 9_000, 1_000, "cifar10_dvs-{}"),
     )
 
 

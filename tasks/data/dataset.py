@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from importlib import resources
@@ -112,6 +113,36 @@ class Card:
 
 
 @dataclass(frozen=True)
+class Published:
+    """What is known of a set that a user brings before its files are read, as it was published.
+
+    Attributes:
+        features: shape of the input of one step.
+        training, test: samples; those of validation are counted to training.
+        cache: what its samples are kept under once they are made ready, with the number of frames put in; empty for a
+            set that is read from its files each time.
+        number: bytes of a number that is kept.
+        steps: of a sequence that is not cut into frames.
+    """
+
+    features: tuple[int, ...]
+    classes: int
+    training: int
+    test: int
+    cache: str = ""
+    number: int = 1
+    steps: int | None = None
+
+    @property
+    def samples(self) -> int:
+        return self.training + self.test
+
+    def kept(self, frames: int) -> tuple[str, int]:
+        """The name in the cache, and the bytes of all samples in so many frames."""
+        return self.cache.format(frames), self.samples * max(1, frames) * math.prod(self.features) * self.number
+
+
+@dataclass(frozen=True)
 class Source:
     """How a data set is made, how much training it gets, and the hash that freezes it.
 
@@ -127,7 +158,7 @@ class Source:
         pixels: see `Dataset`.
         download: files that must be brought; None for what comes with the project, which every profile runs.
         drawn: every seed of a run has samples of its own, and who runs with that seed shares them.
-        samples: of training and test together as published; None where that is the project's own affair.
+        published: None where that is the project's own affair.
     """
 
     description: str
@@ -147,7 +178,7 @@ class Source:
     card: Card | None = None
     download: Download | None = None
     drawn: bool = False
-    samples: int | None = None
+    published: Published | None = None
 
 
 def frozen_split(name: str) -> np.ndarray:

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from tasks.data.cache import built
-from tasks.data.dataset import Arrays, Card, DataCorrupted, Source
+from tasks.data.dataset import Arrays, Card, DataCorrupted, Published, Source
 from tasks.data.events import Events, frames_of_equal_number, read_aedat3, stored
 from tasks.data.location import Download, find, state
 
@@ -123,6 +123,6 @@ SOURCES = {
             splits="official; of the training set users 20 to 23 are validation",
         ),
         download=DOWNLOAD,
-        samples=1_464,
+        published=Published((2, SENSOR, SENSOR), GESTURES, 1_176, 288, "dvs128_gesture-{}", number=2),
     )
 }

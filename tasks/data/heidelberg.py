@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tasks.data.cache import built
-from tasks.data.dataset import Arrays, Card, DataCorrupted, Source, held_out
+from tasks.data.dataset import Arrays, Card, DataCorrupted, Published, Source, held_out
 from tasks.data.events import stored
 from tasks.data.location import Download, find, state
 
@@ -128,9 +128,9 @@ def read_bins(sample: tuple[Path, int], frames: int) -> np.ndarray:
     return stored(counts, np.uint8, path).reshape(frames, CHANNELS)
 
 
-def _source(name: str, title: str, classes: int, samples: int, splits: str) -> Source:
+def _source(name: str, title: str, published: Published, splits: str) -> Source:
     return Source(
-        f"spikes of {samples:,} spoken words in {classes} classes, counts in 140 channels, T = 100",
+        f"spikes of {published.samples:,} spoken words in {published.classes} classes, counts in 140 channels, T = 100",
         network="mlp",
         load=partial(_audio, name),
         sequence=True,
@@ -150,7 +150,7 @@ def _source(name: str, title: str, classes: int, samples: int, splits: str) -> S
             splits=splits,
         ),
         download=DOWNLOADS[name],
-        samples=samples,
+        published=published,
     )
 
 
@@ -158,10 +158,14 @@ SOURCES = {
     "shd": _source(
         "shd",
         "Spiking Heidelberg Digits",
-        20,
-        10_420,
+        Published((CHANNELS,), 20, 8_156, 2_264, "shd-{}"),
         "official test set; of the official training set the last speaker is validation. To choose by the test set, as "
         "many papers do, is what accuracy_paper_style reports and nothing else",
     ),
-    "ssc": _source("ssc", "Spiking Speech Commands", 35, 105_829, "official training, validation and test sets"),
+    "ssc": _source(
+        "ssc",
+        "Spiking Speech Commands",
+        Published((CHANNELS,), 35, 85_447, 20_382, "ssc-{}"),
+        "official training, validation and test sets",
+    ),
 }

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tasks.data.dataset import Arrays, Card, DataCorrupted, Pixels, Source, held_out
+from tasks.data.dataset import Arrays, Card, DataCorrupted, Pixels, Published, Source, held_out
 from tasks.data.location import Download, find
 from tasks.data.permutation import pixel_permutation
 
@@ -80,12 +80,15 @@ def _as_written() -> np.ndarray:
 
 
 def _source(description: str, title: str, load: Callable[[int], Arrays], **own: Any) -> Source:
+    shape: dict[str, Any] = {"features": (1, IMAGE, IMAGE)}
+    if own.get("sequence"):
+        shape = {"features": (1,), "steps": IMAGE**2}
     return Source(
         description,
         load=load,
         title=title,
         download=DOWNLOAD,
-        samples=70_000,
+        published=Published(**shape, classes=10, training=60_000, test=10_000),
         card=Card(
             "pixels",
             "CC BY-SA 3.0",

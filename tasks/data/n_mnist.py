@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from tasks.data.cache import built
-from tasks.data.dataset import Arrays, Card, DataCorrupted, Source, held_out
+from tasks.data.dataset import Arrays, Card, DataCorrupted, Published, Source, held_out
 from tasks.data.events import frames_of_equal_number, read_atis, stored
 from tasks.data.location import Download, find, state
 
@@ -71,6 +71,6 @@ SOURCES = {
             splits="official; of the training set each tenth of a class is validation",
         ),
         download=DOWNLOAD,
-        samples=70_000,
+        published=Published((2, SIDE, SIDE), CLASSES, 60_000, 10_000, "n_mnist-{}"),
     )
 }

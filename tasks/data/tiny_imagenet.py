@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from tasks.data.cache import built
-from tasks.data.dataset import Arrays, Card, DataCorrupted, Pixels, Source, held_out
+from tasks.data.dataset import Arrays, Card, DataCorrupted, Pixels, Published, Source, held_out
 from tasks.data.location import Download, find, state
 
 ROOT = "tiny-imagenet-200"
@@ -81,6 +81,6 @@ SOURCES = {
             "the official validation set is the test set, as the official test set has no labels",
         ),
         download=DOWNLOAD,
-        samples=110_000,
+        published=Published((3, SIDE, SIDE), 200, 100_000, 10_000, "tiny_imagenet"),
     )
 }

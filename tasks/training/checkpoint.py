@@ -66,6 +66,16 @@ class Checkpoint:
             return None
 
 
+def epochs_of(log: Path) -> list[dict[str, Any]]:
+    """The whole epochs of the first training of a cell that did not end, by its log; none if none can be read."""
+    path = log.with_suffix(f"{SUFFIX}1")
+    try:
+        kept: list[dict[str, Any]] = torch.load(path, map_location="cpu", weights_only=True, mmap=True)["epochs"]
+    except Exception:  # there is none, or whatever a file that was cut off makes of it
+        return []
+    return kept
+
+
 def discard(log: Path) -> None:
     """Delete the checkpoints of a cell whose result is stored, and drafts that a kill left."""
     for pattern in (f"{log.stem}{SUFFIX}*", f".{log.stem}{SUFFIX}*"):

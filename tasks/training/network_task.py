@@ -113,6 +113,24 @@ def _at_hand(settings: Mapping[str, Any]) -> data.Dataset | None:
         return None
 
 
+def _features(settings: Mapping[str, Any]) -> tuple[int, ...] | None:
+    """Shape of the input of one step, of a set of a user's files as it is published: a plan reads no files."""
+    published = data.SOURCES[settings["dataset"]].published
+    if published is not None:
+        return published.features
+    dataset = _at_hand(settings)
+    return None if dataset is None else dataset.features
+
+
+def _most_samples(settings: Mapping[str, Any], part: str) -> int | None:
+    """How many a part of the data set has, at most as it is published; None where that is not known."""
+    published = data.SOURCES[settings["dataset"]].published
+    if published is not None:
+        return published.test if part == "test" else published.training
+    dataset = _at_hand(settings)
+    return None if dataset is None else len(dataset.indices(part))
+
+
 class NetworkTask(Task):
     """A task on a whole network, whose time steps are those of the data set where that is a sequence."""
 
@@ -147,19 +165,18 @@ class NetworkTask(Task):
         chosen, usual = settings["network"], data.SOURCES[settings["dataset"]].network
         if chosen in (None, usual) or not networks.ARCHITECTURES[chosen].images:
             return None
-        dataset = _at_hand(settings)
-        if dataset is None:
-            return None
-        return networks.ARCHITECTURES[chosen].refusal(chosen, dataset.features, dataset.name)
+        features = _features(settings)
+        return (
+            None if features is None else networks.ARCHITECTURES[chosen].refusal(chosen, features, settings["dataset"])
+        )
 
     def _samples_refusal(self, settings: Mapping[str, Any]) -> str | None:
         for name, part in self.parts.items():
             asked = settings[name]
             if asked is None or asked == self.settings[name]:  # what nobody asked for is "at most"
                 continue
-            dataset = _at_hand(settings)
-            there = asked if dataset is None else len(dataset.indices(part))
-            if asked > there:
+            there = _most_samples(settings, part)
+            if there is not None and asked > there:
                 return f"setting {name}={asked}: the {part} set of {settings['dataset']} has {there}"
         return None
 

@@ -19,7 +19,7 @@ from suite.report import names, style, timings
 from suite.report.conditions import mean_over_layers, of_task, over_seeds
 from suite.report.plots.base import Plot
 from suite.report.plots.chosen import MOST, chosen, of_more
-from suite.report.plots.panels import label_ends, line_looks, panels, shown
+from suite.report.plots.panels import label_ends, line_looks, panels, powers, shown
 from suite.report.tables import training_state
 from suite.report.text import label
 
@@ -90,6 +90,7 @@ def _draw_by_lag(data: pd.DataFrame) -> Figure:
         least, most = data.shown.min(), data.shown.max()
         for axes in found.values():
             axes.set_yscale("log")
+            powers(axes.yaxis)
             axes.set_ylim(max(least / 2, most * LOWEST_SHARE), most * 2)
             axes.axhline(HORIZON, color=style.GREY, linestyle=":", linewidth=0.9)
     for axes in found.values():

@@ -10,10 +10,11 @@ from typing import Any
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
 from suite.report import names, style
 from suite.report.text import label
@@ -27,6 +28,8 @@ LETTER_OF_TEXT = 0.052
 """Inches of a letter of TEXT, on average."""
 POINT = 1 / 72
 DECADE = 10
+LEAST_PLAIN, MOST_PLAIN = 1e-3, 1e5
+"""Numbers at a logarithmic axis from the least on and below the most are written out."""
 
 
 def shown(who: str) -> str:
@@ -223,6 +226,20 @@ def _overlap(one: tuple[float, ...], other: tuple[float, ...]) -> float:
     return across * down if across > 0 and down > 0 else 0.0
 
 
+def powers(axis: Axis) -> None:
+    """Numbers of SMALL size at a logarithmic axis, as "1e−8": an exponent set small could not be read in print."""
+    axis.set_major_formatter(FuncFormatter(lambda value, _: power(value)))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def power(value: float) -> str:
+    """As "0.01", "100"; beyond a thousandth and a hundred thousand "1e−8"."""
+    if value == 0 or LEAST_PLAIN <= abs(value) < MOST_PLAIN:
+        return f"{value:g}".replace("-", "−")
+    digits, _, exponent = f"{value:.6e}".partition("e")
+    return f"{float(digits):g}e{int(exponent)}".replace("-", "−")
+
+
 def logarithmic(axes: Axes) -> None:
     """A logarithmic axis across with plain numbers, if there is a positive value to show."""
     low, high = axes.dataLim.intervalx
@@ -255,6 +272,8 @@ def fitted(figure: Figure) -> Figure:
         figure.legend(handles=kept, loc="outside upper center", ncol=columns, columnspacing=1.2)
     for axes in figure.axes:
         for axis in (axes.xaxis, axes.yaxis):
+            if axis.get_scale() == "log":
+                powers(axis)
             written = [text.get_text() for text in axis.get_ticklabels()]
             wanted = [names.known(text) for text in written]
             if wanted != written:

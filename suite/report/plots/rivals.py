@@ -17,7 +17,7 @@ from matplotlib.ticker import FixedLocator, NullLocator
 from suite.report import rivals_rows, style
 from suite.report.answer import joined
 from suite.report.plots.base import Plot
-from suite.report.plots.panels import legend, line_looks, points, titled
+from suite.report.plots.panels import legend, line_looks, points, powers, titled
 from suite.report.rivals_rows import SIZE
 
 HALF = 0.5
@@ -85,9 +85,9 @@ def _map_finding(data: pd.DataFrame) -> str:
     above = data.neuron_share > HALF
     counts = above.groupby(data.who, sort=False).sum()
     never = [re.sub(", (.*)", r" (\1)", titled(str(who))) for who, count in counts.items() if count == 0]
-    told = f"The neurons are more than half of the layer in {above.sum()} of {len(data)} measurements"
+    told = f"Neurons take over half of the layer in {above.sum()} of {len(data)} measurements"
     if 0 < len(never) < len(counts):
-        told += f", never in those of {joined(never)}"
+        told += f", never those of {joined(never)}"
     return f"{told}."
 
 
@@ -112,6 +112,7 @@ def _draw_lengths(data: pd.DataFrame) -> Figure:
             axes.plot([point.timesteps] * 2, [point.time_p20, point.time_p80], color=looks[who]["color"], linewidth=0.8)
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
+    powers(axes.yaxis)
     axes.set_xticks(sorted(data.timesteps.unique()), [f"{steps:,}" for steps in sorted(data.timesteps.unique())])
     axes.set_xlabel("time steps T")
     axes.set_ylabel("ns a neuron and step (log)")

@@ -55,17 +55,19 @@ function show() {
 // What stands behind one accuracy: its seeds, the learning curve, the settings and the line that makes it again.
 function cellPanel(named) {
   const [who, where] = (named || "").split("/"), own = neurons[who], set = data.sets.find((found) => found.where === where);
-  panel.hidden = !(own && set && set.seeds[who]);
+  const ended = (set && set.seeds[who]) || [], others = (data.cut_off[where] || {})[who] || [];
+  panel.hidden = !(own && set && ended.length + others.length);
   panel.replaceChildren();
   if (panel.hidden) return;
   const add = (tag, content, parent = panel) => { const made = document.createElement(tag); made.textContent = content; parent.append(made); return made; };
   add("h3", `${own.name} on ${set.title}`);
-  add("p", "Seeds: " + set.seeds[who].map(([seed, value]) => `${seed}: ${value.toFixed(2)} %`).join(", "));
+  if (ended.length) add("p", "Seeds: " + ended.map(([seed, value]) => `${seed}: ${value.toFixed(2)} %`).join(", "));
   const curve = (data.curves[where] || {})[who] || [];
   if (curve.length > 1) {
     const low = Math.min(...curve), span = Math.max(...curve) - low || 1, points = curve.map((value, step) => `${2 + 196 * step / (curve.length - 1)},${58 - 56 * (value - low) / span}`);
     add("p", `Test accuracy by epoch, ${low.toFixed(1)} to ${(low + span).toFixed(1)} %:`).insertAdjacentHTML("afterend", `<svg viewBox="0 0 200 60" preserveAspectRatio="none" aria-hidden="true"><polyline points="${points.join(" ")}" fill="none" stroke="currentColor" stroke-width="1.5" vector-effect="non-scaling-stroke"/></svg>`);
   }
+  for (const [seed, why, values] of others) add("p", `Seed ${seed} did not end (${why}); test accuracy by epoch: ${values.map((value) => value.toFixed(1)).join(", ")} %`);
   add("p", Object.entries(set.settings).map(([name, value]) => `${name}=${value}`).join(", "));
   add("code", `python -m suite run --tasks accuracy --neurons ${who.split(" ")[0]} --datasets ${set.dataset}`, add("p", ""));
   const close = add("button", "Close"); close.type = "button"; close.onclick = () => change({ cell: "" });
@@ -77,7 +79,7 @@ for (const row of first) heads.forEach((head, place) => {
   if (below) below.dataset.text = below.textContent;
   if (value) field.dataset.text = value.textContent;
   const set = data.sets.find((found) => found.where === head.dataset.key);
-  if (set && value && set.seeds[row.dataset.who]) value.replaceChildren(button([value.textContent], () => change({ cell: `${row.dataset.who}/${set.where}` })));
+  if (set && value && (set.seeds[row.dataset.who] || (data.cut_off[set.where] || {})[row.dataset.who])) value.replaceChildren(button([value.textContent], () => change({ cell: `${row.dataset.who}/${set.where}` })));
 });
 for (const own of data.neurons) one("#baseline").add(new Option(own.name, own.who));
 boxes(one("#sets"), data.sets, show);

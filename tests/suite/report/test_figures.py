@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import io
+import json
 import re
 from collections.abc import Iterator
 
@@ -14,10 +17,14 @@ from matplotlib.figure import Figure
 
 import neurons
 from suite.report import style
+from suite.report.board import board
+from suite.report.conditions import name_conditions
 from suite.report.data_facts import chance
+from suite.report.page_data import embedded
 from suite.report.plots import PLOTS, Plot, of_baseline
 from suite.report.plots.accuracy import MOST_NAMED
-from suite.report.plots.panels import label_points
+from suite.report.plots.panels import fitted, label_points, power, powers
+from suite.report.result_page import facts
 from suite.report.svg import inline
 from suite.statistics import Estimate
 from suite.studies.claims import claims
@@ -282,6 +289,66 @@ def test_learning_curves(name: str, metric: str, label: str) -> None:
     figure = drawn(name, points)
     assert labels(figure) == ("epoch", [label])
     assert lines(figure.axes[0]) == [((1.0, 2.0, 3.0), (3.0, 2.0, 1.5))]
+
+
+def cut_off_after(epochs: int, *values: float) -> list[Record]:
+    """CLIF ends with one seed; another seed runs out of time."""
+    own = {"task": "accuracy", "neuron": "clif", "dataset": "digits", "metric": "test_accuracy"}
+    ended = [{**own, "step": number, "value": value} for number, value in enumerate(values, 1)]
+    late = {**own, "seed": 1, "status": "timeout", "detail": "late"}
+    cause = {**late, "metric": None, "value": None}
+    return [*ended, cause, *({**late, "step": number, "value": 99.0} for number in range(1, epochs + 1))]
+
+
+def test_a_training_that_was_cut_off_is_a_line_of_its_own() -> None:
+    """Dotted, to a cross; and no average holds its points."""
+    plot = next(known for known in PLOTS if known.name == "accuracy_curves")
+    data = plot.data(rows(cut_off_after(2, 50.0, 60.0, 70.0)))
+    assert data is not None
+    (axes,) = plot.draw(data).axes
+    whole, late = axes.lines
+    assert lines(axes) == [((1.0, 2.0, 3.0), (50.0, 60.0, 70.0)), ((1.0, 2.0), (99.0, 99.0))]
+    assert (whole.get_linestyle(), late.get_linestyle(), late.get_marker()) == ("-", ":", "x")
+    assert plot.finding(data).endswith("digits: CLIF (70 %). Dotted, to a cross: 1 training that did not end.")
+
+
+def test_the_cell_of_a_page_tells_of_trainings_that_were_cut_off() -> None:
+    table = rows(
+        accuracy("lif", "digits", [80.0, 81.0]), accuracy("clif", "digits", [90.0]), cut_off_after(2, 50.0, 60.0)
+    )
+    made = board(table, "lif")
+    assert made is not None
+    content = json.loads(gzip.decompress(base64.b64decode(embedded(table, made))))
+    assert content["cut_off"] == {"digits": {"clif": [[1, "timed out: late", [99.0, 99.0]]]}}
+    assert content["curves"] == {"digits": {"clif": [50.0, 60.0]}}
+    (seeds,) = (own["seeds"] for own in content["sets"])
+    assert seeds["clif"] == [[0, 90.0]]
+    assert "1 to 2 seeds" in facts(name_conditions(table), {}), "a training that did not end is no seed"
+
+
+@pytest.mark.parametrize("through", ["panels", "seaborn"])
+def test_no_number_at_a_logarithmic_axis_is_smaller_than_print_needs(through: str) -> None:
+    """matplotlib sets an exponent in seven tenths of its size."""
+    figure, axes = plt.subplots()
+    axes.plot([1, 100], [1e-12, 1.0])
+    axes.set_yscale("log")
+    if through == "panels":
+        powers(axes.yaxis)
+    else:
+        fitted(figure)
+    file = io.StringIO()
+    figure.savefig(file, format="svg")
+    sizes = [float(own) for own in re.findall(r"font(?:-size)?: ([\d.]+)px", file.getvalue())]
+    assert len(sizes) > 5
+    assert min(sizes) >= style.SMALL
+    assert "1e−8" in file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(1.0, "1"), (0.001, "0.001"), (1e-4, "1e−4"), (2.5e-7, "2.5e−7"), (1e5, "1e5"), (2e4, "20000")]
+)
+def test_powers(value: float, text: str) -> None:
+    assert power(value) == text
 
 
 def test_as_it_is_and_tuned() -> None:

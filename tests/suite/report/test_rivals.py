@@ -119,9 +119,9 @@ def test_who_was_right() -> None:
     assert "1 of 4 measurements change sides of the half." in told
     data = MAP.data(rows(measured("lif", "cpu", 0.6, **MAP_SIZE), measured("lif", "cpu", 0.5, **wide)))
     assert data is not None
-    assert MAP.finding(data) == "The neurons are more than half of the layer in 1 of 2 measurements."
+    assert MAP.finding(data) == "Neurons take over half of the layer in 1 of 2 measurements."
     both = pd.concat([data, data.assign(who="PLIF, fused", neuron_share=0.1)])
-    assert MAP.finding(both).endswith("in 1 of 4 measurements, never in those of PLIF (fused).")
+    assert MAP.finding(both).endswith("in 1 of 4 measurements, never those of PLIF (fused).")
 
 
 def test_the_fastest_without_a_reset_by_length() -> None:

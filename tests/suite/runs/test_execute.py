@@ -19,7 +19,7 @@ from suite.runs import guardian, machine, processes
 from suite.runs.execute import LocalExecutor
 from suite.runs.record import Result
 from suite.runs.user_files import UserFiles
-from tasks import Cell
+from tasks import Cell, Value
 
 FILE = Path(__file__).with_name("fake_task.py")
 FILES = UserFiles(neurons=[str(FILE)])
@@ -39,6 +39,14 @@ def _fake_tasks() -> Iterator[None]:
 def cells(mode: str, count: int = 1, task: str = "fake", **settings: Any) -> list[Cell]:
     own = {**tasks.get(task).settings, "mode": mode, **settings}
     return [Cell(task, "faked", "reference", 0, {**own, "number": number}) for number in range(count)]
+
+
+MEASURED_BEFORE = [Value("value", 0.5, step=1)]
+
+
+def before_the_end(log: Path) -> list[Value]:
+    """What the fake cells had measured, each beside a log of its own."""
+    return MEASURED_BEFORE if log.suffix == ".log" else []
 
 
 class Runner:
@@ -276,3 +284,16 @@ def test_lack_of_memory_is_suspected_where_the_kernel_counts_it(
 
 def test_a_run_with_nothing_left_to_do_ends(runner: Runner) -> None:
     assert runner.run([]) == []
+
+
+def test_what_a_cell_had_measured_is_kept_when_it_is_cut_off(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of one that raises, dies or overruns its time; one that ends has its own values."""
+    monkeypatch.setattr(tasks.get("fake"), "unfinished", before_the_end)
+    runner.run([*cells("raise"), *cells("abort"), *cells("ok")])
+    runner.run(cells("hang"), time_limit=1.0)
+    ended = {cell.settings["mode"]: result for cell, result in runner.results}
+    assert {mode: own.status for mode, own in ended.items()} == {
+        **dict.fromkeys(("raise", "abort"), "failed"),
+        **{"hang": "timeout", "ok": "ok"},
+    }
+    assert {mode for mode, own in ended.items() if own.values == MEASURED_BEFORE} == {"raise", "abort", "hang"}

@@ -20,7 +20,7 @@ from suite.runs import paper, plan
 from suite.runs.plan import Request
 from tasks import data, get
 from tasks.accuracy import MEASURED
-from tasks.data import location
+from tasks.data import cache, location
 from tasks.training import recipes
 from tests.suite.report.handmade import accuracy, rows
 from tests.tasks.data import made_files
@@ -93,6 +93,33 @@ def test_what_it_takes_is_said_before(tmp_path: Path, monkeypatch: pytest.Monkey
         assert "MiB of checkpoints" in told
         assert "kWh for each 100 W" in told
     assert hours[1] == pytest.approx(2 * hours[0], abs=0.11)
+    data._load.cache_clear()
+
+
+def test_the_estimate_reads_no_files_and_tells_of_frames(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The frames of the whole set as it is published, and those that are there; nothing is loaded for it."""
+    monkeypatch.setenv(location.VARIABLE, str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(paper, "_rate", lambda device: 1e9)
+    made_files.cifar10_dvs(tmp_path, (0, 1, 900))
+    made = data._made
+
+    def refuse(*_: Any) -> Any:
+        raise AssertionError("the data set is loaded")
+
+    monkeypatch.setattr(data, "_made", refuse)
+    settings = {"epochs": 2, "network": "resnet18_preact", "train_samples": 100}
+    request = Request("paper", neurons=["lif"], datasets=["cifar10_dvs_clif"], settings=settings, devices=["cpu"])
+    (told,) = paper.estimate(plan.make(request))
+    whole = 10_000 * 10 * 2 * 48 * 48 / 2**20
+    assert f", {whole:,.0f} MiB of data made ready in {tmp_path / 'cache'}" in told
+    assert "are there" not in told
+    monkeypatch.setattr(data, "_made", made)
+    data._load.cache_clear()
+    kept = data.load("cifar10_dvs_clif").inputs
+    monkeypatch.setattr(cache, "size_of", {f"cifar10_dvs-{kept.shape[1]}": 3 << 20}.__getitem__)
+    (told,) = paper.estimate(plan.make(request))
+    assert "(3 MiB are there)" in told
     data._load.cache_clear()
 
 

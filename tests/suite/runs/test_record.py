@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from suite.runs.record import InvalidValueOfTask, measured
+from suite.runs.record import InvalidValueOfTask, Result, measured
 from suite.runs.store import Store
+from suite.runs.table import statuses
 from tasks import Value
 from tests.suite.runs.made_stores import PROVENANCE, cell
 
@@ -31,6 +32,22 @@ def test_a_value_that_is_not_finite_is_a_status_and_valid_json(value: float, tmp
     assert f"loss is {float(value)}" in rows.detail[0]
     assert str(rows.value[0]) == str(float(value))
     assert not own.finished(cell())
+
+
+def test_the_curve_of_a_cell_that_was_cut_off_stands_beside_its_cause(tmp_path: Path) -> None:
+    """Its rows have its status and cause, so that none is taken for a result; the cell is run again."""
+    own = Store(tmp_path, PROVENANCE)
+    own.begin([cell()])
+    curve = [Value("test_accuracy", 50.0, step=1), Value("test_accuracy", 60.0, step=2)]
+    own.save(cell(), Result("timeout", curve, detail="late"))
+    found = own.write_table()
+    assert found.metric.isna().to_list() == [True, False, False]
+    assert found.value.to_list()[1:] == [50.0, 60.0]
+    assert set(zip(found.status, found.detail, strict=True)) == {("timeout", "late")}
+    assert statuses(tmp_path / "results.parquet") == {found.cell[0]: "timeout"}
+    assert not own.finished(cell())
+    own.save(cell(), measured([Value("accuracy_selected", 70.0)], 1.0))
+    assert own.write_table().metric.to_list() == ["accuracy_selected"], "a result takes its place"
 
 
 @pytest.mark.parametrize(

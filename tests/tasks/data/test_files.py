@@ -208,6 +208,29 @@ def test_a_missing_set_says_where_it_is_had(name: str, own_folders: Path) -> Non
 
 
 @pytest.mark.parametrize("name", BROUGHT)
+def test_a_set_is_known_before_its_files_are_read(name: str, own_folders: Path) -> None:
+    """Shape of a step, number of steps, and the bytes of a sample that is kept, as an estimate takes them."""
+    MADE[name](own_folders)
+    source = data.SOURCES[name]
+    published = source.published
+    assert published is not None
+    kept, size = published.kept(source.usual)
+    assert not kept or cache.size_of(kept) == 0
+    dataset = data.load(name)
+    assert dataset.features == published.features
+    assert dataset.timesteps == (published.steps or source.usual or None)
+    assert dataset.classes <= published.classes
+    of_a_sample = dataset.inputs[0].numel() * dataset.inputs.element_size()
+    if kept:
+        assert size == published.samples * of_a_sample
+        assert cache.size_of(kept) == len(dataset.inputs) * of_a_sample + HEADER
+
+
+HEADER = 128
+"""Bytes before the numbers of an array's file."""
+
+
+@pytest.mark.parametrize("name", BROUGHT)
 def test_files_are_only_read(name: str, own_folders: Path) -> None:
     MADE[name](own_folders)
     before = {path: (path.stat().st_mtime_ns, path.stat().st_size) for path in sorted(own_folders.rglob("*"))}

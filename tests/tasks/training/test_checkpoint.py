@@ -106,6 +106,22 @@ def test_a_checkpoint_that_cannot_be_read_is_told_and_left(place: Path, capsys: 
     assert all(torch.equal(state[name], expected[name]) for name in expected)
 
 
+def test_the_curve_of_a_training_that_did_not_end_is_kept(place: Path) -> None:
+    task, cell = get("accuracy"), cell_of("adamw")
+    assert task.unfinished(place) == [], "it left nothing"
+    epochs, _ = run(cell, place, 2)
+    found = task.unfinished(place)
+    curve = [(value.step, value.value) for value in found if value.metric == "train_loss"]
+    assert curve == [(number, epoch.train_loss) for number, epoch in enumerate(epochs, 1)]
+    assert {value.metric for value in found} == {
+        *("train_loss", "validation_loss", "test_loss", "validation_accuracy", "test_accuracy"),
+        *("training_rate", "learned_parameter"),
+    }
+    path = place.with_name("cell.checkpoint1")
+    path.write_bytes(path.read_bytes()[:-200])
+    assert task.unfinished(place) == [], "it cannot be read"
+
+
 def test_a_full_disk_costs_the_checkpoint_and_not_the_training(
     place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
