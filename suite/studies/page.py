@@ -12,6 +12,7 @@ from typing import Any, get_args
 import pandas as pd
 
 from suite.report import names
+from suite.report.answer import fitted
 from suite.report.conditions import over_seeds
 from suite.report.page import Page
 from suite.report.parts import Parts
@@ -87,7 +88,7 @@ def build(report: Path, rows: pd.DataFrame, groups: Groups, parts: Parts) -> Pag
         "checks": [finding for finding in findings if finding.claim.asserts not in TESTED],
     }
     answers = [answer for section in sections if (answer := section["answer"])]
-    sentence = " ".join([*answers, sentence_of(findings, untested)])
+    sentence = fitted([*answers, sentence_of(findings, untested)])
     context |= {"sentence": sentence, "question": told.question, "origins": told.origins}
     return Page("paper", told.title, [counts, outcomes_table(findings)], context, told.question, sentence)
 

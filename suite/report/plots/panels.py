@@ -14,7 +14,7 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter, LogFormatter, LogLocator, MaxNLocator, NullLocator
 
 from suite.report import names, style
 from suite.report.text import label
@@ -226,10 +226,18 @@ def _overlap(one: tuple[float, ...], other: tuple[float, ...]) -> float:
     return across * down if across > 0 and down > 0 else 0.0
 
 
+class Powers(LogFormatter):
+    """Numbers at a logarithmic axis in one size: an exponent, which is set smaller, could not be read in print."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        return power(x) if super().__call__(x, pos) else ""  # which leaves out the minor ones where decades are shown
+
+
 def powers(axis: Axis) -> None:
-    """Numbers of SMALL size at a logarithmic axis, as "1e−8": an exponent set small could not be read in print."""
-    axis.set_major_formatter(FuncFormatter(lambda value, _: power(value)))
-    axis.set_minor_formatter(NullFormatter())
+    """Write the numbers at a logarithmic axis as `power` does."""
+    base = axis.get_transform().base
+    axis.set_major_formatter(Powers(base))
+    axis.set_minor_formatter(Powers(base))
 
 
 def power(value: float) -> str:
@@ -274,6 +282,8 @@ def fitted(figure: Figure) -> Figure:
         for axis in (axes.xaxis, axes.yaxis):
             if axis.get_scale() == "log":
                 powers(axis)
+            elif axis.get_label_text() == "epoch":
+                axis.set_major_locator(MaxNLocator(5, integer=True))
             written = [text.get_text() for text in axis.get_ticklabels()]
             wanted = [names.known(text) for text in written]
             if wanted != written:

@@ -41,7 +41,7 @@ function show() {
       if (set && below) below.textContent = now.get("baseline") ? difference(set, own.who, base) || "baseline" : below.dataset.text;
       if (cost && cost.ratios[own.who] && cost.ratios[base]) {
         const unit = cost.ratios[base][0], ratio = cost.ratios[own.who].map((value) => value / unit);
-        field.querySelector(".value").textContent = now.get("baseline") ? text(ratio[0], places(ratio[0])) + (ratio.length > 1 ? ` (${text(ratio[1], places(ratio[1]))}–${text(ratio[2], places(ratio[2]))})` : "") : field.dataset.text;
+        field.querySelector(".value").textContent = now.get("baseline") ? text(ratio[0], places(ratio[0])) + (ratio.length > 1 ? ` (${text(ratio[1], places(ratio[1]))}\u2060–\u2060${text(ratio[2], places(ratio[2]))})` : "") : field.dataset.text;
       }
       if (cost) cell.querySelector(".unit").textContent = `× ${neurons[base].name} ↓`;
     });
