@@ -14,8 +14,6 @@ SIZE = re.compile(r'<svg [^>]*?viewBox="([^"]*)"[^>]*>')
 BLACK = re.compile(r"#000000\b")
 WHITE = re.compile(r"#ffffff\b")
 FONT = re.compile(r"font: ([\d.]+)px [^;\"]*")
-UNCOLOURED = re.compile(r'<text(?:(?=>)| style="(?![^"]*fill:)([^"]*)")')
-"""Text of no colour is black: in a formula that of each of its signs."""
 PLACES = 2
 
 
@@ -34,10 +32,10 @@ def inline(drawn: str, name: str, description: str) -> str:
     text = NUMBER.sub(lambda found: f"{float(found[0]):.{PLACES}f}".rstrip("0").rstrip("."), text)
     text = WHITE.sub("var(--back)", BLACK.sub("currentColor", text))
     text = FONT.sub(r"font-size: \1px", text)
-    text = UNCOLOURED.sub(lambda found: f'<text style="fill: currentColor; {found[1] or ""}"', text)
     box = SIZE.search(text)
     if box is None:
         return ""
-    head = f'<svg viewBox="{box[1]}" role="img" aria-label="{html.escape(description)}">'
+    # what matplotlib fills with black has no colour of its own: words, signs of formulas, dots
+    head = f'<svg viewBox="{box[1]}" fill="currentColor" role="img" aria-label="{html.escape(description)}">'
     body = re.sub(r"\s*\n\s*", "\n", text[box.end() :])
     return head + re.sub(r'\s*<style type="text/css">.*?</style>', "", body, count=1, flags=re.DOTALL)

@@ -88,7 +88,8 @@ def draw(data: pd.DataFrame) -> Figure:
         height=2.8,
         aspect=1.5,
     )
-    sns.stripplot(data, x="neuron", y="value", order=order, color="0.6", size=3, ax=grid.ax)
+    below = {"color": "0.6", "size": 2.5, "jitter": 0.3, "zorder": 0}
+    sns.stripplot(data, x="neuron", y="value", order=order, ax=grid.ax, **below)
     return grid.set_axis_labels("", "test accuracy (%)").figure
 
 
