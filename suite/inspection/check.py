@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import logging
 import os
 import subprocess
 import sys
 import traceback
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -28,6 +31,9 @@ TIMED_STEPS, TIMED_ELEMENTS, ROUNDS = 8, 1 << 17, 5
 COMPARED = ("reference", "compile", "cpu", "triton")
 BESIDE = "lif"
 """Timed in the same rounds, so that the times say something."""
+TALKATIVE = "torch.utils.cpp_extension"
+TRACED_ANYWAY = r"Dynamo detected a call to a `functools.lru_cache`-wrapped function at 'model\.py"
+"""How its warning begins that a function of the suite is traced and not looked up; of a neuron's file it is told."""
 
 
 def check(path: Path, device: str = "cpu") -> bool:
@@ -39,8 +45,23 @@ def check(path: Path, device: str = "cpu") -> bool:
     Raises:
         NeuronError: the file registers nothing that can be checked.
     """
-    fit = [_check_neuron(name, path, device) for name in neurons.load_file(path)]
+    with _without_talk():
+        fit = [_check_neuron(name, path, device) for name in neurons.load_file(path)]
     return all(fit)
+
+
+@contextlib.contextmanager
+def _without_talk() -> Iterator[None]:
+    """Leave out what torch says of itself as it compiles on a machine without a card, which is no fault of a neuron."""
+    logger = logging.getLogger(TALKATIVE)
+    level = logger.level
+    logger.setLevel(logging.ERROR)  # it warns that there is no CUDA runtime
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", TRACED_ANYWAY, UserWarning)
+            yield
+    finally:
+        logger.setLevel(level)
 
 
 def _check_neuron(name: str, path: Path, device: str = "cpu") -> bool:

@@ -58,7 +58,7 @@ def _draw(data: pd.DataFrame, label: str, bounds: tuple[float, float], best: str
         axes.plot(own.index, mean, **look, marker="." if len(own) == 1 else "")
         low, high = (mean - own.half_width).clip(*bounds), (mean + own.half_width).clip(*bounds)
         axes.fill_between(own.index, low, high, color=look["color"], alpha=0.15, linewidth=0)
-    for (where, who, _), own in others.groupby(["where", "who", "cut_off"], sort=False):
+    for (where, who, _), own in others.groupby(["where", "who", "cut_off"], sort=False) if len(others) else ():
         look = {"color": looks[str(who)]["color"], "linewidth": 0.8, "linestyle": ":"}
         found[str(where)].plot(own.epoch, own["mean"], **look, marker="x", markevery=[len(own) - 1])
     for axes in found.values():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -144,3 +146,15 @@ def test_a_bad_file_in_one_line(body: str, suite, neuron_file) -> None:
     assert done.returncode == 2
     assert len(done.stderr.strip().splitlines()) == 1
     assert done.stdout == ""
+
+
+def test_what_torch_says_of_itself_is_left_out() -> None:
+    """Of a function that the neuron's own file looks up it is told."""
+    told = "Dynamo detected a call to a `functools.lru_cache`-wrapped function at "
+    logger = logging.getLogger("torch.utils.cpp_extension")
+    with pytest.warns(UserWarning) as kept, check._without_talk():
+        warnings.warn(f"{told}'model.py:217'", UserWarning, stacklevel=1)
+        warnings.warn(f"{told}'my_neuron.py:3'", UserWarning, stacklevel=1)
+        assert not logger.isEnabledFor(logging.WARNING)
+    assert [str(own.message) for own in kept] == [f"{told}'my_neuron.py:3'"]
+    assert logger.isEnabledFor(logging.WARNING)
