@@ -152,9 +152,11 @@ def test_what_torch_says_of_itself_is_left_out() -> None:
     """Of a function that the neuron's own file looks up it is told."""
     told = "Dynamo detected a call to a `functools.lru_cache`-wrapped function at "
     logger = logging.getLogger("torch.utils.cpp_extension")
-    with pytest.warns(UserWarning) as kept, check._without_talk():
-        warnings.warn(f"{told}'model.py:217'", UserWarning, stacklevel=1)
-        warnings.warn(f"{told}'my_neuron.py:3'", UserWarning, stacklevel=1)
-        assert not logger.isEnabledFor(logging.WARNING)
+    with warnings.catch_warnings(record=True) as kept:
+        warnings.simplefilter("always")
+        with check._without_talk():
+            warnings.warn(f"{told}'model.py:217'", UserWarning, stacklevel=1)
+            warnings.warn(f"{told}'my_neuron.py:3'", UserWarning, stacklevel=1)
+            assert not logger.isEnabledFor(logging.WARNING)
     assert [str(own.message) for own in kept] == [f"{told}'my_neuron.py:3'"]
     assert logger.isEnabledFor(logging.WARNING)
