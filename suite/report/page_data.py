@@ -100,8 +100,8 @@ def _cut_off(rows: pd.DataFrame, wanted: set[str]) -> dict[str, dict[str, list[t
     own = cut_off(rows)
     own = own[(own.task == "accuracy") & (own.metric == "test_accuracy") & own["where"].isin(wanted)]
     found: dict[str, dict[str, list[tuple[int, str, list[float]]]]] = {}
-    for (where, who, seed), curve in own.sort_values("step").groupby(["where", "who", "seed"]):
-        points = [_short(value) for value in curve.value[:MOST_EPOCHS]]
+    for (where, who, _), curve in own.sort_values("step").groupby(["where", "who", "seed"]):
+        seed, points = int(curve.seed.iloc[0]), [_short(value) for value in curve.value[:MOST_EPOCHS]]
         told = f"{WORDS[str(curve.status.iloc[0])]}: {curve.detail.iloc[0]}"
-        found.setdefault(str(where), {}).setdefault(str(who), []).append((int(seed), told, points))
+        found.setdefault(str(where), {}).setdefault(str(who), []).append((seed, told, points))
     return found

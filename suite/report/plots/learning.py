@@ -14,7 +14,7 @@ from suite.report import names, style
 from suite.report.conditions import cut_off, name_conditions, of_task, over_seeds
 from suite.report.plots.base import Plot
 from suite.report.plots.chosen import MOST, chosen, of_more
-from suite.report.plots.panels import legend, line_looks, panels
+from suite.report.plots.panels import legend, line_looks, panels, points
 from suite.runs.text import counted
 from suite.statistics import Estimate
 
@@ -37,7 +37,7 @@ def _cut_off(metric: str, rows: pd.DataFrame) -> Iterator[dict[str, object]]:
     """The points of trainings that failed or ran out of time, each a line of its own."""
     own = cut_off(name_conditions(rows))
     own = own[(own.task == "accuracy") & (own.metric == metric)]
-    for point in own.sort_values(["where", "who", "seed", "step"], kind="stable").itertuples():
+    for point in points(own.sort_values(["where", "who", "seed", "step"], kind="stable")):
         place = {"where": point.where, "who": point.who, "epoch": int(point.step), "mean": point.value}
         yield {**place, "half_width": math.nan, "seeds": 1, "cut_off": f"seed {point.seed}: {point.status}"}
 

@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.scale import LogTransform
 from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter, LogFormatter, LogLocator, MaxNLocator, NullLocator
 
@@ -235,7 +236,8 @@ class Powers(LogFormatter):
 
 def powers(axis: Axis) -> None:
     """Write the numbers at a logarithmic axis as `power` does."""
-    base = axis.get_transform().base
+    transform = axis.get_transform()
+    base = transform.base if isinstance(transform, LogTransform) else DECADE
     axis.set_major_formatter(Powers(base))
     axis.set_minor_formatter(Powers(base))
 
