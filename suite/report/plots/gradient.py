@@ -178,6 +178,8 @@ def _draw_between_steps(data: pd.DataFrame) -> Figure:
         bar = figure.colorbar(image, ax=grid, shrink=0.6, pad=0.02, aspect=max(20, 10 * rows))
         bar.ax.set_title("mean |gradient|", fontsize=style.SMALL, loc="left")
         bar.ax.tick_params(labelsize=style.SMALL)
+        if bar.ax.get_yscale() == "log":
+            powers(bar.ax.yaxis)
     return figure
 
 
