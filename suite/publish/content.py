@@ -1,6 +1,6 @@
 """What a published run consists of, and copying that.
 
-Kept are the rows with their provenance, the answer, and the figure and tables that a reader of the repository sees.
+Kept are the rows with their provenance, the answer, and the figures and tables that a reader of the repository sees.
 Pages and everything else of a report follow from rows and code: `suite.publish.site` builds them.
 """
 
@@ -22,8 +22,10 @@ ROWS = ("results.parquet", "provenance.json", "groups.json", "plan.json", "forma
 REPORT = "report"
 FIGURES = ("tuned", "accuracy", "claims", "package_times", "neuron_share", "layer_time")
 """Pictures of a run, the most telling first; the first that there is stands for the run."""
-TABLES = ("board", "tuned", "tuned_settings", "verdicts", "relations", "onm_today", gpus.NAME)
-"""Tables that say what a run found: of neurons, their tuning, claims, packages, a published setting, GPUs."""
+DIAGRAM = "ranks"
+"""The critical-difference diagram."""
+TABLES = ("board", "mean_rank", "tuned", "tuned_settings", "verdicts", "relations", "onm_today", gpus.NAME)
+"""Tables that say what a run found: of neurons, ranks, tuning, claims, packages, a published setting, GPUs."""
 OWN = (*ROWS, REPORT)
 """What belongs to a run in its folder; anything else there is somebody's own."""
 
@@ -32,6 +34,12 @@ def figure_of(run: Path, suffix: str) -> str | None:
     """The picture that stands for a run, relative to it, or None if it has none of that format."""
     places = (f"{REPORT}/plots/{name}.{suffix}" for name in FIGURES)
     return next((place for place in places if os.path.lexists(run / place)), None)
+
+
+def pictures_of(run: Path) -> list[str]:
+    """What is kept of its figures, relative to it: the one that stands for it, and how its neurons rank."""
+    diagram = f"{REPORT}/plots/{DIAGRAM}.png"
+    return [place for place in (figure_of(run, "png"), diagram) if place and os.path.lexists(run / place)]
 
 
 def tables_of(run: Path) -> list[str]:
@@ -46,8 +54,7 @@ def published_files(run: Path) -> list[Path]:
     Raises:
         RunError: one is a link, or no file at all. Links are not followed: they may lead to what nobody meant to show.
     """
-    figure = figure_of(run, "png")
-    figures = [figure, figure.replace(".png", ".csv")] if figure is not None else []
+    figures = [place.replace(".png", ending) for place in pictures_of(run) for ending in (".png", ".csv")]
     found = []
     of_gpus = f"{REPORT}/tables/{gpus.NAME}.csv"  # the index joins those of all runs
     for place in (*ROWS, f"{REPORT}/{closing.FILE}", *figures, *tables_of(run), of_gpus):

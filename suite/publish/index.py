@@ -12,7 +12,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, select_autoescape
 
-from suite.publish.content import FIGURES, figure_of, is_published_run, tables_of
+from suite.publish.content import FIGURES, figure_of, is_published_run, pictures_of, tables_of
 from suite.publish.names import link
 from suite.report import closing, gpus
 from suite.report.links import CARDS
@@ -159,7 +159,7 @@ def _described(folder: Path) -> PublishedRun:
     shown = [(TITLES.get(page.stem, page.stem), link(folder.name, "report", page.name)) for page in files]
     figure = figure_of(folder, "svg" if files else "png")
     if not files:
-        kept = [*([figure] if figure else []), *tables_of(folder)]
+        kept = [*pictures_of(folder), *tables_of(folder)]
         shown = [(Path(place).stem.replace("_", " "), link(folder.name, *place.split("/"))) for place in kept]
     told = closing.read(report)
     return PublishedRun(

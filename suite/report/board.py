@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from suite.report import names, style
+from suite.report import headings, names, style
 from suite.report.conditions import name_conditions
 from suite.report.costs import EVENTS, OPERATIONS, PARAMETERS, Cost, Ratio, costs
 from suite.report.numbers import MISSING, format_estimate, format_value
@@ -19,6 +19,7 @@ from suite.statistics import Estimate
 
 BEST = "best"
 NO_EVENTS = "no spikes"
+TASKS = ("accuracy", "throughput", "memory")
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,11 @@ class Board:
     known: list[Outcome] = field(default_factory=list)
     costs: list[Cost] = field(default_factory=list)
 
+    @property
+    def sections(self) -> list[tuple[str, list[Line]]]:
+        """The lines under headings of their kinds, where they are many."""
+        return headings.sections(self.lines, lambda line: line.who)
+
     def table(self) -> Table:
         """The board for a terminal and for a paper: the best are bold and starred."""
         header = ["neuron", *(f"{own.title} ({own.unit} {own.better})" for own in self.columns)]
@@ -83,7 +89,7 @@ class Board:
             notes.append(f"No * on {', '.join(untested)}: the seeds are too few for the test.")
         title = "Accuracy and cost."
         caption = f"Mean ± 95 % interval over seeds; costs over those of {names.written(self.baseline)} (spread)."
-        return Table("board", title, caption, header, lines, notes, ("accuracy", "throughput", "memory"))
+        return Table("board", title, caption, header, lines, notes, TASKS, by_kind=True)
 
     @property
     def _tested(self) -> bool:

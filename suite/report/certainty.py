@@ -39,7 +39,8 @@ def undecided(rows: pd.DataFrame, known: Sequence[Outcome], baseline: str) -> Ta
         "(noncentral t, 5 % over the neurons of a data set). Bold: decided by the seeds of this run."
     )
     title = f"Seeds that would tell a neuron from {names.written(baseline)}."
-    return Table("seeds_needed", title, caption, ["neuron", *(own.where for own in shown)], lines, [], ("accuracy",))
+    header = ["neuron", *(own.where for own in shown)]
+    return Table("seeds_needed", title, caption, header, lines, [], ("accuracy",), by_kind=True)
 
 
 def _needed(own: Outcome, who: str, base: str) -> Entry:

@@ -69,7 +69,7 @@ def differences(rows: pd.DataFrame, baseline: str) -> Table | None:
     caption = f"{caption} {same_for_all(accuracies(rows))}".strip()
     header = ["neuron", *(f"{column} (points)" for column in found)]
     title = f"Difference from {written(baseline)} in test accuracy."
-    return Table("difference", title, caption, header, lines, notes, TASKS)
+    return Table("difference", title, caption, header, lines, notes, TASKS, by_kind=True)
 
 
 def _too_few_seeds(found: Mapping[str, Mapping[str, Comparison]]) -> list[str]:
@@ -172,4 +172,5 @@ def improvements(rows: pd.DataFrame, baseline: str) -> Table | None:
     notes = [*variant.notes]
     if short:
         notes.append(f"— no interval from fewer than {FEWEST_FOR_INTERVAL} seeds a data set.")
-    return Table("improvement", title, caption, ["neuron", "P(better)", "interval"], lines, notes, TASKS)
+    header = ["neuron", "P(better)", "interval"]
+    return Table("improvement", title, caption, header, lines, notes, TASKS, by_kind=True)

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 import tasks
+from neurons import registry
 from suite.report.once import once
 from suite.runs.conditions import IDENTITY, PLACE, RAN, asked, codes, differences, identified
 from suite.runs.record import CUT_OFF
@@ -123,7 +124,10 @@ def name_conditions(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _how(conditions: pd.DataFrame, stack: Mapping[Any, str]) -> dict[Any, str]:
-    differing = [name for name in RAN if name != "versions" and conditions[name].nunique(dropna=False) > 1]
+    """Backends are told where they differ among models that have a choice: one without a step has its own forward."""
+    choosing = conditions[[_has_backends(str(neuron)) for neuron in conditions.neuron]]
+    among = {name: choosing if name == "backend" else conditions for name in RAN if name != "versions"}
+    differing = [name for name, own in among.items() if own[name].nunique(dropna=False) > 1]
     records = conditions[differing].astype(object).where(conditions[differing].notna(), None).to_dict("records")
     return {
         code: ", ".join(
@@ -131,6 +135,11 @@ def _how(conditions: pd.DataFrame, stack: Mapping[Any, str]) -> dict[Any, str]:
         )
         for code, own in zip(conditions.index, records, strict=True)
     }
+
+
+def _has_backends(neuron: str) -> bool:
+    model = registry.registered(neuron)
+    return model is None or model.runs_over_time()
 
 
 def _stack(conditions: pd.DataFrame) -> dict[Any, str]:

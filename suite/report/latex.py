@@ -4,11 +4,12 @@ Numbers stand with their points below each other by spaces that are as wide as t
 aligns them too, is not used: its columns want settings by table for bold entries, for words and for intervals of two
 numbers, and it would be one package more that a paper must load. A table fits one column of a two-column paper, or both
 (`table*`); what is wider still is set in parts below each other, each with the names of the rows. What is longer than a
-page goes on in further tables.
+page goes on in further tables. A row of one cell is a heading of those below it.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -77,6 +78,8 @@ MOST_LINES = 52
 """Lines of \\footnotesize that a page has below a caption."""
 GAP = 2.5
 """Characters between two columns."""
+HEADING_LINES = 1.5
+"""What a heading takes of a page, with the space above it."""
 PREAMBLE = r"% needs \usepackage{booktabs}"
 
 
@@ -114,23 +117,42 @@ def _pages(
     rows: Sequence[Sequence[Cell]], parts: Sequence[Sequence[int]]
 ) -> list[list[tuple[Sequence[int], Sequence[Sequence[Cell]]]]]:
     """Columns and rows of the blocks that stand on each page, as even as they come; one page where all fit."""
-    count = max(1, -(-len(rows) // MOST_LINES))
-    size = max(1, -(-len(rows) // count))
     pages: list[list[tuple[Sequence[int], Sequence[Sequence[Cell]]]]] = [[]]
-    for start in range(0, max(len(rows), 1), size):
+    for own in _blocks(rows):
         for part in parts:
-            own = rows[start : start + size]
-            if pages[-1] and sum(len(block) for _, block in pages[-1]) + len(own) > MOST_LINES:
+            if pages[-1] and sum(_lines(block) for _, block in pages[-1]) + _lines(own) > MOST_LINES:
                 pages.append([])
             pages[-1].append((part, own))
     return pages
+
+
+def _blocks(rows: Sequence[Sequence[Cell]]) -> list[Sequence[Sequence[Cell]]]:
+    """The rows in blocks that a page holds, as even as they come, none with a heading for its last line."""
+    count = max(1, math.ceil(_lines(rows) / MOST_LINES))
+    size = _lines(rows) / count
+    blocks: list[list[Sequence[Cell]]] = [[]]
+    for row in rows:
+        if blocks[-1] and (_lines([*blocks[-1], row]) > MOST_LINES or _lines(blocks[-1]) >= size):
+            last = blocks[-1]
+            blocks.append([last.pop()] if _is_heading(last[-1]) else [])
+        blocks[-1].append(row)
+    return list(blocks)
+
+
+def _is_heading(row: Sequence[Cell]) -> bool:
+    return len(row) == 1
+
+
+def _lines(rows: Sequence[Sequence[Cell]]) -> float:
+    """Lines of a page that rows take."""
+    return sum(HEADING_LINES if _is_heading(row) else 1 for row in rows)
 
 
 def _width(header: Sequence[str], rows: Sequence[Sequence[Cell]], place: int) -> float:
     """Characters of a column; of one that is broken into lines, at most PROSE."""
     name, unit = _head(header[place])
     heads = [*map(len, _stacked(name)), len(unit) + 2]
-    texts = [len(row[place][0]) * (1.1 if row[place][1] else 1.0) for row in rows]
+    texts = [len(row[place][0]) * (1.1 if row[place][1] else 1.0) for row in rows if not _is_heading(row)]
     return min(float(PROSE), max([4.0, *heads, *texts]))
 
 
@@ -156,11 +178,14 @@ def _tabular(
     header: Sequence[str], rows: Sequence[Sequence[Cell]], places: Sequence[int], widths: Sequence[float], page: int
 ) -> list[str]:
     heads = [_head(header[place]) for place in places]
-    kinds = [_kind([row[place] for row in rows], widths[place], place == 0, page) for place in places]
-    room_of = [_room([text for text, _ in (row[place] for row in rows)]) for place in places]
+    lines = [row for row in rows if not _is_heading(row)]
+    kinds = [_kind([row[place] for row in lines], widths[place], place == 0, page) for place in places]
+    room_of = [_room([text for text, _ in (row[place] for row in lines)]) for place in places]
     body = [
-        " & ".join(_cell(*row[place], room) for place, room in zip(places, room_of, strict=True)) + r" \\"
-        for row in rows
+        _heading(row[0][0], len(places), first=not number)
+        if _is_heading(row)
+        else " & ".join(_cell(*row[place], room) for place, room in zip(places, room_of, strict=True)) + r" \\"
+        for number, row in enumerate(rows)
     ]
     names = [_shown_head(_stacked(name)) for name, _ in heads]
     units = [f"{{{escape(f'({unit})')}}}" if unit else "" for _, unit in heads]
@@ -174,6 +199,12 @@ def _tabular(
         r"\bottomrule",
         r"\end{tabular}",
     ]
+
+
+def _heading(text: str, columns: int, *, first: bool) -> str:
+    """A line over all columns, set off from what is above it."""
+    space = "" if first else r"\addlinespace "
+    return rf"{space}\multicolumn{{{columns}}}{{l}}{{\textit{{{escape(text)}}}}} \\"
 
 
 def _head(text: str) -> tuple[str, str]:

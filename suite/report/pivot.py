@@ -73,7 +73,7 @@ def pivot(rows: pd.DataFrame, shape: Shape) -> Table | None:
     header = ["neuron", *(f"{column}{unit}" for column in columns)]
     caption = f"{shape.caption} {same_for_all(rows)}".strip()
     used = tuple(dict.fromkeys(rows.task))
-    return Table(shape.name, shape.title, caption, header, lines, [*notes, *powerless], used)
+    return Table(shape.name, shape.title, caption, header, lines, [*notes, *powerless], used, by_kind=True)
 
 
 def row_order(rows: pd.DataFrame) -> list[str]:

@@ -22,7 +22,7 @@ from suite.report.plots import PLOTS, Shown, of_baseline
 from suite.report.table import Table
 from suite.runs.text import counted
 
-FIRST = ("accuracy", "tuned", "cost", "gradient_by_lag", "differences")
+FIRST = ("accuracy", "tuned", "cost", "gradient_by_lag", "differences", "ranks")
 """Figures that have a section of their own; the others are folded."""
 NOT_FOR_CHOOSERS = ("roofline",)
 """Figures of a page that asks for speed alone."""

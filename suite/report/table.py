@@ -13,11 +13,14 @@ from pathlib import Path
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from suite.report import names
+from suite.report import headings, names
 from suite.report.latex import latex_table
 from suite.report.numbers import decimals, format_estimate
 from suite.report.text import markdown, markdown_line, one_line, spreadsheet
 from suite.statistics import Estimate
+
+Line = tuple[str, list["Entry"]]
+"""The name of a row and its entries."""
 
 __all__ = ["FORMATS", "Entry", "Table", "decimals", "format_estimate"]
 
@@ -47,15 +50,18 @@ class Table:
         rows: row name and its entries.
         footnotes: lines below the table, for example of failed cells.
         tasks: the tasks whose values it shows; with the run's command they make the line that reproduces it.
+        by_kind: whether the rows of many neurons stand under headings of their kinds; not where their order says who
+            is better.
     """
 
     name: str
     title: str
     caption: str
     header: Sequence[str]
-    rows: list[tuple[str, list[Entry]]]
+    rows: list[Line]
     footnotes: list[str] = field(default_factory=list)
     tasks: Sequence[str] = ()
+    by_kind: bool = False
 
     @property
     def head(self) -> list[str]:
@@ -68,11 +74,19 @@ class Table:
             return names.neuron(name)
         return names.condition(name) if self.header[0] == "data set" else name
 
+    @property
+    def sections(self) -> list[tuple[str, list[Line]]]:
+        """The rows under their headings, one section without a heading where they have none."""
+        return headings.sections(self.rows, _name) if self.by_kind else [("", self.rows)]
+
     def markdown(self) -> str:
         lines = [_pipe(map(markdown, self.head)), _pipe(["---"] + ["---:"] * (len(self.header) - 1))]
-        for name, entries in self.rows:
-            texts = [f"**{markdown(entry.text)}**" if entry.best else markdown(entry.text) for entry in entries]
-            lines.append(_pipe([markdown(self.named(name)), *texts]))
+        for heading, rows in self.sections:
+            if heading:
+                lines.append(_pipe([f"*{markdown(heading)}*", *[""] * (len(self.header) - 1)]))
+            for name, entries in rows:
+                texts = [f"**{markdown(entry.text)}**" if entry.best else markdown(entry.text) for entry in entries]
+                lines.append(_pipe([markdown(self.named(name)), *texts]))
         notes = [f"\n{markdown_line(note)}" for note in self.footnotes]
         return "\n".join([f"**{markdown(self.title)}** {markdown(self.caption)}\n", *lines, *notes]) + "\n"
 
@@ -81,10 +95,12 @@ class Table:
         return latex_table(self.title, self.caption, self.name, self.head, self._marked(), self.footnotes)
 
     def _marked(self) -> list[list[tuple[str, bool]]]:
-        """Row by row the texts, and whether they are bold."""
-        return [
-            [(self.named(name), False), *((entry.text, entry.best) for entry in entries)] for name, entries in self.rows
-        ]
+        """Row by row the texts, and whether they are bold; a heading is a row of one."""
+        lines = []
+        for heading, rows in self.sections:
+            lines += [[(heading, False)]] if heading else []
+            lines += [[(self.named(name), False), *((own.text, own.best) for own in entries)] for name, entries in rows]
+        return lines
 
     def csv(self) -> str:
         """The numbers in long form, with both intervals (see suite/statistics/README.md) and the number of seeds."""
@@ -92,7 +108,7 @@ class Table:
         writer = csv.writer(buffer, lineterminator="\n")
         intervals = ["interval_half_width", "bootstrap_low", "bootstrap_high"]
         writer.writerow([spreadsheet(self.header[0]), "column", "mean", *intervals, "count", "p20", "p80", "text"])
-        for name, entries in self.rows:
+        for name, entries in (line for _, rows in self.sections for line in rows):
             for column, entry in zip(self.header[1:], entries, strict=True):
                 texts = spreadsheet(name), spreadsheet(column)
                 numbers = [*_numbers(entry.estimate), *(entry.spread or ("", ""))]
@@ -105,19 +121,29 @@ class Table:
         shown = RichTable(title=title, title_justify="left", header_style="bold")
         for place, column in enumerate(self.head):
             shown.add_column(Text(one_line(column)), justify="right" if place else "left")
-        for name, entries in self.rows:
-            texts = [Text(one_line(entry.text), style="bold" if entry.best else "") for entry in entries]
-            shown.add_row(Text(one_line(self.named(name))), *texts)
+        for heading, rows in self.sections:
+            if heading:
+                shown.add_section()
+                shown.add_row(Text(heading, style="italic"))
+            for name, entries in rows:
+                texts = [Text(one_line(entry.text), style="bold" if entry.best else "") for entry in entries]
+                shown.add_row(Text(one_line(self.named(name))), *texts)
         return shown
 
     def html(self) -> str:
         head = "".join(f'<th scope="col">{_html(name)}</th>' for name in self.head)
-        lines = [f"<table><thead><tr>{head}</tr></thead><tbody>"]
-        for name, entries in self.rows:
-            cells = "".join(_html_cell(entry) for entry in entries)
-            lines.append(f'<tr><th scope="row">{_html(self.named(name))}</th>{cells}</tr>')
+        lines = [f"<table><thead><tr>{head}</tr></thead>"]
+        for heading, rows in self.sections:
+            lines.append("<tbody>")
+            if heading:
+                across = f'colspan="{len(self.header)}"'
+                lines.append(f'<tr class="kind"><th scope="rowgroup" {across}>{_html(heading)}</th></tr>')
+            for name, entries in rows:
+                cells = "".join(_html_cell(entry) for entry in entries)
+                lines.append(f'<tr><th scope="row">{_html(self.named(name))}</th>{cells}</tr>')
+            lines.append("</tbody>")
         notes = "".join(f"<p class=note>{_html(note)}</p>" for note in self.footnotes)
-        return "\n".join([*lines, "</tbody></table>", notes])
+        return "\n".join([*lines, "</table>", notes])
 
     def page(self) -> str:
         """The table as an HTML file of its own."""
@@ -141,6 +167,10 @@ FORMATS: dict[str, Callable[[Table], str]] = {
     "csv": Table.csv,
     "html": Table.page,
 }
+
+
+def _name(line: Line) -> str:
+    return line[0]
 
 
 def _numbers(estimate: Estimate | None) -> list[float | str]:

@@ -178,7 +178,8 @@ def table(rows: pd.DataFrame, name: str, title: str, caption: str, columns: Sequ
     if any(entry.text == MISSING for line in lines.values() for entry in line):
         told.append("— not measured.")
     text = f"{caption} {same_for_all(rows)}".strip()
-    return Table(name, title, text, header, list(lines.items()), told, (str(rows.task.iloc[0]),))
+    used = (str(rows.task.iloc[0]),)
+    return Table(name, title, text, header, list(lines.items()), told, used, by_kind=True)
 
 
 def _same_rounds(copies: Mapping[Key, Time], shown: Iterable[str], size: str) -> bool:

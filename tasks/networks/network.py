@@ -65,6 +65,9 @@ class RecurrentNeurons(nn.Module):
 
     It runs step by step (`NeuronLayer.step`); a layer of truncated gradients passes none through the weights either.
 
+    Attributes:
+        passes_back: whether gradients go on to the outputs that it hears.
+
     Raises:
         BackendUnavailable: at the first input, if the neuron has no step or its backend no single one.
     """
@@ -73,6 +76,7 @@ class RecurrentNeurons(nn.Module):
         super().__init__()
         self.neurons = neurons
         self.feedback = nn.Linear(channels, channels, bias=False)
+        self.passes_back = True
 
     @property
     def neuron(self) -> Neuron:
@@ -80,21 +84,26 @@ class RecurrentNeurons(nn.Module):
 
     def forward(self, current: Tensor) -> Tensor:
         """Outputs for the current [T, N, channels] from the layer before."""
-        if isinstance(self.neurons, Forgetful):
-            return self.neurons(current)
-        return self._run(current, self.feedback.weight.t())
+        return self.by(self.neurons, current)
+
+    def by(self, neurons: NeuronLayer, current: Tensor) -> Tensor:
+        """As `forward`, by another layer of the same neurons."""
+        if isinstance(neurons, Forgetful):
+            return neurons(current)
+        return self._run(neurons, current, self.feedback.weight.t())
 
     def alone(self, current: Tensor) -> Tensor:
         """The same steps without what they hear of themselves."""
-        return self._run(current, None)
+        return self._run(self.neurons, current, None)
 
-    def _run(self, current: Tensor, weight: Tensor | None) -> Tensor:
-        layer, outputs = self.neurons, list[Tensor]()
+    def _run(self, layer: NeuronLayer, current: Tensor, weight: Tensor | None) -> Tensor:
+        outputs = list[Tensor]()
+        passes_back = self.passes_back and layer.bptt_steps is None
         state = layer.initial_state(current[0])
         for now in current.unbind(0):
             total = now
             if weight is not None and outputs:
-                before = outputs[-1] if layer.bptt_steps is None else outputs[-1].detach()
+                before = outputs[-1] if passes_back else outputs[-1].detach()
                 total = torch.addmm(now, before, weight).to(now.dtype)
             output, state = layer.step(total, state)
             outputs.append(output)

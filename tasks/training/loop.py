@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import sys
 import time
@@ -20,6 +21,7 @@ from tasks.networks import neurons_of
 from tasks.training import augmentation
 from tasks.training.arithmetic import Arithmetic
 from tasks.training.checkpoint import PLACE, random_states, set_random_states
+from tasks.training.eligibility import EligibilityTraces
 from tasks.training.losses import LOSSES, read_out
 from tasks.training.pace import Pace
 from tasks.training.recipe import Recipe
@@ -99,6 +101,7 @@ class Trainer:
         self.run = arithmetic.compiled(team.joined(network))
         self.optimizer = recipe.make_optimizer(network, fused=arithmetic.device.type == "cuda")
         self.scaler = arithmetic.scaler()
+        self.traces = EligibilityTraces(network) if recipe.eprop else None
         layers = (module for module in network.modules() if isinstance(module, NeuronLayer))
         self.bounded = [layer for layer in layers if layer.neuron.bounded()]
 
@@ -106,17 +109,19 @@ class Trainer:
         """Train on one batch; returns its loss, a number that stays on the device; of a team, to be summed over it."""
         x, labels, share = self.team.share(x, labels)
         with self.arithmetic.rounding():
-            with self.arithmetic.autocast():
+            recording = contextlib.nullcontext() if self.traces is None else self.traces.recorded()
+            with self.arithmetic.autocast(), recording:
                 scores = read_out(self.run(self.arithmetic.in_format(x)), self.readout)
                 loss = LOSSES[self.recipe.loss](scores, labels)
                 loss = loss if share is None else share * loss
             self.optimizer.zero_grad(set_to_none=True)
+            backward = Tensor.backward if self.traces is None else self.traces.backward
             if self.scaler is None:
-                loss.backward()
+                backward(loss)
                 self._clip()
                 self.optimizer.step()
             else:
-                self.scaler.scale(loss).backward()
+                backward(self.scaler.scale(loss))
                 if self.recipe.clip_gradients is not None:
                     self.scaler.unscale_(self.optimizer)
                 self._clip()

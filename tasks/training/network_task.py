@@ -36,6 +36,7 @@ NETWORK_SETTINGS: dict[str, Any] = {
     "epochs": 10,
     "train_samples": None,
     "bptt_steps": None,
+    "eprop": False,
     "exchange_to": None,
     "exchange_at": 0,
     "augmentation": None,
@@ -50,7 +51,7 @@ NETWORK_SETTINGS: dict[str, Any] = {
 """Settings of every task that trains a network. None: the data set's network, its width, the set's usual number of
 frames, the optimiser's usual rate, one learning rate for all parameters, all samples, gradients over all time steps,
 the same neuron to the end (else another from epoch `exchange_at` on), images as they are, gradients as they are, no
-recipe of a name."""
+recipe of a name. `eprop` trains by e-prop instead of back-propagation through time."""
 NETWORK_RANGES: dict[str, Range] = {
     "dataset": Range(str, choices=lambda: data.SOURCES),
     "network": Range(str, choices=lambda: networks.ARCHITECTURES, optional=True),
@@ -67,6 +68,7 @@ NETWORK_RANGES: dict[str, Range] = {
     "epochs": Range(int, least=1),
     "train_samples": Range(int, least=2, optional=True),
     "bptt_steps": Range(int, least=1, optional=True),
+    "eprop": Range(bool),
     "exchange_to": Range(str, choices=neurons.names, optional=True),
     "exchange_at": Range(int, least=0),
     "augmentation": Range(str, optional=True),
@@ -145,7 +147,7 @@ class NetworkTask(Task):
     def refusal(self, settings: Mapping[str, Any]) -> str | None:
         """An image network needs images, samples must be there, and an exchange must fall into the training."""
         data_refusals = (self._frames_refusal, self._network_refusal, self._samples_refusal, self._images_refusal)
-        refusals = (*data_refusals, self._exchange_refusal, self._processes_refusal)
+        refusals = (*data_refusals, self._exchange_refusal, self._processes_refusal, self._eprop_refusal)
         return next(filter(None, (refuses(settings) for refuses in refusals)), None)
 
     def refusal_on(self, device: str, settings: Mapping[str, Any]) -> str | None:
@@ -211,6 +213,20 @@ class NetworkTask(Task):
         if settings["batch_size"] < processes:
             return f"setting processes={processes}: batch_size={settings['batch_size']} leaves some without a sample"
         return None
+
+    def _eprop_refusal(self, settings: Mapping[str, Any]) -> str | None:
+        """Its backward pass is several, which neither a compiled network nor one of several processes can make."""
+        if not settings["eprop"]:
+            return None
+        other = {"compile": "off", "processes": 1}
+        return next(
+            (
+                f"setting eprop=True: {name}={settings[name]}; it trains with {name}={usual}"
+                for name, usual in other.items()
+                if settings[name] != usual
+            ),
+            None,
+        )
 
     def timesteps(self, cell: Cell) -> int | None:
         dataset = _load(cell)

@@ -14,7 +14,7 @@ from tasks.training.losses import LOSSES
 OPTIMIZERS = ("adamw", "sgd")
 USUAL = {"adamw": (5e-3, 1e-2), "sgd": (0.1, 5e-5)}
 """Learning rate and weight decay of an optimiser where none are set."""
-FURTHER = ("augmentation", "cutmix", "clip_gradients", "held_out")
+FURTHER = ("augmentation", "cutmix", "clip_gradients", "held_out", "eprop")
 FACTOR = "neuron_learning_rate_factor"
 
 
@@ -28,6 +28,7 @@ class Recipe:
         cutmix: the parameter of CutMix's beta distribution; None mixes no images.
         clip_gradients: the largest norm of all gradients together.
         held_out: whether validation samples are kept out of the training; papers train on them, too.
+        eprop: whether gradients are those of e-prop, see `tasks.training.eligibility`, and not of back-propagation.
     """
 
     epochs: int
@@ -41,6 +42,7 @@ class Recipe:
     cutmix: float | None = None
     clip_gradients: float | None = None
     held_out: bool = True
+    eprop: bool = False
 
     @classmethod
     def from_settings(cls, settings: dict[str, Any]) -> Recipe:

@@ -13,8 +13,11 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from suite.publish.build import build
+from suite.report import names, style
 from suite.runs.merge import merge
 from tests.conftest import REPOSITORY
+from tests.suite.made_runs import make_run
+from tests.suite.report.handmade import accuracy, timing
 
 PUBLISHED = REPOSITORY / "results/published"
 PAGES = ["index", "explorer", "paper", "packages"]
@@ -235,3 +238,46 @@ def test_dark_and_light_differ(report: Path, browser: Browser) -> None:
         return colour
 
     assert background("light") != background("dark")
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of a run of all models."""
+    catalogue = style.catalogue()
+    scores = [
+        accuracy(name, dataset, [90.0 - place, 91.0 - place])
+        for place, name in enumerate(catalogue)
+        for dataset in ("digits", "mnist5k", "mnist5k_rows")
+    ]
+    times = [timing(name, 2.0 + place, 1.9 + place, 2.1 + place) for place, name in enumerate(catalogue)]
+    page, _ = build(make_run(tmp_path_factory.mktemp("many") / "run", *scores, *times))
+    return page.parent
+
+
+def test_many_neurons_stand_under_headings_until_they_are_sorted(many: Path, browser: Browser) -> None:
+    page = Watched(browser, many / "index.html").page
+    expect(page.locator("#controls")).to_be_visible()
+    heads = page.locator("#table .kind:visible")
+    before = names_of(page)
+    assert heads.all_inner_texts()[0].strip() == "Spikes: standard"
+    assert page.locator("#table tbody").last.locator("th").all_inner_texts()[0] == "ANN baselines"
+    page.get_by_role("button", name="time").click()
+    assert heads.count() == 0
+    assert names_of(page) == [names.written(name) for name in style.catalogue()], "as their times were made"
+    page.get_by_role("searchbox").fill("tag:levels")
+    page.get_by_role("button", name="time").click()
+    assert [text.strip() for text in heads.all_inner_texts()] == ["Levels", "Whole sequences"]
+    page.get_by_role("button", name="As it was").click()
+    assert names_of(page) == before
+    assert heads.count() > 5
+    page.close()
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_a_page_of_many_neurons_can_be_read(width: int, many: Path, browser: Browser) -> None:
+    watched = Watched(browser, many / "index.html", width=width)
+    assert watched.complaints == []
+    assert watched.page.evaluate("document.documentElement.scrollWidth") <= width
+    found = Axe().run(watched.page)
+    assert [(fault["id"], fault["nodes"][0]["html"][:120]) for fault in found.response["violations"]] == []
+    watched.page.close()

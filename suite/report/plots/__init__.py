@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from suite.report.plots import accuracy, gradient, learning, profiles, speed, tuning
+from suite.report.plots import accuracy, gradient, learning, profiles, ranks, speed, tuning
 from suite.report.plots.accuracy import of_baseline
 from suite.report.plots.base import Plot, Shown, interval
 
@@ -13,6 +13,7 @@ PLOTS: list[Plot] = [
     *speed.PLOTS,
     *tuning.PLOTS,
     *profiles.PLOTS,
+    *ranks.PLOTS,
 ]
 """Those that need no baseline; `of_baseline` makes the one that does."""
 

@@ -16,8 +16,17 @@ from suite.report import costs, names, style, timings
 from suite.report.conditions import name_conditions
 from suite.report.outcomes import Outcome, order, outcomes
 from suite.report.plots.base import Plot
-from suite.report.plots.chosen import MOST, chosen, of_more
-from suite.report.plots.panels import Segment, label_points, logarithmic, panels, point_looks, points, row_panels
+from suite.report.plots.chosen import MOST, chosen, neuron_of, of_more
+from suite.report.plots.panels import (
+    UNNAMED,
+    Segment,
+    label_points,
+    logarithmic,
+    panels,
+    point_looks,
+    points,
+    row_panels,
+)
 from suite.statistics import SIGNIFICANCE, Estimate
 
 ACROSS = 5
@@ -26,7 +35,6 @@ MOST_NAMED = 14
 """Points of a panel beside which names still have room."""
 MOST_LEADERS = 4
 """Names of a data set's best in the sentence below the figure."""
-UNNAMED: dict[str, Any] = {"color": style.GREY, "marker": ".", "linestyle": "", "markersize": 4}
 FIRST = f"the first {MOST} of the board"
 BAND = 0.45
 TICK = 0.2
@@ -177,12 +185,12 @@ def _against_cost(rows: pd.DataFrame) -> pd.DataFrame | None:
     time = costs.layer_time(named, timings.BASELINE)
     if time is None or not known:
         return None
-    ratios = {_neuron_of(who): own for who, own in time.ratios.items()}
+    ratios = {neuron_of(who): own for who, own in time.ratios.items()}
     shown: Sequence[Outcome] = [own for own in known if own.told][:MOST_COST_PANELS] or known[:1]
     records: list[dict[str, Any]] = []
     for own in shown:
         for who in order(named, known):
-            ratio, estimate = ratios.get(_neuron_of(who)), own.estimates.get(who)
+            ratio, estimate = ratios.get(neuron_of(who)), own.estimates.get(who)
             if ratio is None or estimate is None or not (ratio.value > 0 and math.isfinite(ratio.value)):
                 continue
             records.append(
@@ -202,13 +210,8 @@ def _against_cost(rows: pd.DataFrame) -> pd.DataFrame | None:
 def _is_named(point: Any, neurons: int) -> bool:
     """Whether a point has its name and colour: all of a few, else those of the front, the baseline and one's own."""
     return (
-        neurons <= MOST_NAMED or bool(point.front) or _neuron_of(point.who) == point.baseline or names.is_own(point.who)
+        neurons <= MOST_NAMED or bool(point.front) or neuron_of(point.who) == point.baseline or names.is_own(point.who)
     )
-
-
-def _neuron_of(who: str) -> str:
-    """Accuracy and time of one neuron may have run by different backends: their names are the neuron's alone."""
-    return who.partition(" (")[0]
 
 
 def front(data: pd.DataFrame) -> list[bool]:

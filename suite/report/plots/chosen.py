@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
-from suite.report import names
+import pandas as pd
+
+from suite.report import names, style
 from suite.report.timings import BASELINE
 
 ALL_UP_TO = 20
@@ -13,12 +16,23 @@ MOST = 16
 
 
 def chosen(whos: Sequence[str], baseline: str = BASELINE) -> list[str]:
-    """Those of `whos`, the first to be shown first, that a figure has room for, in the same order."""
-    if len(whos) <= ALL_UP_TO:
+    """Those of `whos`, the first to be shown first, whose neurons a figure has room for, in the same order."""
+    neurons = list(dict.fromkeys(map(neuron_of, whos)))
+    if len(neurons) <= ALL_UP_TO:
         return list(whos)
-    return [
-        who for place, who in enumerate(whos) if place < MOST or names.is_own(who) or who.partition(" (")[0] == baseline
-    ]
+    kept = {own for place, own in enumerate(neurons) if place < MOST or names.is_own(own) or own == baseline}
+    return [who for who in whos if neuron_of(who) in kept]
+
+
+def neuron_of(who: str) -> str:
+    """The neuron of a name, without how it ran."""
+    return who.partition(" (")[0]
+
+
+def by_mean_rank(data: pd.DataFrame, value: str, panel: str = "where", *, least_first: bool = False) -> list[str]:
+    """Every `who` of the data by its mean rank in the column `value` over the panels, the most first."""
+    places = data.groupby(panel, sort=False)[value].rank(ascending=least_first).groupby(data.who).mean()
+    return sorted(style.ordered(data.who), key=lambda who: float(places.get(who, math.inf)))
 
 
 def of_more(first: str) -> str:

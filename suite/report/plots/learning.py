@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from suite.report import names, style
 from suite.report.conditions import cut_off, name_conditions, of_task, over_seeds
 from suite.report.plots.base import Plot
-from suite.report.plots.chosen import MOST, chosen, of_more
+from suite.report.plots.chosen import MOST, by_mean_rank, chosen, of_more
 from suite.report.plots.panels import legend, line_looks, panels, points
 from suite.runs.text import counted
 from suite.statistics import Estimate
@@ -78,8 +78,8 @@ def _first(data: pd.DataFrame, best: str) -> list[str]:
     """The neurons that the figure shows: of many those that end best, on average over the data sets."""
     ended, _ = _parts(data)
     last = ended[ended.epoch == ended.groupby("where").epoch.transform("max")]
-    places = last.groupby("where")["mean"].rank(ascending=best == "lowest").groupby(last.who).mean()
-    return chosen(sorted(style.ordered(data.who), key=lambda who: float(places.get(who, math.inf))))
+    whos = by_mean_rank(last, "mean", least_first=best == "lowest")
+    return chosen([*whos, *(who for who in style.ordered(data.who) if who not in whos)])
 
 
 def _ends(data: pd.DataFrame, unit: str, best: str) -> str:

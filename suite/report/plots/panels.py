@@ -31,6 +31,8 @@ POINT = 1 / 72
 DECADE = 10
 LEAST_PLAIN, MOST_PLAIN = 1e-3, 1e5
 """Numbers at a logarithmic axis from the least on and below the most are written out."""
+UNNAMED: dict[str, Any] = {"color": style.GREY, "marker": ".", "linestyle": "", "markersize": 4}
+"""Points of neurons that a figure of many does not name."""
 
 
 def shown(who: str) -> str:

@@ -15,7 +15,8 @@ from suite.report import names, style, timings
 from suite.report.conditions import over_seeds
 from suite.report.numbers import format_value
 from suite.report.plots.base import Plot
-from suite.report.plots.panels import label_points, legend, logarithmic, point_looks, points, row_panels
+from suite.report.plots.chosen import MOST, by_mean_rank, chosen, of_more
+from suite.report.plots.panels import UNNAMED, label_points, legend, logarithmic, point_looks, points, row_panels
 from suite.report.timings import sizes
 
 TIME = "forward_backward_time"
@@ -51,7 +52,8 @@ def _times(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _draw_times(data: pd.DataFrame) -> Figure:
-    whos = style.ordered(data.who)
+    whos = style.ordered(chosen(by_mean_rank(data, "value", "size", least_first=True)))
+    data = data[data.who.isin(whos)]
     looks = _backend_looks(data.backend)
     figure, found = row_panels(
         list(dict.fromkeys(data["size"])), whos, "ns a neuron and step, forward + backward (log)", ACROSS
@@ -112,7 +114,8 @@ def _speed_ups(rows: pd.DataFrame) -> pd.DataFrame | None:
 
 
 def _draw_speed_ups(data: pd.DataFrame) -> Figure:
-    whos = style.ordered(data.who)
+    whos = style.ordered(chosen(by_mean_rank(data, "speed_up", "size")))
+    data = data[data.who.isin(whos)]
     looks = _backend_looks(data.backend)
     figure, found = row_panels(
         list(dict.fromkeys(data["size"])), whos, "times as long as the fused kernel (log)", ACROSS
@@ -151,8 +154,10 @@ def _roofline(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _draw_roofline(data: pd.DataFrame) -> Figure:
     figure, axes = plt.subplots(figsize=(style.COLUMN, 2.5), layout="constrained")
-    looks = point_looks(style.ordered(data.who))
     all_sizes = list(dict.fromkeys(data["size"]))
+    largest = data[data["size"] == all_sizes[-1]]
+    named = chosen(by_mean_rank(largest, "gigaoperations_per_second", "size"))
+    looks = dict.fromkeys(data.who, UNNAMED) | point_looks(style.ordered(named))
     widths = dict(zip(all_sizes, np.linspace(3.5, 6.5, len(all_sizes)), strict=True))
     for point in points(data):
         look = {**looks[str(point.who)], "markersize": widths[str(point.size)]}
@@ -176,10 +181,13 @@ def _draw_roofline(data: pd.DataFrame) -> Figure:
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axis.set_minor_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    largest = data[data["size"] == all_sizes[-1]]
     label_points(
         axes,
-        {str(point.who): (point.operations_per_byte, point.gigaoperations_per_second) for point in points(largest)},
+        {
+            str(point.who): (point.operations_per_byte, point.gigaoperations_per_second)
+            for point in points(largest)
+            if point.who in named
+        },
     )
     return figure
 
@@ -235,7 +243,8 @@ PLOTS = [
         "layer_time",
         "Time of a layer",
         "Forward and backward of one layer alone, by neuron and backend: left is faster. The bar is the 20th to 80th "
-        "percentile of the rounds; only what was timed at one load of the machine is shown.",
+        "percentile of the rounds; only what was timed at one load of the machine is shown."
+        + of_more(f"the {MOST} fastest"),
         _times,
         _draw_times,
         _finding_of_times,
@@ -244,7 +253,7 @@ PLOTS = [
         "speed_up",
         "Speed-up of the fused kernels",
         "How many times as long each other backend takes for forward and backward of one layer as the fused kernel; "
-        "bars: the most that the percentiles of both allow.",
+        "bars: the most that the percentiles of both allow." + of_more(f"the {MOST} that gain most"),
         _speed_ups,
         _draw_speed_ups,
         _finding_of_speed_ups,
@@ -254,7 +263,7 @@ PLOTS = [
         "Roofline",
         "Operations a second of each layer's forward and backward against the operations that it does for each byte it "
         "must move; larger points are larger layers. The lines are what the bandwidth of a plain copy allows; kernels "
-        "that write past the cache can lie above them.",
+        "that write past the cache can lie above them." + of_more(f"named are the {MOST} of most operations a second"),
         _roofline,
         _draw_roofline,
         _finding_of_roofline,

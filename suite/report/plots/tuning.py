@@ -11,8 +11,11 @@ from matplotlib.ticker import MaxNLocator
 
 from suite.report import names, style
 from suite.report.plots.base import Plot
+from suite.report.plots.chosen import MOST, by_mean_rank, chosen, of_more
 from suite.report.plots.panels import legend, line_looks, panels, points, row_panels
 from suite.report.tuned import moved, sides, tried_so_far
+
+FIRST = f"the {MOST} that are best when tuned"
 
 
 def _sides(rows: pd.DataFrame) -> pd.DataFrame | None:
@@ -32,7 +35,8 @@ def _sides(rows: pd.DataFrame) -> pd.DataFrame | None:
 
 
 def _draw_sides(data: pd.DataFrame) -> Figure:
-    whos = style.ordered(data.who)
+    whos = style.ordered(chosen(by_mean_rank(data, "after")))
+    data = data[data.who.isin(whos)]
     label = "test accuracy (%): ring as it is, dot tuned with its 95 % interval"
     figure, found = row_panels(list(dict.fromkeys(data["where"])), whos, label, across=4)
     colours = style.colours(whos)
@@ -56,6 +60,7 @@ def _draw_sides(data: pd.DataFrame) -> Figure:
 
 
 def _draw_tried(data: pd.DataFrame) -> Figure:
+    data = data[data.who.isin(chosen(by_mean_rank(_ends(data), "best")))]
     looks = line_looks(style.ordered(data.who))
     figure, found = panels(
         list(dict.fromkeys(data["where"])), 1.7, "settings tried", "best validation accuracy (%)", across=3
@@ -67,6 +72,11 @@ def _draw_tried(data: pd.DataFrame) -> Figure:
         axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
     legend(figure, looks)
     return figure
+
+
+def _ends(data: pd.DataFrame) -> pd.DataFrame:
+    """What each neuron has after all of its settings."""
+    return data.sort_values("settings_tried", kind="stable").drop_duplicates(["where", "who"], keep="last")
 
 
 def _finding_of_tried(data: pd.DataFrame) -> str:
@@ -85,7 +95,7 @@ PLOTS = [
         "tuned",
         "Accuracy as it is and tuned",
         "Each neuron with the settings that all have (ring) and with the best of as many settings for each neuron, "
-        "chosen by validation on another seed (dot, with the 95 % interval over seeds).",
+        "chosen by validation on another seed (dot, with the 95 % interval over seeds)." + of_more(FIRST),
         _sides,
         _draw_sides,
         lambda data: str(data.moved.iloc[0]) or "These seeds tell no change from chance.",
@@ -94,7 +104,7 @@ PLOTS = [
         "tuning_curves",
         "What more settings would bring",
         "The best validation accuracy among the settings tried so far, on the one seed of the trials; the first is the "
-        "setting that all have.",
+        "setting that all have." + of_more(FIRST),
         tried_so_far,
         _draw_tried,
         _finding_of_tried,

@@ -2,8 +2,9 @@
 "use strict";
 if (!window.DecompressionStream) return;
 const data = await embedded();
-const table = one("#table"), body = table.tBodies[0], heads = [...table.tHead.rows[0].cells], panel = one("#panel");
-const first = [...body.rows], neurons = Object.fromEntries(data.neurons.map((own) => [own.who, own]));
+const table = one("#table"), bodies = [...table.tBodies], heads = [...table.tHead.rows[0].cells], panel = one("#panel");
+const first = bodies.flatMap((body) => [...body.rows].filter((row) => row.dataset.who)), neurons = Object.fromEntries(data.neurons.map((own) => [own.who, own]));
+const home = new Map(first.map((row) => [row, row.parentNode]));
 const change = (values) => remember(values, show);
 
 // The difference of a neuron from the baseline over their common seeds, with its 95 % interval.
@@ -33,7 +34,7 @@ function show() {
     const own = neurons[row.dataset.who];
     row.hidden = words.length > 0 && !words.some((word) => own.words.includes(word));
     count += !row.hidden;
-    body.append(row);
+    (head ? bodies[0] : home.get(row)).append(row);
     heads.forEach((cell, place) => {
       const set = data.sets.find((found) => found.where === cell.dataset.key), cost = data.costs.find((found) => found.kind === cell.dataset.key);
       const field = row.cells[place], below = field.querySelector(".tier");
@@ -46,6 +47,8 @@ function show() {
       if (cost) cell.querySelector(".unit").textContent = `× ${neurons[base].name} ↓`;
     });
   }
+  // Sorted, all stand in one list; else each kind under its heading, which goes where none of it is left.
+  for (const body of bodies) for (const row of body.querySelectorAll(".kind")) row.hidden = Boolean(head) || [...body.rows].every((own) => own.hidden || own === row);
   if (document.activeElement !== one("#filter")) one("#filter").value = words.join(" ");
   one("#baseline").value = base;
   data.sets.forEach((set) => set.tick());

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from suite.report.conditions import MixedConditions, common, name_conditions, over_seeds, same_for_all
+from suite.report.outcomes import outcomes
 from suite.runs.conditions import IDENTITY
 from tests.suite.report.handmade import accuracy, rows
 
@@ -143,3 +144,15 @@ def test_the_steps_that_are_the_same_for_all_are_those_that_ran(lengths: list[in
     sentence = same_for_all(named)
     assert "T=4" not in sentence
     assert (told in sentence) if told else ("T=" not in sentence)
+
+
+def test_a_model_without_a_step_is_compared_with_those_that_have_one() -> None:
+    """Reference is its own forward, and no other way to have run; where others have a choice, it is named."""
+    own = [
+        accuracy(name, "digits", [90.0, 91.0], backend=backend)
+        for name, backend in (("lif", "cpu"), ("psn", "reference"))
+    ]
+    (found,) = outcomes(name_conditions(rows(*own)))
+    assert set(found.values) == {"lif", "psn"}
+    both = name_conditions(rows(*own, accuracy("lif", "digits", [90.0, 91.0], backend="reference")))
+    assert set(both.who) == {"lif (cpu)", "lif (reference)", "psn (reference)"}

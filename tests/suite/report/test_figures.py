@@ -6,6 +6,7 @@ import base64
 import gzip
 import io
 import json
+import math
 import re
 from collections.abc import Iterator
 from xml.etree import ElementTree
@@ -407,6 +408,46 @@ def test_profiles() -> None:
     assert found[colours["clif"]][1].tolist() == [0.0] * 101
 
 
+def test_critical_difference_diagram() -> None:
+    """Three neurons in the same order on four data sets: ranks 1, 2 and 3, and Nemenyi's critical difference."""
+    sets = ["digits", "mnist5k", "mnist5k_rows", "delayed_recall"]
+    scores = (("clif", 90.0), ("lif", 80.0), ("if", 70.0))
+    figure = drawn("ranks", *(accuracy(name, own, [value, value + 1]) for name, value in scores for own in sets))
+    assert labels(figure) == ("mean rank (1 is best); bars of two that differ do not meet", [])
+    (axes,) = figure.axes
+    assert heads(axes) == ["CLIF", "LIF", "IF"]
+    half = 3.3145 / math.sqrt(2) * math.sqrt(3 * 4 / (6 * 4)) / 2  # q of the studentized range for three, 5 %
+    found = [line for line in lines(axes) if line[1] != (0.0, 1.0)]
+    for place, (bar, dot) in enumerate(zip(found[::2], found[1::2], strict=True)):
+        rank = place + 1.0
+        assert bar[0] == pytest.approx((rank - half, rank + half), abs=1e-3)
+        assert dot == ((rank,), (place,))
+    colours = [to_rgba(line.get_color()) for line in axes.lines if len(line.get_xdata()) == 1]
+    known = style.colours(["clif", "lif"])
+    assert colours == [to_rgba(known["clif"]), to_rgba(known["lif"]), to_rgba(style.GREY)], "only IF is told from CLIF"
+    assert lines(axes)[-1][0] == pytest.approx((1 + half, 1 + half), abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("swapped", "sentence"),
+    [
+        (False, "CLIF ranks first (mean rank 1.0); 1 of 2 others are told from it: they lie 1.7 or more behind."),
+        (True, "Friedman's test does not tell the neurons apart: their order says nothing."),
+    ],
+)
+def test_ranks_claim_what_friedmans_test_allows(swapped: bool, sentence: str) -> None:
+    sets = ["digits", "mnist5k", "mnist5k_rows", "delayed_recall"]
+    records = [
+        accuracy(name, own, [value, value + 1] if not (swapped and place % 2) else [160 - value, 161 - value])
+        for name, value in (("clif", 90.0), ("lif", 80.0), ("if", 70.0))
+        for place, own in enumerate(sets)
+    ]
+    plot = next(own for own in PLOTS if own.name == "ranks")
+    data = plot.data(rows(*records))
+    assert data is not None
+    assert plot.finding(data) == f"Over 4 data sets {sentence}"
+
+
 def test_claims_to_the_right_are_as_claimed() -> None:
     """An effect over the half width of its interval, turned where the claim says less."""
     known = {claim.asserts: claim for claim in claims().values() if claim.asserts in ("greater", "less")}
@@ -427,5 +468,5 @@ def test_no_figure_is_forgotten() -> None:
     """One more test is needed for a figure that is new."""
     assert {plot.name for plot in PLOTS} == {
         *("accuracy", "cost", "gradient_by_lag", "gradient_between_steps", "loss_curves", "accuracy_curves"),
-        *("layer_time", "speed_up", "roofline", "tuned", "tuning_curves", "profiles"),
+        *("layer_time", "speed_up", "roofline", "tuned", "tuning_curves", "profiles", "ranks"),
     }

@@ -9,6 +9,8 @@ from suite.report.plots.accuracy import PLOTS as ACCURACY
 from suite.report.plots.chosen import ALL_UP_TO, MOST, chosen
 from suite.report.plots.gradient import PLOTS as GRADIENT
 from suite.report.plots.learning import PLOTS as LEARNING
+from suite.report.plots.speed import PLOTS as SPEED
+from suite.report.plots.tuning import PLOTS as TUNING
 from suite.report.table import Entry, Table
 from suite.report.trade_offs import MOST_NAMED, _entry
 
@@ -96,3 +98,73 @@ def test_of_many_curves_those_that_end_best_are_drawn() -> None:
     ]
     figure = _figure(LEARNING, "accuracy_curves", pd.DataFrame(records))
     assert len(figure.axes[0].lines) == MOST + 1  # and LIF, which ends last
+
+
+def test_of_many_layers_the_fastest_are_drawn_however_they_ran() -> None:
+    known = [*MANY, "lif"]
+    records = [
+        {
+            "size": "T=8",
+            "who": f"{who} ({way})",
+            "backend": way,
+            "value": place + 1.0,
+            "p20": place + 0.9,
+            "p80": place + 1.1,
+        }
+        for place, who in enumerate(known)
+        for way in ("cpu", "reference")
+    ]
+    (axes,) = _figure(SPEED, "layer_time", pd.DataFrame(records)).axes
+    drawn = [text.get_text() for text in axes.get_yticklabels()]
+    expected = [f"{who} ({way})" for who in [*MANY[:MOST], "lif"] for way in ("cpu", "reference")]
+    assert sorted(drawn) == sorted(map(names.neuron, expected))
+
+
+def test_of_many_speed_ups_the_largest_are_drawn() -> None:
+    known = [*MANY, "lif"]
+    records = [
+        {
+            "size": "T=8",
+            "who": who,
+            "backend": "reference",
+            "speed_up": 100.0 - place,
+            "low": 90.0 - place,
+            "high": 110.0,
+        }
+        for place, who in enumerate(known)
+    ]
+    axes = _figure(SPEED, "speed_up", pd.DataFrame(records)).axes[0]
+    assert {text.get_text() for text in axes.get_yticklabels()} == {names.neuron(who) for who in [*MANY[:MOST], "lif"]}
+
+
+def test_of_many_on_the_roofline_some_are_named_and_the_others_grey() -> None:
+    known = [*MANY, "lif"]
+    records = [
+        {"size": "T=8", "who": who, "operations_per_byte": 1.0 + place, "gigaoperations_per_second": 100.0 - place}
+        for place, who in enumerate(known)
+    ]
+    figure = _figure(SPEED, "roofline", pd.DataFrame(records).assign(copy_bandwidth=20.0))
+    texts = {text.get_text() for text in figure.axes[0].texts}
+    assert {names.neuron(who) for who in known} & texts == {names.neuron(who) for who in [*MANY[:MOST], "lif"]}
+    grey = [line for line in figure.axes[0].lines if line.get_color() == style.GREY and line.get_marker() == "."]
+    assert len(grey) == len(MANY) - MOST
+
+
+def test_of_many_tuned_those_that_end_best_are_drawn() -> None:
+    known = [*MANY, "lif"]
+    sides = [
+        {"where": "digits", "dataset": "digits", "who": who, "trials": 8, "before": 50.0, "after": 90.0 - place}
+        for place, who in enumerate(known)
+    ]
+    data = pd.DataFrame(sides).assign(low=1.0, high=99.0, found=False, moved="")
+    axes = _figure(TUNING, "tuned", data).axes[0]
+    expected = {names.neuron(who) for who in [*MANY[:MOST], "lif"]}
+    assert {text.get_text() for text in axes.get_yticklabels()} == expected
+    tried = [
+        {"where": "digits", "who": who, "settings_tried": trial, "best": 10.0 * trial - place}
+        for place, who in enumerate(known)
+        for trial in (1, 2)
+    ]
+    figure = _figure(TUNING, "tuning_curves", pd.DataFrame(tried))
+    assert len(figure.axes[0].lines) == MOST + 1
+    assert {text.get_text() for text in figure.legends[0].get_texts()} == expected
