@@ -1,7 +1,7 @@
-"""All tests in two processes side by side: `nox -s tests`.
+"""All tests in two processes side by side, one core each: `nox -s tests`.
 
-One core each: the halves take about as long, and no test of one looks at what the other leaves on the machine. The
-second's output is printed when both are done.
+A process that is done with a part takes the next, so both do about half on any machine. No test of one part looks at
+what another leaves behind. The output of a part is printed when it is done.
 """
 
 from __future__ import annotations
@@ -9,33 +9,62 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tempfile
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-HALVES = (["tests/suite"], ["tests", "--ignore=tests/suite"])
+SIDE_BY_SIDE = 2
+LONGEST_FIRST = (
+    "tests/suite/runs",
+    "tests/neurons/kernels",
+    "tests/suite/publish",
+    "tests/suite/report",
+    "tests/tasks",
+)
+"""Folders that are a part of their own; the rest of tests/suite and of tests are the last two."""
+
+
+def parts() -> list[list[str]]:
+    """Arguments of pytest for each part: together every test, none twice."""
+
+    def without(folder: str, taken: tuple[str, ...]) -> list[str]:
+        return [folder, *(f"--ignore={own}" for own in taken if own.startswith(f"{folder}/"))]
+
+    own = [[folder] for folder in LONGEST_FIRST]
+    return [*own, without("tests/suite", LONGEST_FIRST), without("tests", (*LONGEST_FIRST, "tests/suite"))]
+
+
+def run(part: list[str]) -> subprocess.CompletedProcess[str]:
+    """Of one part, with all that pytest prints."""
+    environment = {**os.environ, "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", *part],
+        cwd=REPOSITORY,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+    )
 
 
 def main() -> int:
-    """The exit code is 0 if both halves passed."""
-    environment = {**os.environ, "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
-    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as later:
-        running = [
-            subprocess.Popen(
-                [sys.executable, "-m", "pytest", *half], cwd=REPOSITORY, env=environment, stdout=out, stderr=out
-            )
-            for half, out in zip(HALVES, (None, later), strict=True)
-        ]
+    """The exit code is 0 if every part passed."""
+    lines = []
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        running = {pool.submit(run, part): part for part in parts()}
         try:
-            codes = [process.wait() for process in running]
-        finally:
-            for process in running:
-                process.terminate()
-        later.seek(0)
-        sys.stdout.write(later.read())
-    for half, code in zip(HALVES, codes, strict=True):
-        print(f"pytest {' '.join(half)}: {'passed' if code == 0 else f'exit code {code}'}")
-    return 1 if any(codes) else 0
+            for future in as_completed(running):
+                done = future.result()
+                print(done.stdout, flush=True)
+                verdict = "passed" if done.returncode == 0 else f"exit code {done.returncode}"
+                lines.append(f"pytest {' '.join(running[future])}: {verdict}")
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    print(*lines, sep="\n")
+    return 0 if all(line.endswith(": passed") for line in lines) else 1
 
 
 if __name__ == "__main__":

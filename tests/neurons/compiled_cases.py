@@ -45,7 +45,7 @@ def gradients(network: nn.Module, run: nn.Module, x: Tensor) -> list[Tensor]:
 
 
 def compare(name: str, dtype: str, origin: str) -> None:
-    """Train mode by inductor, evaluation by the graph alone; both before anything ran eagerly."""
+    """Training by inductor if fresh, else by the graph alone, as evaluation; both before anything ran eagerly."""
     torch._dynamo.reset()
     torch.manual_seed(0)
     network, x = network_of(name, origin), torch.randn(5, 8, 10)
@@ -53,7 +53,8 @@ def compare(name: str, dtype: str, origin: str) -> None:
         network, x = network.double(), x.double()
     half = torch.autocast("cpu", dtype=torch.bfloat16) if dtype == "bfloat16" else contextlib.nullcontext()
     with half:
-        compiled = gradients(network.train(), torch.compile(network, fullgraph=True), x)
+        backend = "inductor" if origin == "fresh" else "aot_eager"
+        compiled = gradients(network.train(), torch.compile(network, fullgraph=True, backend=backend), x)
         network.eval()
         with torch.no_grad():
             compiled.append(torch.compile(network, fullgraph=True, backend="aot_eager")(x))

@@ -1,7 +1,7 @@
 """Every form of every operation that the kernels know, as neurons whose step t computes the t-th expression.
 
-So one kernel serves several. `a` is the input, `b` a parameter per channel; channels hold the pairs of a grid with
-signs, zeros, ties, large numbers, infinities and NaN.
+So one kernel serves several. `a` is the input, `b` a parameter per channel: samples hold one side of the pairs of a
+grid with signs, zeros, ties, large numbers, infinities and NaN, channels the other. All fit in one tile.
 """
 
 from __future__ import annotations
@@ -164,18 +164,18 @@ def results(backend: str, dtype: torch.dtype) -> dict[str, tuple[Tensor, Tensor]
 
 
 def _results(backend: str, dtype: torch.dtype, names: Sequence[str]) -> dict[str, tuple[Tensor, Tensor]]:
-    pairs = torch.cartesian_prod(torch.tensor(GRID, dtype=torch.float64), torch.tensor(OTHERS, dtype=torch.float64))
-    layer = NeuronLayer(table(names)(), len(pairs), backend)
+    layer = NeuronLayer(table(names)(), len(OTHERS), backend)
     real = torch.float64 if dtype == torch.float64 else torch.float32
     layer.to(real)
-    layer.b.data.copy_(pairs[:, 1])
-    x = pairs[:, 0].to(dtype).expand(LEAD + len(names), 1, -1).clone()
+    layer.b.data.copy_(torch.tensor(OTHERS, dtype=torch.float64))
+    a = torch.tensor(GRID, dtype=torch.float64).to(dtype)
+    x = a[:, None].expand(LEAD + len(names), -1, len(OTHERS)).clone()
     if backend == "reference":
         x = x.to(real)
     x.requires_grad_()
     output = layer(x)
     output.backward(torch.ones_like(output))
-    return {name: (output.detach()[t, 0], x.grad[t, 0]) for t, name in enumerate(names, LEAD)}
+    return {name: (output.detach()[t].flatten(), x.grad[t].flatten()) for t, name in enumerate(names, LEAD)}
 
 
 def differing(backend: str, dtype: torch.dtype, relative: float) -> dict[str, list[tuple[float, float, float, float]]]:
