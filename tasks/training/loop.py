@@ -167,7 +167,7 @@ def train(
     pace and the time left are printed.
 
     Raises:
-        InvalidValue: too few samples to train on, or fewer than asked for.
+        InvalidValue: too few samples to train on.
         NotFinite: a loss is NaN or Inf; at the end of its epoch, with epoch and step.
     """
     if train_samples is not None and train_samples < 2:
@@ -222,8 +222,6 @@ def _training_samples(dataset: Dataset, recipe: Recipe, train_samples: int | Non
     samples = dataset.indices("train")
     if not recipe.held_out:
         samples = torch.cat([samples, dataset.indices("validation")])
-    if train_samples is not None and train_samples > len(samples):
-        raise InvalidValue(f"train_samples={train_samples}: the training set of {dataset.name} has {len(samples)}")
     subset = torch.randperm(len(samples), generator=torch.Generator().manual_seed(0))[:train_samples]
     return samples[subset.to(samples.device)]
 
