@@ -93,7 +93,16 @@ def layer_time(rows: pd.DataFrame, baseline: str) -> Cost | None:
             who: Ratio(*(timings.ratio(own, unit) for own in (time.estimate.mean, time.low, time.high)))
             for who, time in known.items()
         }
-    return Cost(TIME, "time", f"forward and backward of a layer, {size}", "ns", ratios, absolute)
+    return Cost(TIME, "time", f"forward and backward of a layer, {size}{_by_torch(own)}", "ns", ratios, absolute)
+
+
+def _by_torch(rows: pd.DataFrame) -> str:
+    """Who ran without a fused kernel beside others that have one, where names do not tell."""
+    others = rows[~rows.backend.isin(timings.FUSED)]
+    if len(others) == len(rows) or (rows.how != "").any():
+        return ""
+    by_torch = [names.written(name) for name in dict.fromkeys(others.neuron)]
+    return f"; for lack of a fused kernel by torch: {', '.join(by_torch)}" if by_torch else ""
 
 
 def _is(who: str, neuron: str) -> bool:

@@ -9,10 +9,11 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from suite.report.board import board
 from suite.report.conditions import MixedConditions, common, name_conditions, over_seeds, same_for_all
 from suite.report.outcomes import outcomes
 from suite.runs.conditions import IDENTITY
-from tests.suite.report.handmade import accuracy, rows
+from tests.suite.report.handmade import accuracy, rows, timing
 
 TWO: dict[str, tuple[Any, Any]] = {
     "task": ("accuracy", "energy"),
@@ -156,3 +157,33 @@ def test_a_model_without_a_step_is_compared_with_those_that_have_one() -> None:
     assert set(found.values) == {"lif", "psn"}
     both = name_conditions(rows(*own, accuracy("lif", "digits", [90.0, 91.0], backend="reference")))
     assert set(both.who) == {"lif (cpu)", "lif (reference)", "psn (reference)"}
+
+
+@pytest.mark.parametrize(
+    ("ran", "named"),
+    [
+        ({"lif": ["cpu"], "psn": ["reference"]}, {"lif", "psn"}),  # each as "auto" takes it
+        ({"lif": ["cpu"], "clif": ["reference"]}, {"lif (cpu)", "clif (reference)"}),
+        ({"lif": ["cpu", "reference"], "psn": ["reference"]}, {"lif (cpu)", "lif (reference)", "psn (reference)"}),
+        ({"lif": ["cpu"], "of_another": ["reference"]}, {"lif (cpu)", "of_another (reference)"}),
+    ],
+)
+def test_a_backend_is_named_where_it_was_a_choice(ran: dict[str, list[str]], named: set[str]) -> None:
+    table = rows(*(accuracy(n, "digits", [90.0, 91.0], backend=own) for n, backends in ran.items() for own in backends))
+    assert set(name_conditions(table).who) == named
+
+
+def test_models_without_a_step_stand_beside_the_others_and_their_times_are_told() -> None:
+    """The board of all neurons, each on what "auto" is for it, has one line a neuron with all that was measured."""
+    table = rows(
+        *(accuracy(n, "digits", [90.0, 91.0], backend=own) for n, own in (("lif", "cpu"), ("psn", "reference"))),
+        timing("lif", 1.0, 0.9, 1.1),
+        timing("psn", 8.0, 7.9, 8.1, backend="reference"),
+    )
+    made = board(table, "lif")
+    assert made is not None
+    assert {line.who: [own.text for own in line.fields] for line in made.lines} == {
+        "lif": ["90 ± 6", "1.00"],
+        "psn": ["90 ± 6", "8.00"],
+    }
+    assert made.costs[0].detail.endswith("; for lack of a fused kernel by torch: PSN")
