@@ -238,12 +238,17 @@ def _is_cut_off(rows: pd.DataFrame) -> pd.Series:
 
 
 def mean_over_layers(rows: pd.DataFrame) -> pd.DataFrame:
-    """Named rows with one value a seed where a network has one a layer: their mean, every layer counting alike."""
-    rows = rows.assign(detail=rows.detail.where(rows.status != "ok", ""))
-    keys = [name for name in rows if name not in ("value", "layer", "run", "cell", "unit")]
-    grouped = rows.groupby(keys, dropna=False, sort=False, observed=True).value
-    means = grouped.mean().where(grouped.size() == grouped.count())  # a layer without a number leaves no mean
-    return means.reset_index().assign(layer=None)
+    """Named rows with one value a seed where a network has one a layer: their mean, every layer counting alike.
+
+    A layer without a number leaves no mean, and says why.
+    """
+    keys = [name for name in rows if name not in ("value", "layer", "status", "detail", "run", "cell", "unit")]
+    rows = rows.assign(whole=codes(rows, keys), fine=rows.status == "ok")
+    values = rows.groupby("whole").value
+    means = values.mean().where(values.size() == values.count())
+    first = rows.sort_values(["whole", "fine"], kind="stable").drop_duplicates("whole")
+    made = first.assign(value=means.to_numpy(), detail=first.detail.where(~first.fine, ""), layer=None)
+    return made.drop(columns=["whole", "fine", "run", "cell", "unit"]).reset_index(drop=True)
 
 
 def same_for_all(rows: pd.DataFrame) -> str:

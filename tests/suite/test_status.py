@@ -41,6 +41,12 @@ def at_work(store: Store, **changed: Any) -> progress.Note:
     return note
 
 
+def test_what_was_measured_after_the_table_was_written_counts(store: Store) -> None:
+    store.write_table()
+    store.save(cell("plif"), answer())
+    assert progress.read(store.root).parts["accuracy", "plif"] == progress.Part(cells=1, done=1)
+
+
 def test_a_run_at_work(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
     at_work(store)
     status = progress.read(store.root)

@@ -81,7 +81,10 @@ def test_names_from_files_are_text(tmp_path: Path) -> None:
 
 
 def test_every_part_of_a_merged_run_is_named(tmp_path: Path) -> None:
-    parts = [{"date": "2026-01-01", "commit": c * 40, "machine": {"cpu": m, "cores": 4}} for c, m in ("ax", "by", "ax")]
+    parts = [
+        {"date": "2026-01-01", "commit": c * 10 + 30 * "0", "machine": {"cpu": m, "cores": 4}}
+        for c, m in ("ax", "by", "ax")
+    ]
     run = make_run(tmp_path / "run", accuracy("lif", "digits", [97.0]), merged=parts)
     publish(run, "run", False, tmp_path / "published")
     line = (tmp_path / "published/README.md").read_text().splitlines()[-1]

@@ -40,6 +40,12 @@ def test_who_leads_is_named_with_its_accuracy_and_its_time() -> None:
     )
 
 
+def test_the_slowest_is_named_behind_who_leads() -> None:
+    times = [timing(name, own, 0.95 * own, 1.05 * own) for name, own in (("lif", 1.0), ("clif", 3.0), ("glif", 2.0))]
+    found = told(*scores({"lif": 80.0, "glif": 90.0, "clif": 70.0}), *times)
+    assert found.endswith("GLIF takes 2.00 and CLIF 3.00 times LIF's time.")
+
+
 def test_nothing_is_claimed_from_three_seeds() -> None:
     assert told(*scores({"lif": 20.0, "glif": 90.0}, seeds=3)) == (
         "3 seeds can tell no neuron from another by accuracy; 6 could."

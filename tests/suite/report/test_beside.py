@@ -47,6 +47,22 @@ def test_one_device_is_beside_nothing() -> None:
     assert beside.table(both[both.device == "cpu"]) is None
 
 
+def test_two_machines_with_one_name_of_a_device_are_two_columns() -> None:
+    layer = {"task": "throughput", "neuron": "lif", "network": None, "timesteps": 8, "settings": {"elements": 1024}}
+    layer |= {"metric": "forward_time"}
+    places = [("cpu", "cpu", "old", 4.0), ("cpu", "cpu", "new", 3.0), ("triton", CARD, "new", 0.01)]
+    found = beside.table(
+        rows([{**layer, "backend": b, "device": d, "machine": m, "value": value} for b, d, m, value in places])
+    )
+    assert found is not None
+    ((_, entries),) = found.rows
+    assert dict(zip(found.header[1:], (entry.text for entry in entries), strict=True)) == {
+        "cpu on cpu, old": "4.000",
+        "cpu on cpu, new": "3.000",
+        f"triton on {CARD}": "0.010",
+    }
+
+
 def test_seeds_of_two_devices_are_never_averaged() -> None:
     both = rows_of_two()
     with pytest.raises(MixedConditions, match="device"):

@@ -149,6 +149,30 @@ def test_costs_of_the_board_are_over_the_baseline_that_was_asked_for() -> None:
     assert over_lif["if"]["memory"][0] == "—"
 
 
+def test_memory_on_the_board_is_that_of_the_fewest_steps() -> None:
+    peaks = [
+        {**bytes_of(name, value)[0], "metric": "peak_bytes", "timesteps": steps}
+        for name, value, steps in (("lif", 8.0, 8), ("clif", 12.0, 8), ("lif", 4.0, 64), ("clif", 16.0, 64))
+    ]
+    assert on_board(rows(peaks))["clif"]["memory"][:2] == ("1.50", "12.0 B")
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_layer_without_a_number_leaves_no_mean_over_layers(order: int) -> None:
+    """Of seed 0 one layer's ratio is none; the mean is that of seed 1 alone, whichever layer comes first."""
+    own = {"task": "temporal_gradient", "neuron": "lif", "dataset": "digits", "metric": "temporal_ratio"}
+    own |= {"settings": {"progress": 1.0}}
+    values = [(0, "a", 1.0), (0, "b", None), (1, "a", 2.0), (1, "b", 4.0)]
+    made = [{**own, "seed": seed, "layer": layer, "value": value} for seed, layer, value in values][::order]
+    for record in made:
+        if record["value"] is None:
+            record.update(status="nonfinite", detail="temporal_ratio is nan")
+    ((_, (entry,)),) = temporal_gradient(rows(made), "temporal_ratio").rows
+    assert entry.estimate is not None
+    assert entry.estimate.values == (3.0,)
+    assert entry.text == "3.00 †"
+
+
 def test_the_board_counts_no_spikes_of_what_does_not_spike() -> None:
     rates = [
         {**accuracy(name, "digits", [0.5])[0], "metric": "firing_rate", "layer": "neurons.0", "value": value}

@@ -132,6 +132,7 @@ def test_interquartile_mean_by_hand() -> None:
     equal = InterquartileMean.of([[0.5] * 3] * 8)
     assert (equal.value, equal.low, equal.high) == (0.5, 0.5, 0.5)
     assert performance_profile([[0.1, 0.9], [0.6, 0.7]], [0.0, 0.5, 0.8]) == [1.0, 0.75, 0.25]
+    assert performance_profile([[0.5, 0.9]], [0.5]) == [0.5]  # above, not at
 
 
 def test_means_over_data_sets_need_eight(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,6 +51,14 @@ def test_every_part_matters(change: dict[str, object]) -> None:
     assert cell_key.key(Cell(**parts)) != cell_key.key(Cell(**(parts | change)))
 
 
+def test_the_files_of_data_that_a_user_brought_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    cell, found = Cell("accuracy", "lif", "reference", 0, {"dataset": "digits"}), set()
+    for state in (None, "one file", "another"):
+        monkeypatch.setattr(cell_key.data, "fingerprint", lambda name, own=state: own if name == "digits" else None)
+        found |= {cell_key.key(cell), cell_key.Keys()(cell)}
+    assert len(found) == 3
+
+
 def test_what_runs_the_device_matters(monkeypatch: pytest.MonkeyPatch) -> None:
     """The card and its driver; on a CPU, which has neither, nothing is added."""
     cell = Cell("accuracy", "lif", "reference", 0, {"epochs": 3})

@@ -181,6 +181,12 @@ def test_training_samples_are_the_same_for_all_seeds() -> None:
     assert chosen[0] != set(range(8))
 
 
+def test_what_is_not_held_out_is_trained_on_and_the_test_set_never() -> None:
+    network, recipe = Scores(), dataclasses.replace(RECIPE, epochs=1, batch_size=8, held_out=False)
+    list(train(network, dataset_of("ttvveete", [0] * 8), recipe, None, 0))
+    assert [sorted(batch) for batch in network.batches()] == [[0, 1, 2, 3, 6]]
+
+
 def test_a_batch_of_one_is_left_out() -> None:
     """Batch normalisation has no variance over it; the loss is the mean over the samples that were trained on."""
     network = Scores()
