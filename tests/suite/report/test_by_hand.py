@@ -149,14 +149,6 @@ def test_costs_of_the_board_are_over_the_baseline_that_was_asked_for() -> None:
     assert over_lif["if"]["memory"][0] == "—"
 
 
-def test_memory_on_the_board_is_that_of_the_fewest_steps() -> None:
-    peaks = [
-        {**bytes_of(name, value)[0], "metric": "peak_bytes", "timesteps": steps}
-        for name, value, steps in (("lif", 8.0, 8), ("clif", 12.0, 8), ("lif", 4.0, 64), ("clif", 16.0, 64))
-    ]
-    assert on_board(rows(peaks))["clif"]["memory"][:2] == ("1.50", "12.0 B")
-
-
 @pytest.mark.parametrize("order", [1, -1])
 def test_a_layer_without_a_number_leaves_no_mean_over_layers(order: int) -> None:
     """Of seed 0 one layer's ratio is none; the mean is that of seed 1 alone, whichever layer comes first."""
