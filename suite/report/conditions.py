@@ -242,7 +242,8 @@ def mean_over_layers(rows: pd.DataFrame) -> pd.DataFrame:
 
     A layer without a number leaves no mean, and says why.
     """
-    keys = [name for name in rows if name not in ("value", "layer", "status", "detail", "run", "cell", "unit")]
+    apart = ("value", "layer", "status", "detail", "run", "cell", "unit")
+    keys = [str(name) for name in rows if name not in apart]
     rows = rows.assign(whole=codes(rows, keys), fine=rows.status == "ok")
     values = rows.groupby("whole").value
     means = values.mean().where(values.size() == values.count())
