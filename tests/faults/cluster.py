@@ -19,6 +19,7 @@ import psutil
 from ray.cluster_utils import Cluster
 
 from suite.runs import guardian
+from suite.runs.ray_executor import NICENESS
 from tests.faults.run import Fault, Outcome, Run, again
 from tests.faults.storage import enlarge, small_disk
 
@@ -33,7 +34,7 @@ class Nodes:
 
     def __init__(self, count: int, cores: int) -> None:
         self.cores = cores
-        self.marked = {VARIABLE: secrets.token_hex(8)}
+        self.marked = {VARIABLE: secrets.token_hex(8), NICENESS: "0"}
         with patch.dict(os.environ, self.marked):
             self.cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
         self.add(count)

@@ -93,6 +93,7 @@ class Run:
         deadline = time.monotonic() + DEADLINE
         while not happened():
             if time.monotonic() > deadline or self.running.poll() is not None:
+                self.running.kill()
                 raise RuntimeError(f"the run ended or hung before the fault: {self.running.communicate()[0]}")
             time.sleep(0.02)
 
