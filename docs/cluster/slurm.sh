@@ -14,6 +14,7 @@ port=${PORT:-6379}
 head=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
 address=$head:$port
 gpus=${SLURM_GPUS_ON_NODE:-0}
+export RAY_worker_niceness=0  # the nodes are this job's alone: no need to stand back
 
 srun --nodes=1 --ntasks=1 --nodelist="$head" --overlap \
     ray start --head --node-ip-address="$head" --port="$port" \
