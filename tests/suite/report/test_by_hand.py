@@ -159,10 +159,13 @@ def test_a_layer_without_a_number_leaves_no_mean_over_layers(order: int) -> None
     for record in made:
         if record["value"] is None:
             record.update(status="nonfinite", detail="temporal_ratio is nan")
-    ((_, (entry,)),) = temporal_gradient(rows(made), "temporal_ratio").rows
+    table = temporal_gradient(rows(made), "temporal_ratio")
+    ((_, (entry,)),) = table.rows
     assert entry.estimate is not None
     assert entry.estimate.values == (3.0,)
     assert entry.text == "3.00 †"
+    (note,) = [own for own in table.footnotes if own.startswith("†")]
+    assert "temporal_ratio is nan" in note
 
 
 def test_the_board_counts_no_spikes_of_what_does_not_spike() -> None:
