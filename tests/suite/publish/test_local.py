@@ -257,9 +257,13 @@ def test_failed_unmeasured_and_large(tmp_path: Path, monkeypatch: pytest.MonkeyP
     publish(run, "b", True, root)
     with pytest.raises(RunError, match="1 cells are not measured yet"):  # the plan went along
         publish(root / "b", "again", False, root)
-    monkeypatch.setattr(local, "LARGEST_BYTES", 10)
+    run = run_of(tmp_path / "c")
+    size = sum(path.stat().st_size for path in local.published_files(run))
+    monkeypatch.setattr(local, "LARGEST_BYTES", size - 1)
     with pytest.raises(RunError, match="more than 0 MB"):
-        publish(run_of(tmp_path / "c"), "c", False, root)
+        publish(run, "c", False, root)
+    monkeypatch.setattr(local, "LARGEST_BYTES", size)
+    publish(run, "c", False, root)
 
 
 def test_published_files_are_readable_as_the_umask_allows(tmp_path: Path) -> None:

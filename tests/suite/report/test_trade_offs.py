@@ -61,7 +61,10 @@ def test_the_front_is_of_what_two_neurons_both_have() -> None:
         *(accuracy(who, "digits", [v]) for who, v in {"lif": 90.0, "clif": 95.0, "plif": 94.0, "if": 80.0}.items()),
         *(timing(who, t, t, t) for who, t in {"lif": 1.0, "clif": 3.0, "plif": 3.0}.items()),
     )
-    assert texts(frontier(run, "lif")) == {
+    table = frontier(run, "lif")
+    assert table is not None
+    assert {who for who, (entry,) in table.rows if entry.best} == {"clif", "lif"}
+    assert texts(table) == {
         "clif": ["on the front"],
         "plif": ["by CLIF"],
         "lif": ["on the front"],
