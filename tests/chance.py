@@ -32,13 +32,17 @@ class Pool:
 
     Attributes:
         test: test accuracy (percent) at the selected epoch, [settings, seeds].
-        worth: validation accuracy of that epoch, less 1e-4 of its loss, which breaks ties, [settings, seeds].
-        curves: the highest such worth up to each epoch, [settings, seeds, epochs].
+        curves: the highest worth up to each epoch, [settings, seeds, epochs]: validation accuracy less 1e-4 of its
+            loss, which breaks ties.
     """
 
     test: np.ndarray
-    worth: np.ndarray
     curves: np.ndarray
+
+    @property
+    def worth(self) -> np.ndarray:
+        """Of the selected epoch, [settings, seeds]."""
+        return self.curves[:, :, -1]
 
 
 def trained(root: Path, neuron: str, dataset: str, tune: int, seeds: int) -> Pool:
@@ -52,8 +56,7 @@ def trained(root: Path, neuron: str, dataset: str, tune: int, seeds: int) -> Poo
     ]
     curves = np.stack([_curves(rows) for rows in found])
     test = np.stack([_of(rows, "accuracy_selected").to_numpy() for rows in found])
-    best = np.maximum.accumulate(curves, axis=2)
-    return Pool(test, best[:, :, -1], best)
+    return Pool(test, np.maximum.accumulate(curves, axis=2))
 
 
 def _of(rows: pd.DataFrame, metric: str) -> pd.Series:
@@ -81,29 +84,42 @@ def best_mean(pool: Pool, seeds: np.ndarray) -> int:
     return int(pool.worth[:, seeds].mean(1).argmax())
 
 
+Two = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+"""From shuffled seeds the test accuracies of two names, one for each seed of a run."""
+
+
 def told_apart(pool: Pool, choose: Choose, width: int, generator: np.random.Generator) -> float:
     """Share of draws in which the paired permutation test finds a difference between two names of one model.
 
     Each name has its own trials' seeds and its own seeds of the run, no training is in both.
     """
-    claimed = 0
-    for _ in range(DRAWS):
-        drawn = generator.permutation(pool.test.shape[1])
+
+    def accuracies(drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         trials, runs = drawn[: 2 * width].reshape(2, width), drawn[2 * width :][: 2 * SEEDS_OF_A_RUN]
         first, second = (
             pool.test[choose(pool, own)][seeds]
             for own, seeds in zip(trials, runs.reshape(2, SEEDS_OF_A_RUN), strict=True)
         )
-        claimed += step_down_p_values((first - second)[None])[0] < SIGNIFICANCE
-    return claimed / DRAWS
+        return first, second
+
+    return _claimed(pool, accuracies, generator)
 
 
 def told_apart_by_seed(pool: Pool, generator: np.random.Generator) -> float:
     """As above where every seed of a run has trials of its own: tuning is drawn anew with it."""
+
+    def accuracies(drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        both = drawn[: 4 * SEEDS_OF_A_RUN].reshape(2, SEEDS_OF_A_RUN, 2)
+        first, second = (np.array([pool.test[best_mean(pool, own[:1]), own[1]] for own in name]) for name in both)
+        return first, second
+
+    return _claimed(pool, accuracies, generator)
+
+
+def _claimed(pool: Pool, accuracies: Two, generator: np.random.Generator) -> float:
     claimed = 0
     for _ in range(DRAWS):
-        drawn = generator.permutation(pool.test.shape[1])[: 4 * SEEDS_OF_A_RUN].reshape(2, SEEDS_OF_A_RUN, 2)
-        first, second = (np.array([pool.test[best_mean(pool, own[:1]), own[1]] for own in name]) for name in drawn)
+        first, second = accuracies(generator.permutation(pool.test.shape[1]))
         claimed += step_down_p_values((first - second)[None])[0] < SIGNIFICANCE
     return claimed / DRAWS
 

@@ -51,7 +51,7 @@ def run(part: list[str]) -> subprocess.CompletedProcess[str]:
 
 def main() -> int:
     """The exit code is 0 if every part passed."""
-    lines = []
+    lines, codes = [], []
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         running = {pool.submit(run, part): part for part in parts()}
         try:
@@ -60,11 +60,12 @@ def main() -> int:
                 print(done.stdout, flush=True)
                 verdict = "passed" if done.returncode == 0 else f"exit code {done.returncode}"
                 lines.append(f"pytest {' '.join(running[future])}: {verdict}")
+                codes.append(done.returncode)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     print(*lines, sep="\n")
-    return 0 if all(line.endswith(": passed") for line in lines) else 1
+    return 1 if any(codes) else 0
 
 
 if __name__ == "__main__":

@@ -121,7 +121,7 @@ def _of_costs(known: Sequence[Cost], baseline: str, found: Sequence[Outcome]) ->
     time = next((cost for cost in known if cost.kind == TIME and cost.ratios), None)
     if time is None:
         return ""
-    ratios = {who: own.value for who, own in time.ratios.items() if who.partition(" (")[0] != baseline}
+    ratios = {who: own.value for who, own in time.ratios.items() if names.neuron_of(who) != baseline}
     ratios = {who: value for who, value in ratios.items() if math.isfinite(value)}
     if not ratios:
         return ""

@@ -59,7 +59,7 @@ class Line:
     @property
     def neuron(self) -> str:
         """The model's name, without how it ran."""
-        return self.who.partition(" (")[0]
+        return names.neuron_of(self.who)
 
 
 @dataclass(frozen=True)
@@ -176,7 +176,7 @@ def against(rows: pd.DataFrame, who: str, baseline: str) -> str:
     if made is None:
         return ""
     parts = [_difference(own, who, baseline) for own in made.known]
-    line = next((own for own in made.lines if own.who.partition(" (")[0] == who), None)
+    line = next((own for own in made.lines if names.neuron_of(own.who) == who), None)
     if line is not None:
         pairs: Sequence[tuple[Column, Field]] = list(zip(made.columns, line.fields, strict=True))
         parts += [f"{c.title} {format_value(f.value, -3)} ×" for c, f in pairs[len(made.known) :] if f.value == f.value]

@@ -25,7 +25,7 @@ STILL_RISING = 1.0
 def undecided(rows: pd.DataFrame, known: Sequence[Outcome], baseline: str) -> Table | None:
     """For each neuron and data set: decided, or the seeds that would tell it from the baseline."""
     named = name_conditions(rows)
-    base = {own.where: next((who for who in own.values if who.partition(" (")[0] == baseline), None) for own in known}
+    base = {own.where: next((who for who in own.values if names.neuron_of(who) == baseline), None) for own in known}
     shown = [own for own in known if base[own.where] is not None]
     lines = []
     for who in order(named, known):

@@ -106,7 +106,7 @@ def _by_torch(rows: pd.DataFrame) -> str:
 
 
 def _is(who: str, neuron: str) -> bool:
-    return who.partition(" (")[0] == neuron
+    return names.neuron_of(who) == neuron
 
 
 @once

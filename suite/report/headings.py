@@ -29,7 +29,7 @@ def sections(lines: Sequence[T], who: Callable[[T], str]) -> list[tuple[str, lis
     Args:
         who: the neuron of a line, which may have how it ran behind it.
     """
-    neurons = {who(line).partition(" (")[0] for line in lines}
+    neurons = {names.neuron_of(who(line)) for line in lines}
     if len(neurons) <= UNGROUPED_UP_TO:
         return [("", list(lines))] if lines else []
     heads = {neuron: heading(neuron) for neuron in sorted(neurons)}
@@ -37,7 +37,7 @@ def sections(lines: Sequence[T], who: Callable[[T], str]) -> list[tuple[str, lis
     of_tag = {head for head in counts if head.startswith(_of_tag("")) and counts[head] == 1}
     found: dict[str, list[T]] = {}
     for line in lines:
-        head = heads[who(line).partition(" (")[0]]
+        head = heads[names.neuron_of(who(line))]
         found.setdefault(OTHERS if head in of_tag else head, []).append(line)
     return [(head, found[head]) for head in sorted(found, key=_place)]
 

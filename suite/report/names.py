@@ -19,6 +19,11 @@ def neuron(name: str) -> str:
     return written(own) + bracket + how
 
 
+def neuron_of(who: str) -> str:
+    """The neuron of `who`, without how it ran."""
+    return who.partition(" (")[0]
+
+
 def written(name: str) -> str:
     """The name of the neuron's class if that is the same word, hyphens for `_`; else the name as it was given.
 
@@ -33,7 +38,7 @@ def written(name: str) -> str:
 
 def is_own(name: str) -> bool:
     """Whether somebody brought the neuron: it is in no catalogue of the suite and of no package."""
-    own = name.partition(" (")[0]
+    own = neuron_of(name)
     known = registry.registered(own)
     if known is not None:
         return not known.__module__.startswith(CATALOGUE)
@@ -42,7 +47,7 @@ def is_own(name: str) -> bool:
 
 def spiking(name: str) -> bool:
     """Whether the neuron's output is events; also of a neuron whose file is not at hand."""
-    known = registry.registered(name.partition(" (")[0])
+    known = registry.registered(neuron_of(name))
     return known is None or known.spiking
 
 

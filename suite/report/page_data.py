@@ -64,14 +64,14 @@ def embedded(rows: pd.DataFrame, board: Board) -> str:
 
 def _who(board: Board, neuron: str) -> str:
     """The line of the baseline: the one that costs are over, where it ran in several ways."""
-    own = [line.who for line in board.lines if line.who.partition(" (")[0] == neuron]
+    own = [line.who for line in board.lines if names.neuron_of(line.who) == neuron]
     units = [who for cost in board.costs for who in own if who in cost.ratios and cost.ratios[who].value == 1]
     return next(iter([*units, *own]), "")
 
 
 def _words(who: str) -> list[str]:
     """What a neuron is found by: its name and its tags."""
-    known = registry.registered(who.partition(" (")[0])
+    known = registry.registered(names.neuron_of(who))
     return [*who.lower().split(), *(f"tag:{tag}" for tag in (known.tags if known is not None else ()))]
 
 

@@ -25,7 +25,7 @@ def sampling(rows: pd.DataFrame, baseline: str) -> Table | None:
     lines, redrawn = [], []
     for where, group in chosen.groupby("where", sort=False):
         answers = {str(who): _Answers(part) for who, part in group.groupby("who", sort=False)}
-        base = next((own for who, own in answers.items() if who.partition(" (")[0] == baseline), None)
+        base = next((own for who, own in answers.items() if names.neuron_of(who) == baseline), None)
         title = names.condition(str(where))
         redrawn += [] if all(own.shared for own in answers.values()) else [title]
         lines += [(who, [Entry(title), *_entries(answers[who], base)]) for who in ordered(answers)]

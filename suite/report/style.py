@@ -126,7 +126,7 @@ def ordered(found: Iterable[str]) -> list[str]:
     known = {name: place for place, name in enumerate(catalogue())}
 
     def place(name: str) -> tuple[int, str, str]:
-        neuron = name.partition(" (")[0]
+        neuron = names.neuron_of(name)
         return known.get(neuron, len(known)), neuron, name
 
     return sorted(set(found), key=place)
@@ -136,6 +136,6 @@ def _places(found: Iterable[str]) -> dict[str, int]:
     """The place of each name's neuron in the order of all; how it ran changes nothing."""
     known = catalogue()
     present = ordered(found)
-    neurons = {name: name.partition(" (")[0] for name in present}
+    neurons = {name: names.neuron_of(name) for name in present}
     others = list(dict.fromkeys(own for own in neurons.values() if own not in known))
     return {name: known.index(own) if own in known else len(known) + others.index(own) for name, own in neurons.items()}

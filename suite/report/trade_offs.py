@@ -92,7 +92,7 @@ def reach(rows: pd.DataFrame, baseline: str) -> Table | None:
         by_who = {
             str(who): part.pivot(index="seed", columns="step", values="value") for who, part in each.groupby("who")
         }
-        base = next((own for who, own in by_who.items() if who.partition(" (")[0] == baseline), None)
+        base = next((own for who, own in by_who.items() if names.neuron_of(who) == baseline), None)
         if base is None:
             continue
         lines += [

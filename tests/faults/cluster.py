@@ -20,7 +20,7 @@ from ray.cluster_utils import Cluster
 
 from suite.runs import guardian
 from suite.runs.ray_executor import NICENESS
-from tests.faults.run import Fault, Outcome, Run, again
+from tests.faults.run import Fault, Outcome, Run, again, environments
 from tests.faults.storage import enlarge, small_disk
 
 NODES = 2
@@ -49,18 +49,13 @@ class Nodes:
         for node in list(self.cluster.worker_nodes)[:count]:
             self.cluster.remove_node(node, allow_graceful=False)
 
-    def processes(self) -> Iterator[psutil.Process]:
-        """All that was started on the nodes."""
-        for each in psutil.process_iter():
-            try:
-                if self.marked.items() <= each.environ().items():
-                    yield each
-            except psutil.Error:
-                continue
+    def processes(self) -> Iterator[tuple[psutil.Process, dict[str, str]]]:
+        """All that was started on the nodes, with its environment."""
+        return ((each, own) for each, own in environments() if self.marked.items() <= own.items())
 
     def workers(self) -> list[psutil.Process]:
         """The processes of Ray that have a batch of cells."""
-        return [each for each in self.processes() if _title(each).startswith("ray::_measure")]
+        return [each for each, _ in self.processes() if _title(each).startswith("ray::_measure")]
 
 
 def _title(process: psutil.Process) -> str:
@@ -82,14 +77,7 @@ class RunOnNodes(Run):
 
     def family(self) -> list[psutil.Process]:
         """What measures cells on the nodes: the servers and workers that Ray's processes have started."""
-        found = []
-        for each in nodes().processes():
-            try:
-                if guardian.VARIABLE in each.environ():
-                    found.append(each)
-            except psutil.Error:
-                continue
-        return found
+        return [each for each, own in nodes().processes() if guardian.VARIABLE in own]
 
 
 def start(out: Path, cells: int = CELLS, seconds: float = SECONDS) -> RunOnNodes:

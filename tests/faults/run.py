@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -132,14 +132,17 @@ class Run:
         return left
 
     def family(self) -> list[psutil.Process]:
-        family = []
-        for each in psutil.process_iter():
-            try:
-                if each.environ().get(guardian.VARIABLE, "").startswith(f"{self.running.pid}-"):
-                    family.append(each)
-            except psutil.Error:
-                continue
-        return family
+        mark = f"{self.running.pid}-"
+        return [each for each, own in environments() if own.get(guardian.VARIABLE, "").startswith(mark)]
+
+
+def environments() -> Iterator[tuple[psutil.Process, dict[str, str]]]:
+    """All processes of this machine whose environment can be read, with it."""
+    for each in psutil.process_iter():
+        try:
+            yield each, each.environ()
+        except psutil.Error:
+            continue
 
 
 def shell_code(code: int) -> int:

@@ -124,7 +124,7 @@ def drawn(places: Sequence[Place], name: str, colour: str) -> str:
 
 def _single(whos: Iterable[str]) -> dict[str, str]:
     """`who` by neuron, of the neurons that ran in one way; which of several stands for the model nobody can say."""
-    neurons = [(who.partition(" (")[0], who) for who in whos]
+    neurons = [(names.neuron_of(who), who) for who in whos]
     counts = Counter(name for name, _ in neurons)
     return {name: who for name, who in neurons if counts[name] == 1}
 

@@ -16,7 +16,7 @@ from suite.report import costs, names, style, timings
 from suite.report.conditions import name_conditions
 from suite.report.outcomes import Outcome, order, outcomes
 from suite.report.plots.base import Plot
-from suite.report.plots.chosen import MOST, chosen, neuron_of, of_more
+from suite.report.plots.chosen import MOST, chosen, of_more
 from suite.report.plots.panels import (
     UNNAMED,
     Segment,
@@ -47,7 +47,7 @@ def _seeds(rows: pd.DataFrame) -> pd.DataFrame | None:
     known = outcomes(named)
     records = [
         {
-            **{"where": own.where, "dataset": own.dataset, "who": who, "neuron": who.partition(" (")[0]},
+            **{"where": own.where, "dataset": own.dataset, "who": who, "neuron": names.neuron_of(who)},
             **{"seed": seed, "value": value, "chance": own.level},
             **{"tested": bool(own.best), "beaten": who in own.beaten},
         }
@@ -129,7 +129,7 @@ def _differences(rows: pd.DataFrame, baseline: str) -> pd.DataFrame | None:
     known = outcomes(named)
     records = []
     for own in known:
-        base = next((who for who in own.values if who.partition(" (")[0] == baseline), None)
+        base = next((who for who in own.values if names.neuron_of(who) == baseline), None)
         compared = own.against(base) if base is not None else {}
         for who in order(named, known):
             comparison = compared.get(who)
@@ -185,12 +185,12 @@ def _against_cost(rows: pd.DataFrame) -> pd.DataFrame | None:
     time = costs.layer_time(named, timings.BASELINE)
     if time is None or not known:
         return None
-    ratios = {neuron_of(who): own for who, own in time.ratios.items()}
+    ratios = {names.neuron_of(who): own for who, own in time.ratios.items()}
     shown: Sequence[Outcome] = [own for own in known if own.told][:MOST_COST_PANELS] or known[:1]
     records: list[dict[str, Any]] = []
     for own in shown:
         for who in order(named, known):
-            ratio, estimate = ratios.get(neuron_of(who)), own.estimates.get(who)
+            ratio, estimate = ratios.get(names.neuron_of(who)), own.estimates.get(who)
             if ratio is None or estimate is None or not (ratio.value > 0 and math.isfinite(ratio.value)):
                 continue
             records.append(
@@ -210,7 +210,10 @@ def _against_cost(rows: pd.DataFrame) -> pd.DataFrame | None:
 def _is_named(point: Any, neurons: int) -> bool:
     """Whether a point has its name and colour: all of a few, else those of the front, the baseline and one's own."""
     return (
-        neurons <= MOST_NAMED or bool(point.front) or neuron_of(point.who) == point.baseline or names.is_own(point.who)
+        neurons <= MOST_NAMED
+        or bool(point.front)
+        or names.neuron_of(point.who) == point.baseline
+        or names.is_own(point.who)
     )
 
 

@@ -17,16 +17,11 @@ MOST = 16
 
 def chosen(whos: Sequence[str], baseline: str = BASELINE) -> list[str]:
     """Those of `whos`, the first to be shown first, whose neurons a figure has room for, in the same order."""
-    neurons = list(dict.fromkeys(map(neuron_of, whos)))
+    neurons = list(dict.fromkeys(map(names.neuron_of, whos)))
     if len(neurons) <= ALL_UP_TO:
         return list(whos)
     kept = {own for place, own in enumerate(neurons) if place < MOST or names.is_own(own) or own == baseline}
-    return [who for who in whos if neuron_of(who) in kept]
-
-
-def neuron_of(who: str) -> str:
-    """The neuron of a name, without how it ran."""
-    return who.partition(" (")[0]
+    return [who for who in whos if names.neuron_of(who) in kept]
 
 
 def by_mean_rank(data: pd.DataFrame, value: str, panel: str = "where", *, least_first: bool = False) -> list[str]:

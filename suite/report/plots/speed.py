@@ -205,7 +205,7 @@ def _finding_of_times(data: pd.DataFrame) -> str:
 
 def _odd_ones(times: pd.DataFrame) -> list[str]:
     """A sentence on each backend that takes far longer, beside the fused kernel, for one neuron than for all others."""
-    neuron = times.who.map(lambda who: str(who).partition(" (")[0])
+    neuron = times.who.map(lambda who: names.neuron_of(str(who)))
     fused = times[times.backend.isin(timings.FUSED)].groupby(neuron).value.min()
     known = times.assign(neuron=neuron, over=times.value / neuron.map(fused)).dropna(subset="over").sort_values("over")
     told = []

@@ -17,6 +17,7 @@ from suite.runs import guardian, interrupt
 from suite.runs.interrupt import StopRequest
 from suite.runs.store import read_results
 from tests.conftest import REPOSITORY
+from tests.faults.run import environments
 
 FILE = Path(__file__).with_name("fake_task.py")
 DEADLINE = 120.0
@@ -59,14 +60,8 @@ class Run:
 
     def family(self) -> list[psutil.Process]:
         """What it started and what still lives."""
-        found = []
-        for each in psutil.process_iter():
-            try:
-                if each.environ().get(guardian.VARIABLE, "").startswith(f"{self.process.pid}-"):
-                    found.append(each)
-            except psutil.Error:
-                continue
-        return found
+        mark = f"{self.process.pid}-"
+        return [each for each, own in environments() if own.get(guardian.VARIABLE, "").startswith(mark)]
 
     def left_over(self) -> list[psutil.Process]:
         """What still lives a while after its end."""

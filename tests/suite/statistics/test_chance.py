@@ -12,7 +12,7 @@ SETTINGS, SEEDS, EPOCHS = 8, 32, 8
 
 def pool(test: np.ndarray, worth: np.ndarray) -> Pool:
     """Of settings whose worth rises to what it is over the epochs."""
-    return Pool(test, worth, worth[:, :, None] * np.linspace(0.5, 1, EPOCHS))
+    return Pool(test, worth[:, :, None] * np.linspace(0.5, 1, EPOCHS))
 
 
 def drawn(levels: np.ndarray, seed: int = 0) -> Pool:
